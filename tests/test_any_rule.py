@@ -600,6 +600,16 @@ def test_a_deep_network_can_end_where_it_learned_less() -> None:
         )
 
 
+def test_ends_of_many_axes_and_of_equal_ones() -> None:
+    """Where each axis disturbs all weaker ones the strongest are learned; equal ones together."""
+    rule = DeepLinear(np.eye(14), 0.1, 3)
+    ends = orbit_ends(learner_of(rule, np.linspace(2, 0.7, 14), 14, outputs=14))
+    ranks = [int(np.linalg.matrix_rank(point[0])) for point, _ in ends]
+    assert ranks == list(range(14, -1, -1))
+    equal = orbit_ends(learner_of(DeepLinear(np.eye(3), 0.07, 3), [1.3] * 3, 3, outputs=3))
+    assert [int(np.linalg.matrix_rank(point[0])) for point, _ in equal] == [3, 0]
+
+
 @pytest.mark.parametrize(("layers", "hidden"), [(2, 1), (2, 3), (3, 1), (3, 3), (4, 2)])
 @pytest.mark.parametrize("seed", range(3))
 def test_ends_of_deep_networks_are_the_points_that_attract(
@@ -707,7 +717,7 @@ def test_a_rate_without_stationary_fluctuation_is_refused() -> None:
 
 
 def test_a_point_that_moves_is_refused() -> None:
-    with pytest.raises(RequestError, match="moves the weights that it was given"):
+    with pytest.raises(RequestError, match="does not rest where it is taken to end"):
         rule_drift(learner_of(Oja(), THREE, 2), (1.1 * np.eye(3)[:2],))
 
 

@@ -306,6 +306,11 @@ def test_a_rule_that_samples_turn_nowhere_has_no_drift_of_rounding() -> None:
         0.005,
     )
     assert not evaluate_rule(learner).drift.covariance.any()
+    still = own(OJA.replace("y @ x.T - y @ y.T @ W", "W - W@W.T@W + y @ x.T - y @ x.T @ W.T @ W"))
+    square = replace(learner, rule=still, inputs=Gaussian(np.diag([2.0, 1.0])))
+    found = evaluate_rule(square).drift
+    assert not found.covariance.any() and not found.mean_rotation.any()
+    assert not found.fluctuation.any()
 
 
 def test_a_rate_at_which_no_step_changes_a_number_is_said_so() -> None:

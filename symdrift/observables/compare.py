@@ -117,12 +117,13 @@ class DriftComparison(Record):
 class ScalingRow(Record):
     """How the mean decay rate answers to a parameter, by gradient and by synaptic noise.
 
-    ``gradient`` and ``synaptic`` are exponents ``d ln(rate) / d ln(parameter)``.
+    ``gradient`` and ``synaptic`` are exponents ``d ln(rate) / d ln(parameter)``, None of a rate
+    that is zero.
     """
 
     parameter: str
-    gradient: float
-    synaptic: float
+    gradient: float | None
+    synaptic: float | None
 
 
 @dataclass(frozen=True)
@@ -444,9 +445,9 @@ def _exponents(
     return ScalingRow(parameter, slope(gradients, step), slope(synapses, step))
 
 
-def slope(rates: list[float], step: float) -> float:
+def slope(rates: list[float], step: float) -> float | None:
     """Exponent of a rate that a change of a logarithm takes from one value to another."""
-    return float(np.log(rates[1] / rates[0])) / step if min(rates) > 0 else 0.0
+    return float(np.log(rates[1] / rates[0])) / step if min(rates) > 0 else None
 
 
 def _sizes(problem: LearningProblem, variance: float) -> tuple[SizeRow, ...]:
@@ -536,6 +537,8 @@ def _comparison_table(comparison: DriftComparison) -> Table:
     )
 
 
-def exponent(value: float) -> str:
+def exponent(value: float | None) -> str:
     """Two decimals, which is what a difference quotient gives; rounding is no exponent."""
+    if value is None:
+        return ""
     return f"{value:.2f}" if abs(value) >= 0.005 else "0"

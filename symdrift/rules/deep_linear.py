@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, combinations, islice, pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -122,25 +122,23 @@ class DeepLinear(Rule):
         """
         room = min(sizes[name] for name in self.hidden_axes)
         power = reached[:, np.newaxis] ** (self.layers - 2)
-        pulls = variances * gains * power
         holds = [
             each * (reached[:, np.newaxis] * power) ** 2 + self.weight_decay
             for each in (variances[:, np.newaxis], variances)
         ]
-        stays = pulls**2 < holds[0] * holds[1]
+        # Axis i cannot be learned without j; of axes that tie none can be without all others.
+        asks = (variances * gains * power) ** 2 > (1 - SHARED) * holds[0] * holds[1]
         worth = np.argsort(-reductions, kind="stable")
         worth = worth[reached[worth] > 0]
-        sets = chain.from_iterable(
-            combinations(worth.tolist(), count) for count in range(min(room, len(worth)), -1, -1)
-        )
         first = worth[reductions[worth] > 0][:room]
-        others = []
-        for each in islice(sets, MOST_TRIED):
-            learned = np.array(each, dtype=np.intp)
-            left = np.setdiff1d(worth, learned)
-            alone = self.layers > 2 or len(learned) == room or not len(left)
-            if alone and stays[np.ix_(learned, left)].all() and set(each) != set(first.tolist()):
-                others.append(learned)
+        others = [
+            np.array(sorted(learned), dtype=np.intp)
+            for learned in _closed(asks[np.ix_(worth, worth)], worth.tolist())
+            if learned != {*first.tolist()}
+            and len(learned) <= room
+            # Two layers with a unit to spare learn every axis.
+            and (self.layers > 2 or len(learned) == min(room, len(worth)))
+        ]
         others.sort(key=lambda learned: -float(reductions[learned].sum()))
         for learned in (first, *others[: MOST_ENDS - 1]):
             yield learned[np.argsort(-(reached[learned] ** 2) * variances[learned], kind="stable")]
@@ -165,6 +163,28 @@ class DeepLinear(Rule):
         left = variance * (gain - size**depth) ** 2 / 2
         penalty = depth * self.weight_decay * size**2 / 2
         return size, variance * gain**2 / 2 - left - penalty
+
+
+def _closed(asks: Array, names: Sequence[int]) -> set[frozenset[int]]:
+    """Sets that hold with each member whatever it asks for, `MOST_TRIED` at most.
+
+    Parameters
+    ----------
+    asks : Array
+        Shape ``(k, k)``, of bool: whether the first asks for the second.
+    names : sequence of int
+        What the members are called.
+    """
+    reach = asks | np.eye(len(names), dtype=bool)
+    for _ in range(len(names).bit_length()):
+        reach = reach @ reach
+    single = {frozenset(np.array(names)[row].tolist()) for row in reach}
+    found = {frozenset[int]()}
+    for each in sorted(single, key=lambda members: (len(members), sorted(members))):
+        found |= {each | other for other in found}
+        if len(found) > MOST_TRIED:
+            break
+    return found
 
 
 def _forward(weights: tuple[Matrix, ...], sample_input: Matrix) -> list[Matrix]:

@@ -52,7 +52,7 @@ CANCELLED = 1e-12
 """Sum of products, relative to the lengths of their factors, that is rounding."""
 
 ROUNDED = 1e-14
-"""The same, relative to the sum of their sizes."""
+"""The same, relative to the sum of their sizes, or to what they would be without cancelling."""
 
 BENT = 1e-14
 """Bend of the mean update, relative to its rates and the weights, that is rounding."""
@@ -159,6 +159,9 @@ def rule_drift(learner: Learner, point: Point, progress: Progress | None = None)
     jacobian = traced.jacobian(point, noise.root)
     space = stable_space(traced, point, jacobian, traced.mean_update(point, noise.root))
     jumps = noise.modes(partial(traced.products, point)).T / np.sqrt(learner.batch)
+    size = np.sqrt(sum(float(np.sum(matrix**2)) for matrix in point))
+    if np.linalg.norm(jumps) <= ROUNDED * np.linalg.norm(jacobian, 2) * size:
+        jumps[:] = 0.0  # No sample moves the point: what is left of products that cancel.
     along, across = space.readings.T @ jumps, space.coordinates @ jumps
     sizes = np.abs(space.readings.T) @ np.abs(jumps)
     least = max(

@@ -188,9 +188,9 @@ def _require_fixed(moved: Array, left: Array, fastest: float, point: Point) -> N
     if not max(off, turned) <= STILL:
         raise RequestError(
             "learning.rule",
-            f"moves the weights that it was given as a fixed point: the mean update is "
-            f"{max(off, turned):.2g} of the weights in the time of the fastest return, and at "
-            f"most {STILL:g} is allowed",
+            "does not rest where it is taken to end: in the time of the fastest return its mean "
+            f"update is {max(off, turned):.2g} of the weights, and at most {STILL:g} is allowed; "
+            "either this is no fixed point, or fixed points are more than the rotations of one",
         )
 
 
