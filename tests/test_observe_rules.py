@@ -231,7 +231,7 @@ def test_simulations_say_that_learning_can_end_elsewhere(
     said = []
     for arguments in (
         ["simulate", study, "--steps", "10", "--replicas", "1", "--out", out],
-        ["validate", study, "--steps", "1"],
+        ["validate", study, "--steps", "15000", "--replicas", "8"],
     ):
         run(arguments)
         said += [line for line in capsys.readouterr().err.splitlines() if "can end at" in line]

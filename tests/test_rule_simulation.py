@@ -275,15 +275,32 @@ def test_learning_that_runs_away_is_said_so() -> None:
         simulate_rule(learner, steps=20_000, replicas=8)
 
 
+def test_a_refusal_is_one_sentence_however_much_could_be_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [
+        "--set",
+        "eta=0.18",
+        "--steps",
+        "1",
+        "--replicas",
+        "1",
+        "--out",
+        str(tmp_path / "a.npz"),
+    ]
+    assert run(["simulate", "anisotropic_autoencoder", *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "makes SGD diverge" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_trajectories_are_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "oja.npz"
     options = ["--replicas", "10", "--steps", "600", "--seed", "3", "--out", str(out)]
     assert run(["simulate", "oja", *options]) == 0
     assert capsys.readouterr().out == f"wrote {out}\n"
     stored = np.load(out)
-    found = symdrift.simulate_rule(
-        symdrift.read_study("oja"), steps=600, replicas=10, seed=3
-    )
+    found = symdrift.simulate_rule(symdrift.read_study("oja"), steps=600, replicas=10, seed=3)
     np.testing.assert_array_equal(stored["weights.W"], found.weights["W"])
     assert stored["weights.W"].shape == (len(stored["steps"]), 10, 2, 3)
     assert (str(stored["learning_rule"]), stored["learning_rate"]) == ("oja", 0.01)

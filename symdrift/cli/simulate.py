@@ -64,7 +64,8 @@ def simulate(
     require_file(out, "--out")
     chosen = chosen_study(study, assignments, minimum)
     with dask_executor(dask) as executor, progress_shown("simulating") as progress:
-        trajectory = _simulated(chosen)(
+        simulated, warnings = _simulated(chosen)
+        trajectory = simulated(
             steps=steps,
             replicas=replicas,
             seed=seed,
@@ -72,6 +73,8 @@ def simulate(
             progress=progress,
             executor=executor,
         )
+    # Not before: what is refused is refused in one sentence.
+    say_warnings(warnings)
     trajectory.save(out)
     announce([out])
     if trajectory.interrupted:
@@ -79,22 +82,22 @@ def simulate(
         raise KeyboardInterrupt
 
 
-def _simulated(study: Study) -> Callable[..., Trajectory | RuleTrajectory]:
-    """The simulation of a study with every number filled in."""
+def _simulated(
+    study: Study,
+) -> tuple[Callable[..., Trajectory | RuleTrajectory], tuple[str, ...]]:
+    """The simulation of a study with every number filled in, and warnings of it."""
     if not study.is_plain:
         from symdrift.evaluation.any_rule import orbit_warnings
         from symdrift.simulation.rule_trajectory import simulate_rule
 
         learner = study.learner()
-        say_warnings(orbit_warnings(learner))
-        return partial(simulate_rule, learner)
+        return partial(simulate_rule, learner), orbit_warnings(learner)
     problem = study.problem()
     from symdrift.evaluation.dense.matrix_road import minimum_warnings
     from symdrift.evaluation.evaluate import validity
     from symdrift.evaluation.validity import running_away
 
-    found = validity(problem)
-    say_warnings((*minimum_warnings(problem), *running_away(found)))
+    warnings = (*minimum_warnings(problem), *running_away(validity(problem)))
     from symdrift.simulation import simulate as run_simulation
 
-    return partial(run_simulation, problem)
+    return partial(run_simulation, problem), warnings

@@ -108,7 +108,7 @@ def validate(
 
         require_picture(plot)
     chosen = chosen_study(study, assignments, minimum)
-    at_one_rate, in_the_limit = _validated(chosen)
+    at_one_rate, in_the_limit, warnings = _validated(chosen)
     result: Validation | Extrapolation
     with (
         ExitStack() as afterwards,
@@ -132,6 +132,8 @@ def validate(
             )
         # Printed even when the picture cannot be drawn.
         afterwards.callback(_print, result, as_json)
+        # Not before: what is refused is refused in one sentence.
+        afterwards.callback(say_warnings, warnings)
         if plot is not None:
             from symdrift.figures.ratios import plot_extrapolation
 
@@ -145,23 +147,30 @@ def validate(
 
 def _validated(
     study: Study,
-) -> tuple[Callable[..., Validation], Callable[..., Extrapolation]]:
-    """How a study with every number filled in is validated at its rate, and in the limit."""
+) -> tuple[Callable[..., Validation], Callable[..., Extrapolation], tuple[str, ...]]:
+    """How a study with every number filled in is validated at its rate, and in the limit, and
+    warnings of it.
+    """
     if not study.is_plain:
         from symdrift.evaluation.any_rule import orbit_warnings
         from symdrift.validation.validate_rule import validate_rule_limit, validate_rule_rate
 
         learner = study.learner()
-        say_warnings(orbit_warnings(learner))
-        return partial(validate_rule_rate, learner), partial(validate_rule_limit, learner)
+        return (
+            partial(validate_rule_rate, learner),
+            partial(validate_rule_limit, learner),
+            orbit_warnings(learner),
+        )
     problem = study.problem()
     from symdrift.evaluation.dense.matrix_road import minimum_warnings
-
-    say_warnings(minimum_warnings(problem))
     from symdrift.validation.extrapolate import validate_limit
     from symdrift.validation.validate import validate_rate
 
-    return partial(validate_rate, problem), partial(validate_limit, problem)
+    return (
+        partial(validate_rate, problem),
+        partial(validate_limit, problem),
+        minimum_warnings(problem),
+    )
 
 
 def _print(result: Validation | Extrapolation, as_json: bool) -> None:

@@ -23,6 +23,8 @@ DECADE = 10.0
 MOST_FREE = 20
 _NEAR_ZERO = 1e-3
 """Of the end of a box that begins with zero."""
+_ROUNDED = 1e-14
+"""Of the same end: what is left of a coordinate of zero."""
 _MOMENTUM = "learning.momentum"
 _FORM = "must have the form NAME or NAME=LO:HI"
 
@@ -72,6 +74,8 @@ class FreeNumber:
     def at(self, coordinate: float) -> float:
         """The value at a coordinate, in the box whatever rounding does."""
         value = coordinate if self.shift is None else math.exp(coordinate) - self.shift
+        if self.low == 0 and value < _ROUNDED * self.high:
+            return 0.0
         return min(max(value, self.low), self.high)
 
     def slope(self, coordinate: float) -> float:

@@ -7,6 +7,7 @@ the orbit returns.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,7 +143,14 @@ def orbit_ends(learner: Learner) -> tuple[End, ...]:
     if not found:
         raise reason
     found.sort(key=lambda entry: -entry[2])
-    return tuple((point, times) for _, point, times in found)
+    ends = [(point, times) for _, point, times in found]
+    nothing = traced.separated(np.zeros(traced.count))
+    if all(any(matrix.any() for matrix in point) for point, _ in ends):
+        # Starting points are not so small that they would find it where it attracts.
+        with suppress(RequestError, ArithmeticError, np.linalg.LinAlgError):
+            _orbit(traced, nothing, root, 0)
+            ends.append((nothing, 0))
+    return tuple(ends)
 
 
 def _traced(learner: Learner) -> tuple[TracedRule, SampleBlock]:

@@ -19,12 +19,15 @@ from symdrift.evaluation.any_rule.rule_result import (
 )
 from symdrift.evaluation.dense import angular_matrices
 from symdrift.evaluation.parts import stimulus_drift
-from symdrift.evaluation.validity import RUNS_AWAY_ABOVE, WARN_ABOVE
+from symdrift.evaluation.validity import RUNS_AWAY_ABOVE, WARN_ABOVE, percent_off
 from symdrift.inputs import input_record
 from symdrift.progress import Progress
 from symdrift.records import plain
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, Stimulus
+
+UNRELIABLE = 0.5
+"""Relative error that numbers may have, above which all results are warned of."""
 
 LEAST_STEP = 1e-15
 """Of a deviation, by one step: less is lost in double precision."""
@@ -153,6 +156,11 @@ def _warnings(learner: Learner, validity: RuleValidity) -> Iterator[str]:
         yield (
             f"learning rate times the fastest rate of return is {curvature:.3g}; the leading-order "
             f"results assume that this is well below {WARN_ABOVE:g}"
+        )
+    if validity.expected_error > UNRELIABLE:
+        yield (
+            "numbers of leading order may be off by up to "
+            f"{percent_off(validity.expected_error)} at this learning rate"
         )
     if share is None:
         yield (

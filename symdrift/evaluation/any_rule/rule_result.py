@@ -14,15 +14,15 @@ from symdrift.evaluation.any_rule.fixed_orbit import FixedOrbit
 from symdrift.evaluation.lifetimes import days_record, lifetime, lifetimes_table
 from symdrift.evaluation.parts import StimulusDrift
 from symdrift.evaluation.result import UNITS, Quantity
-from symdrift.evaluation.validity import UNKNOWN_FACTOR, towards_critical
+from symdrift.evaluation.validity import UNKNOWN_FACTOR, percent_off, towards_critical
 from symdrift.inputs import input_facts
 from symdrift.records import Record
 from symdrift.study.problem import Array
 from symdrift.tables import Table, html_page, printed, record_table
 
 UNKNOWN = (
-    "Numbers have no expected error here: the next order in the learning rate is known for "
-    'learning.rule = "sgd" without momentum only.'
+    "Numbers may be off by up to {error} by these: the next order in the learning rate, which "
+    'would tell, is known for learning.rule = "sgd" without momentum only.'
 )
 
 SIGNS = (
@@ -349,5 +349,5 @@ def _seen(evaluation: RuleEvaluation) -> Iterator[Table]:
                 "not computed" if share is None else f"{share:.2g}",
             ),
         ),
-        UNKNOWN,
+        UNKNOWN.format(error=percent_off(validity.expected_error)),
     )
