@@ -230,8 +230,8 @@ def test_simulations_say_that_learning_can_end_elsewhere(
     study, out = str(write_study(SEVERAL)), str(tmp_path / "run.npz")
     said = []
     for arguments in (
-        ["simulate", study, "--steps", "10", "--replicas", "1", "--out", out],
-        ["validate", study, "--steps", "15000", "--replicas", "8"],
+        ["simulate", study, "--minimum", "2", "--steps", "10", "--replicas", "1", "--out", out],
+        ["validate", study, "--minimum", "2", "--steps", "15000", "--replicas", "8"],
     ):
         run(arguments)
         said += [line for line in capsys.readouterr().err.splitlines() if "can end at" in line]
