@@ -393,6 +393,19 @@ def test_a_first_stage_in_which_nobody_calls_is_named_while_it_lasts(
     assert re.match(r" *0 s  solving\n", said)
 
 
+def test_work_without_stages_is_named_once_it_lasts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("symdrift.cli.terminal._SOON", 0.01)
+    monkeypatch.setattr("symdrift.cli.terminal._SILENCE", 0.1)
+    with progress_shown("working"):
+        deadline, said = time.monotonic() + 10, ""
+        while not said and time.monotonic() < deadline:
+            time.sleep(0.01)
+            said = capsys.readouterr().err
+    assert re.fullmatch(r" *0 s  working\n", said)
+
+
 def test_a_stage_in_which_nobody_calls_is_named_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

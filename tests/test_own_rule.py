@@ -291,6 +291,16 @@ def test_a_rule_without_an_end_is_refused() -> None:
     )
     with pytest.raises(RequestError, match="weights grow without end"):
         fixed_orbits(learner)
+    for update, reason in (
+        ("W/(trace(W @ W.T) - trace(W @ W.T))", "is no number at small random weights"),
+        ("inv(W @ W.T - W @ W.T) @ W", "or inverts a matrix that has no inverse"),
+    ):
+        undefined = own(OJA.replace("y @ x.T - y @ y.T @ W", update))
+        with pytest.raises(RequestError, match=reason):
+            fixed_orbits(replace(learner, rule=undefined))
+    silent = own(OJA.replace('hidden = "y"', 'hidden = "0*y"'))
+    with pytest.raises(RequestError, match=r"rule\.activity\.hidden is zero whatever the weights"):
+        fixed_orbits(replace(learner, rule=silent))
     standing = replace(learner, rule=own(OJA.replace("y @ x.T - y @ y.T @ W", "0*W")))
     with pytest.raises(RequestError, match="changes nothing on average where it begins"):
         fixed_orbits(standing)

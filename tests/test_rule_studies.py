@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from copy import deepcopy
@@ -21,6 +22,7 @@ from symdrift.cli import run
 from symdrift.errors import RequestError
 from symdrift.evaluation.sweep_axes import parse_axis
 from symdrift.study import Study, shipped_studies
+from symdrift.study.learning_rules import require_derivable
 from symdrift.study.model import RULES
 from symdrift.study.reader import study_from_document
 from symdrift.study.schema import study_schema
@@ -103,6 +105,28 @@ def test_examples_give_the_printed_numbers(name: str) -> None:
     np.testing.assert_allclose(scaled, PRINTED[name], rtol=3e-5 if name == "momentum" else 3e-6)
     # Symmetric inputs turn nothing steadily, to the last digit.
     assert found.drift.mean_rotation.any() == (name == "steady_rotation")
+
+
+@pytest.mark.parametrize("name", ["three_layers", "momentum"])
+def test_layers_that_trade_scale_need_weight_decay(name: str) -> None:
+    example = symdrift.read_study(name).with_values({"learning.weight_decay": 0.0})
+    with pytest.raises(RequestError, match="= 0 is refused: without weight decay layers trade"):
+        symdrift.evaluate_rule(example)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "field"),
+    [
+        ("steady_rotation", {}, "inputs.distribution"),
+        ("oja", {"learning.synaptic_noise": 1e-9}, "learning.synaptic_noise"),
+        ("similarity_matching", {"learning.synaptic_noise": 1e-9}, "learning.synaptic_noise"),
+    ],
+)
+def test_what_stands_in_the_way_of_a_derivation_is_named(
+    name: str, change: dict[str, float], field: str
+) -> None:
+    with pytest.raises(RequestError, match=rf"^{re.escape(field)} = \S+ stands in the way"):
+        require_derivable(symdrift.read_study(name).with_values(change))
 
 
 @pytest.mark.parametrize("size", [2, 4])

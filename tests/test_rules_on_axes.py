@@ -184,7 +184,7 @@ def test_one_axis_spans_no_plane_and_three_span_three() -> None:
 
 def test_what_cannot_be_derived_is_refused_with_what_can() -> None:
     study = study_of("oja")
-    with pytest.raises(RequestError, match="symdrift derive takes two-layer SGD, and oja"):
+    with pytest.raises(RequestError, match="symdrift derive takes it with Gaussian inputs"):
         derive(study.with_values({"learning.synaptic_noise": 1e-6}))
 
 

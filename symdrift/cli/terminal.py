@@ -184,7 +184,9 @@ class _Lines:
         if not ended.wait(min(1.1 * _SOON, _SILENCE)):
             self.flush()
         while not ended.wait(max(0.25 * _SILENCE, _SHORTEST)):
-            if time.monotonic() - self._last > _SILENCE:
+            if self._last == self._start:
+                self.say(self._what)
+            elif time.monotonic() - self._last > _SILENCE:
                 self.say(f"{self._stage}: not done yet", again=True)
 
     def say(self, stage: str, again: bool = False) -> None:

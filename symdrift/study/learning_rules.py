@@ -102,6 +102,14 @@ def require_derivable(study: Specification) -> None:
     """
     if study.is_plain or is_derived_on_axes(study):
         return
+    if study.learning.rule in DERIVED_ON_AXES and (obstacle := _underived(study)):
+        field, value = obstacle
+        raise RequestError(
+            field,
+            f"{value}stands in the way of a derivation under learning.rule = "
+            f'"{study.learning.rule}": symdrift derive takes it with Gaussian inputs of given '
+            "variances along axes, sizes in numbers, and no synaptic noise",
+        )
     named = study.learning.rule != RULES[0]
     raise RequestError(
         "learning.rule" if named else "learning.momentum",
@@ -115,19 +123,24 @@ def require_derivable(study: Specification) -> None:
 
 def is_derived_on_axes(study: Specification) -> bool:
     """Whether the derivation of a rule on the axes of its inputs is about this study."""
+    return study.learning.rule in DERIVED_ON_AXES and _underived(study) is None
+
+
+def _underived(study: Specification) -> tuple[str, str] | None:
+    """The field, with its value, for which a rule on the axes of its inputs has no derivation."""
     learning, covariance = study.learning, getattr(study.inputs, "covariance", None)
     along_axes = isinstance(covariance, Expression) or (
         isinstance(covariance, tuple) and isinstance(covariance[0], Expression)
     )
-    hidden = study.network.hidden
-    return (
-        learning.rule in DERIVED_ON_AXES
-        and study.inputs.gaussian
-        and along_axes
-        and isinstance(hidden, Expression)
-        and not (hidden.symbols or study.network.inputs.symbols)
-        and not (learning.synaptic_noise.symbols or learning.synaptic_noise.evaluate({}))
-    )
+    inputs, hidden, noise = study.network.inputs, study.network.hidden, learning.synaptic_noise
+    fits = {
+        ("inputs.distribution", f'= "{study.inputs.distribution}" '): study.inputs.gaussian,
+        ("inputs.covariance", ""): along_axes,
+        ("network.hidden", f"= {hidden} "): isinstance(hidden, Expression) and not hidden.symbols,
+        ("network.inputs", f"= {inputs} "): not inputs.symbols,
+        ("learning.synaptic_noise", f"= {noise} "): not (noise.symbols or noise.evaluate({})),
+    }
+    return next((named for named, fit in fits.items() if not fit), None)
 
 
 def rule_of(
@@ -175,6 +188,12 @@ def rule_of(
     else:
         from symdrift.rules.deep_linear import DeepLinear
 
+        if not decay > 0:
+            raise RequestError(
+                DECAY,
+                f"= {decay:g} is refused: without weight decay layers trade scale with each other, "
+                "so that noise has no equilibrium; give a positive value",
+            )
         rule = DeepLinear(teacher, decay, len(_sizes(study)) + 1)
     settings["momentum"] = numbers["learning.momentum"]
     if settings["momentum"]:

@@ -121,6 +121,7 @@ def orbit_ends(learner: Learner) -> tuple[End, ...]:
     known = traced.rule.fixed_points(learner.inputs.covariance, learner.sizes)
     if known:
         return tuple((point, None) for point in known)
+    _require_activity(traced, root)
     found: list[tuple[Array, Point, int]] = []
     reason = RequestError("learning.rule", "has no starting point from which its mean update ends")
     failed = 0
@@ -151,6 +152,26 @@ def orbit_ends(learner: Learner) -> tuple[End, ...]:
             _orbit(traced, nothing, root, 0)
             ends.append((nothing, 0))
     return tuple(ends)
+
+
+def _require_activity(traced: TracedRule, root: SampleBlock) -> None:
+    """Refuse a rule that is no number where it begins, or whose hidden layer is silent."""
+    begun = traced.separated(_start(traced, 0))
+    with np.errstate(all="ignore"):
+        try:
+            finite = bool(np.isfinite(traced.mean_update(begun, root)).all())
+            seen = traced.rule.activities(begun, np.eye(traced.sizes["inputs"]))
+        except (ArithmeticError, np.linalg.LinAlgError):
+            finite, seen = False, {}
+    if not finite:
+        raise RequestError(
+            "learning.rule",
+            "is no number at small random weights: it divides by zero there, or inverts a matrix "
+            "that has no inverse",
+        )
+    for layer, response in seen.items():
+        if not response.any():
+            raise RequestError(f"rule.activity.{layer}", "is zero whatever the weights are")
 
 
 def _traced(learner: Learner) -> tuple[TracedRule, SampleBlock]:

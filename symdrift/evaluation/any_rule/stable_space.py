@@ -123,7 +123,8 @@ def stable_space(traced: TracedRule, point: Point, jacobian: Array, left: Array)
         raise RequestError(
             "learning.rule",
             f"stands still in {found} directions at its fixed point, of which the rotations of "
-            f"the hidden layers explain {len(planes)}; where variances or gains tie, part them",
+            f"the hidden layers explain {len(planes)}; where variances or gains tie, part them, "
+            "and where weight decay is far below the other rates, raise it",
         )
     basis, null = outward[:, :moving], outward[:, moving:]
     crossed = null.T @ tangents
