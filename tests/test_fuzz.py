@@ -16,7 +16,7 @@ SHARDS = 4
 SITTINGS = 150
 """Of each shard: together they take about a minute of processor time."""
 
-FEWEST = 40
+FEWEST = 55
 """Requests of a shard that are granted, and that are refused, at the least.
 
 Hypothesis also draws constants of the modules that happen to be loaded, so that the numbers vary.
