@@ -1,10 +1,6 @@
 """Problem sheets with worked solutions and an answer key, computed from the derivation."""
 
-from symdrift.teaching.exercises.collection import (
-    draw_exercises,
-    write_exercises,
-    write_sheets,
-)
+from symdrift.teaching.exercises.collection import draw_exercises, write_sheets
 from symdrift.teaching.exercises.exercise import Answer, Exercise, Passage
 from symdrift.teaching.exercises.sheets import Sheet, problem_sheet
 from symdrift.teaching.exercises.statements import Theory
@@ -17,6 +13,5 @@ __all__ = [
     "Theory",
     "draw_exercises",
     "problem_sheet",
-    "write_exercises",
     "write_sheets",
 ]

@@ -18,7 +18,6 @@ from symdrift.study import Study
 from symdrift.teaching.exercises.layout import HtmlPen, LatexPen, sheet_view
 from symdrift.teaching.exercises.sheets import Sheet, problem_sheet
 from symdrift.teaching.exercises.statements import Theory
-from symdrift.theory.derive import derive
 from symdrift.theory.linear.aligned import representative_drift
 
 MOST_STUDENTS = 500
@@ -28,46 +27,6 @@ _LOGGER = logging.getLogger("symdrift")
 Item = TypeVar("Item")
 
 
-def write_exercises(
-    study: Study,
-    directory: Path,
-    seed: int,
-    students: int,
-    progress: Progress | None = None,
-) -> list[Path]:
-    """Write a problem sheet and its solutions for each student, and the answers of all.
-
-    Parameters
-    ----------
-    study : Study
-        Aligned, with Gaussian inputs and all numbers given.
-    directory : Path
-        Made when missing; receives ``sheet_K.tex`` and ``.html`` of student ``K``,
-        ``solutions_K.tex`` and ``.html``, ``answer_key.tex``, ``.html`` and ``.json``, and
-        PDFs where TeX is installed.
-    seed : int
-        Same seed, same bytes.
-    students : int
-    progress : callable, optional
-        Receives percentages.
-
-    Returns
-    -------
-    list of Path
-        What was written.
-
-    Raises
-    ------
-    RequestError
-        When the study is of another kind, or there are no or too many students.
-    CheckFailed
-        When an answer disagrees with the dense engine, or TeX finds fault with a sheet.
-    """
-    stages, derivation = Stages(progress), derive(study)
-    sheets = draw_exercises(study, derivation, seed, students, stages.stage(0, 50))
-    return write_sheets(study, derivation, directory, seed, sheets, stages.stage(50, 100))
-
-
 def draw_exercises(
     study: Study,
     derivation: Derivation,
@@ -75,7 +34,27 @@ def draw_exercises(
     students: int,
     progress: Progress | None = None,
 ) -> list[Sheet]:
-    """The checked exercises of each student; arguments and errors of `write_exercises`."""
+    """Draw the exercises of each student and check every answer.
+
+    Parameters
+    ----------
+    study : Study
+        Aligned, with Gaussian inputs and all numbers given.
+    derivation : Derivation
+        Of the study.
+    seed : int
+        Same seed, same exercises.
+    students : int
+    progress : callable, optional
+        Receives percentages.
+
+    Raises
+    ------
+    RequestError
+        When the study is of another kind, or there are no or too many students.
+    CheckFailed
+        When an answer disagrees with the dense engine.
+    """
     if not 1 <= students <= MOST_STUDENTS:
         raise RequestError("students", f"= {students} must be from 1 to {MOST_STUDENTS}")
     if seed < 0:
@@ -98,7 +77,33 @@ def write_sheets(
     sheets: Sequence[Sheet],
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write drawn exercises; arguments and errors of `write_exercises`."""
+    """Write a problem sheet and its solutions for each student, and the answers of all.
+
+    Parameters
+    ----------
+    study : Study
+    derivation : Derivation
+        Of the study.
+    directory : Path
+        Made when missing; receives ``sheet_K.tex`` and ``.html`` of student ``K``,
+        ``solutions_K.tex`` and ``.html``, ``answer_key.tex``, ``.html`` and ``.json``, and
+        PDFs where TeX is installed.
+    seed : int
+        With which they were drawn.
+    sheets : sequence of Sheet
+    progress : callable, optional
+        Receives percentages.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    CheckFailed
+        When TeX finds fault with a sheet.
+    """
     directory, stages = Path(directory), Stages(progress)
     about = {"title": study.title, "study": study.name, "seed": seed}
     digits = len(str(len(sheets)))
