@@ -26,7 +26,7 @@ class PolynomialMatrix:
         By degree ``k``, shape ``(rows, columns, samples or 1) + (d,) * k``: long axes last, for
         speed.  The order of the coordinates within a term means nothing; see `form`.
     highest : int
-        Degree above which terms are left out.
+        Degree above which terms are left out; of a sum or a product, the lower of the two.
     """
 
     terms: dict[int, Array]
@@ -48,7 +48,7 @@ class PolynomialMatrix:
         terms = dict(self.terms)
         for degree, term in other.terms.items():
             terms[degree] = terms[degree] + term if degree in terms else term
-        return PolynomialMatrix(terms, self.highest)
+        return PolynomialMatrix(terms, min(self.highest, other.highest))
 
     def __sub__(self, other: PolynomialMatrix) -> PolynomialMatrix:
         return self + -1.0 * other
@@ -58,13 +58,14 @@ class PolynomialMatrix:
 
     def __matmul__(self, other: PolynomialMatrix) -> PolynomialMatrix:
         product: dict[int, Array] = {}
+        highest = min(self.highest, other.highest)
         for (left, first), (right, second) in itertools.product(
             self.terms.items(), other.terms.items()
         ):
-            if (degree := left + right) <= self.highest:
+            if (degree := left + right) <= highest:
                 term = _outer_product(first, second)
                 product[degree] = product[degree] + term if degree in product else term
-        return PolynomialMatrix(product, self.highest)
+        return PolynomialMatrix(product, highest)
 
     def form(self, degree: int) -> Array:
         """Symmetric multilinear form of a degree, shape ``(samples, entries) + (d,) * degree``."""

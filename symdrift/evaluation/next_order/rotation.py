@@ -162,7 +162,7 @@ def rotation(
         2 * means["second_second"]
         + means["level_level"]
         + np.einsum("ai,bj,ij->ab", linear, linear, means["force_force"])
-        + np.einsum("aij,blm,ijlm->ab", second, second, means["force_fourth"])
+        + np.einsum("aij,blm,ijlm->ab", second, second, means["force_fourth"], optimize=True)
     )
     crossed = (
         np.einsum("al,bl->ab", means["level_force"], linear)
@@ -171,7 +171,10 @@ def rotation(
         # One of epsilon^3 and one of epsilon^5.
         + np.einsum("abij,ij->ab", means["delta_late"], covariance)
         + np.einsum("abij,ij->ab", means["delta_driven_force"], covariance)
-        + 3 * np.einsum("amij,bijl,ml->ab", means["delta_force_force"], third, covariance)
+        + 3
+        * np.einsum(
+            "amij,bijl,ml->ab", means["delta_force_force"], third, covariance, optimize=True
+        )
         # One of epsilon^3 and one of epsilon^4, whose mean is of the next order.
         + means["delta_leaning"]
         + np.einsum("aij,bj,i->ab", means["delta_force"], linear, stationary.mean)
