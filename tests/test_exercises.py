@@ -367,8 +367,11 @@ def test_the_command_writes_page_and_exercises(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["lesson", "anisotropic_autoencoder", "--seed", "4", "--students", "2"]
-    assert run([*command, "--out", str(tmp_path)]) == 0
-    assert "lesson.html" in capsys.readouterr().out
+    # A rate so large that numbers need a warning: 0.66 of the critical one, 0.1967.
+    assert run([*command, "--set", "learning.rate=0.13", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert "lesson.html" in said.out
+    assert "0.66 of the critical rate" in said.err and "expected to be off" in said.err
     written = {p.relative_to(tmp_path).as_posix(): p.read_bytes() for p in tmp_path.rglob("*.*")}
     stems = ("sheet_1", "sheet_2", "solutions_1", "solutions_2", "answer_key")
     assert set(written) == {

@@ -9,7 +9,7 @@ import click
 
 from symdrift.cli.options import Whole, out_option, seed_option, set_option, study_argument
 from symdrift.cli.requests import output_directory, plain_study
-from symdrift.cli.terminal import announce, progress_shown
+from symdrift.cli.terminal import announce, progress_shown, say_warnings
 
 
 @click.command(epilog="Example: symdrift lesson anisotropic_autoencoder --students 20")
@@ -43,4 +43,7 @@ def lesson(
 
     with progress_shown("writing") as progress:
         written = write_lesson(chosen, directory, seed, students, progress)
+    from symdrift.evaluation.evaluate import evaluate_study
+
+    say_warnings(evaluate_study(chosen, order=None).warnings)
     announce(written)
