@@ -92,6 +92,18 @@ def test_json_stays_per_step_beside_the_days(capsys: pytest.CaptureFixture[str])
     assert record["days"]["steps_per_day"] == 1e6
     for drift, days in zip(record["stimuli"], record["days"]["stimuli"], strict=True):
         assert days["decay_time"] == pytest.approx(1e-6 / drift["decay_rate"])
+    # What the next order changes is known, and both times say it: a radian is a length over a
+    # speed.
+    rate = record["parameters"]["learning_rate"]
+    for change, days in zip(
+        record["next_order"]["stimuli"], record["days"]["stimuli"], strict=True
+    ):
+        slower = math.sqrt(1 + rate * change["squared_norm"]) / (1 + rate * change["mean_speed"])
+        for time, new in (
+            ("turning_time", slower),
+            ("decay_time", 1 / (1 + rate * change["decay_rate"])),
+        ):
+            assert abs(new - 1) <= 1.01 * days["expected_error"][time] <= 2.5 * abs(new - 1), time
 
 
 @pytest.mark.parametrize("command", ["evaluate", "observe"])

@@ -19,6 +19,9 @@ from symdrift.tables import Table, record_table
 
 NOTHING, FLUCTUATION = "nothing", "fluctuation"
 
+TimeErrors = Mapping[str, Mapping[str, float]]
+"""Expected relative errors by stimulus and time."""
+
 
 @dataclass(frozen=True)
 class Lifetime(Record):
@@ -75,26 +78,32 @@ def separate_times(
     )
 
 
-def days_record(lifetimes: Iterable[Lifetime], steps_per_day: float) -> dict[str, Any]:
+def days_record(
+    lifetimes: Iterable[Lifetime], steps_per_day: float, errors: TimeErrors = MappingProxyType({})
+) -> dict[str, Any]:
     """What JSON has beside rates per step, where days are asked for."""
     return {
         "steps_per_day": steps_per_day,
-        "stimuli": [item.in_days(steps_per_day) for item in lifetimes],
+        "stimuli": [
+            item.in_days(steps_per_day)
+            | ({"expected_error": dict(errors[item.stimulus])} if item.stimulus in errors else {})
+            for item in lifetimes
+        ],
     }
 
 
 def lifetimes_table(
     lifetimes: Sequence[Lifetime],
     steps_per_day: float | None,
-    errors: Mapping[str, float] = MappingProxyType({}),
+    errors: TimeErrors = MappingProxyType({}),
     **columns: str,
 ) -> Table:
     """Times by stimulus, in days or in steps.
 
     Parameters
     ----------
-    errors : Mapping of str to float
-        Expected relative errors of decay rates by stimulus, where they are known.
+    errors : Mapping of str to Mapping of str to float
+        Expected relative errors of times by stimulus, where they are known.
     **columns : str
         Headings of further times.
     """
@@ -112,9 +121,7 @@ def lifetimes_table(
             {
                 name: "never"
                 if value is None
-                else with_expected_error(value, errors.get(row["stimulus"], 0.0))
-                if name == "decay_time"
-                else value
+                else with_expected_error(value, errors.get(row["stimulus"], {}).get(name, 0.0))
                 for name, value in row.items()
             }
             for row in rows

@@ -12,7 +12,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from symdrift.evaluation.corrections import Corrections, IndependentDriftCorrections
-from symdrift.evaluation.lifetimes import Lifetime, days_record, lifetime, lifetimes_table
+from symdrift.evaluation.lifetimes import (
+    Lifetime,
+    TimeErrors,
+    days_record,
+    lifetime,
+    lifetimes_table,
+)
 from symdrift.evaluation.parts import Drift, Fluctuation, IndependentDrift, Minimum, StimulusDrift
 from symdrift.evaluation.validity import MEANINGS, Validity, percent_off, with_expected_error
 from symdrift.inputs import input_facts
@@ -146,7 +152,7 @@ class Evaluation(Record):
     @property
     def days(self) -> dict[str, Any]:
         """The same in days."""
-        return days_record(self.lifetimes, self.steps_per_day or 1.0)
+        return days_record(self.lifetimes, self.steps_per_day or 1.0, _of_times(self))
 
     def with_full_covariance(self) -> Evaluation:
         """The same with the covariance of rotations as a matrix where it is diagonal too.
@@ -283,7 +289,7 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
             ),
             caption=_EXPECTED if evaluation.next_order else "",
         ),
-        lifetimes_table(evaluation.lifetimes, evaluation.steps_per_day, _of_decay(evaluation)),
+        lifetimes_table(evaluation.lifetimes, evaluation.steps_per_day, _of_times(evaluation)),
         _validity_table(evaluation),
     ]
 
@@ -308,10 +314,21 @@ def _validity_table(evaluation: Evaluation) -> Table:
     )
 
 
-def _of_decay(evaluation: Evaluation) -> dict[str, float]:
-    """Expected errors of decay rates by stimulus, where the next order is known."""
+def _of_times(evaluation: Evaluation) -> TimeErrors:
+    """Expected errors of lifetimes by stimulus, where the next order is known."""
+
+    def error(stimulus: str, quantity: str) -> float:
+        return evaluation.expected_error(f"stimuli.{stimulus}.{quantity}")
+
     names = [stimulus.name for stimulus in evaluation.stimuli] if evaluation.next_order else []
-    return {name: evaluation.expected_error(f"stimuli.{name}.decay_rate") for name in names}
+    return {
+        name: {
+            "decay_time": error(name, "decay_rate"),
+            # A length over a speed.
+            "turning_time": error(name, "squared_norm") / 2 + error(name, "mean_speed"),
+        }
+        for name in names
+    }
 
 
 def _cells(evaluation: Evaluation) -> Callable[[object, str], str]:
