@@ -26,6 +26,7 @@ from symdrift.evaluation import dense
 from symdrift.evaluation.closed_form import (
     area_sums,
     isotropic_formulas,
+    network_axes,
     planes,
     two_axes_formulas,
 )
@@ -126,7 +127,7 @@ def test_a_study_has_the_lines_of_the_modules_and_of_their_formulas() -> None:
     """But for titles, imports and defaults; printed formulas that nobody calls are left out."""
     source = standalone_source(kernels, "Title.")
     printed = (FOLDER / "evaluation" / "closed_form" / "printed_aligned.py").read_text("utf-8")
-    texts = [inspect.getsource(module) for module in (area_sums, planes, kernels)]
+    texts = [inspect.getsource(module) for module in (area_sums, network_axes, planes, kernels)]
     assert source.startswith('"""Title.\n')
     assert texts[-1].split('"""')[1].split("\n", 1)[1] in source
     for text in texts:

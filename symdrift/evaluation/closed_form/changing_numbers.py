@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.evaluation.closed_form.formula_road import AlignedNetwork
-from symdrift.evaluation.closed_form.formulas import _axes
+from symdrift.evaluation.closed_form.network_axes import network_axes
 from symdrift.evaluation.closed_form.planes import _kinds
 from symdrift.evaluation.closed_form.printed_gradients import (
     _batch_share_gradient,
@@ -166,7 +166,7 @@ class _Directions(NamedTuple):
 def _directions(given: AlignedNetwork, changes: Changes, weight_decay: Changing) -> _Directions:
     """Directions with their changes, in natural units."""
     units = given.units
-    axes = _axes(**given.minimum, label_noise=given.learning["label_noise"])
+    axes = network_axes(**given.minimum, label_noise=given.learning["label_noise"])
     size = axes.variance.size
 
     def padded(change: Array, factor: float) -> Array:

@@ -66,7 +66,7 @@ from symdrift.evaluation.closed_form.printed_aligned import (
 
 Array = NDArray[np.float64]
 
-PAIRS_AT_A_TIME = 2**17
+PAIRS_AT_A_TIME = 2**15
 """Pairs of directions that one operation is about, of all networks together."""
 
 
@@ -253,8 +253,10 @@ def _curvatures(
         (lowest[..., None, :], silent),
         (highest[..., None, :], silent),
     )
-    smallest, largest = np.asarray(np.inf), np.asarray(-np.inf)
+    smallest, largest = (np.full(axes.active.shape[:-1], end) for end in (np.inf, -np.inf))
     for value, where in candidates:
+        if not where.any():
+            continue
         smallest = np.minimum(smallest, np.where(where, value, np.inf).min(axis=(-1, -2)))
         largest = np.maximum(largest, np.where(where, value, -np.inf).max(axis=(-1, -2)))
     return smallest, largest
