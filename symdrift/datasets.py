@@ -22,6 +22,7 @@ class Entry(NamedTuple):
     place: Mapping[str, int]
     values: ArrayLike
     along: tuple[str, ...] = ()
+    long_name: str = ""
 
 
 class Coordinate(NamedTuple):
@@ -30,6 +31,7 @@ class Coordinate(NamedTuple):
     along: tuple[str, ...]
     values: ArrayLike
     unit: str = ""
+    long_name: str = ""
 
 
 def dataset(
@@ -58,18 +60,19 @@ def dataset(
     except ImportError:
         raise RequestError("to_dataset", "needs xarray: pip install 'symdrift[data]'") from None
     variables: dict[str, Any] = {}
-    for name, unit, place, values, along in entries:
+    for name, unit, place, values, along, long_name in entries:
         if name not in variables:
             axes = (*place, *along)
             empty = np.full([len(np.asarray(coordinates[axis].values)) for axis in axes], np.nan)
-            variables[name] = (axes, empty, _attributes(unit))
+            variables[name] = (axes, empty, _attributes(unit, long_name))
         variables[name][1][tuple(place.values())] = values
     labels = {
-        name: (along, np.asarray(values), _attributes(unit))
-        for name, (along, values, unit) in coordinates.items()
+        name: (along, np.asarray(values), _attributes(unit, long_name))
+        for name, (along, values, unit, long_name) in coordinates.items()
     }
     return xarray.Dataset(variables, labels, attributes)
 
 
-def _attributes(unit: str) -> dict[str, str]:
-    return {"units": unit} if unit else {}
+def _attributes(unit: str, long_name: str) -> dict[str, str]:
+    given = {"units": unit, "long_name": long_name}
+    return {name: text for name, text in given.items() if text}

@@ -13,6 +13,9 @@ import pytest
 from symdrift.evaluation.closed_form import area_sums, isotropic_formulas, printed_aligned
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form.area_sums import CELL, Directions, swept_areas
+from symdrift.evaluation.sweep import sweep
+from symdrift.evaluation.sweep_axes import linear_axis
+from symdrift.study import read_study
 from symdrift.study.problem import Array
 
 
@@ -124,6 +127,27 @@ def test_long_computations_are_compiled_and_short_ones_do_not_load_numba(
     monkeypatch.setattr("symdrift.evaluation.closed_form.planes.WORTH_COMPILING", 17)
     kernels.diffusion_tensor([1.0, 2.0, 3.0], 0.3, 0.01, **sizes)
     assert wanted == [False, True]
+
+
+def test_a_sweep_is_compiled_where_all_of_its_networks_are_worth_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A part of four networks is not; learning rates alone make no other networks."""
+    wanted: list[bool] = []
+    without: Any = swept_areas
+
+    def summed(*arguments: Any) -> Array:
+        wanted.append(arguments[-1])
+        areas: Array = without(*arguments[:-1], False)
+        return areas
+
+    monkeypatch.setattr("symdrift.evaluation.closed_form.planes.swept_areas", summed)
+    monkeypatch.setattr("symdrift.evaluation.closed_form.planes.WORTH_COMPILING", 18 * 10)
+    monkeypatch.setattr("symdrift.evaluation.sweep_request._MOST_TOGETHER", 4)
+    study = read_study("anisotropic_autoencoder")
+    for path, high in (("gamma", 0.25), ("eta", 0.005)):
+        sweep(study, [linear_axis(path, high / 2, high, 12)])
+    assert wanted == [True] * 3 + [False] * 3
 
 
 def test_without_numba_it_is_numpy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shipped import OTHER_RULES
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.sweep import sweep
@@ -64,12 +65,38 @@ def test_units_and_what_does_not_vary_are_attributes() -> None:
     assert units["drift_diffusion"] == "rad^2/step"
     assert units["drift_mean_rotation"] == "rad/step"
     assert units["stimuli_decay_rate"] == "1/step"
-    assert units["minimum_loss"] is None
+    assert units["minimum_loss"] == "1"
     assert data.attrs["study"] == "anisotropic_autoencoder"
     assert data.attrs["hidden"] == 3 and data.attrs["method"] == "closed-form"
     # The symbol sets this field: it varies along its axis.
     assert data.weight_decay.dims == ("gamma",)
     assert data.weight_decay.values.tolist() == data.gamma.values.tolist()
+
+
+@pytest.mark.parametrize("name", ["anisotropic_autoencoder", "misaligned_teacher", *OTHER_RULES])
+def test_every_number_of_a_sweep_says_what_it_is(name: str) -> None:
+    """Variables and coordinates have a long name and, unless they are text, a unit."""
+    study = read_study(name)
+    data = sweep(study, [Axis("learning.batch", (1.0, 2.0))], order=None).to_dataset()
+    for each in data.variables.values():
+        assert each.attrs["long_name"]
+        assert ("units" in each.attrs) == (each.dtype.kind != "U" and each.size > 0)
+    for each in data.data_vars.values():
+        own = "per SGD step" in each.long_name and "next order" not in each.long_name
+        assert own == each.units.endswith("/step")
+    assert data["learning.batch"].long_name == "samples per SGD step"
+
+
+def test_axes_are_named_by_their_fields_and_symbols() -> None:
+    study = read_study("frequent_stimulus")
+    axes = [
+        Axis(path, (0.1, 0.2)) for path in ("gamma", "teacher.label_noise", "stimulus.0.vector.1")
+    ]
+    data = sweep(study, axes).to_dataset()
+    names = [data[axis.path].attrs["long_name"] for axis in axes]
+    assert names[0] == "symbol gamma of the study"
+    assert "label noise" in names[1] and names[2].endswith("entry 1")
+    assert data.weight_decay.attrs["long_name"].startswith("weight decay")
 
 
 def test_stimuli_alone_have_no_planes_and_one_point_no_axes() -> None:

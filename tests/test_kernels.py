@@ -25,7 +25,9 @@ from strategies import aligned_problems
 from symdrift.evaluation import dense
 from symdrift.evaluation.closed_form import (
     area_sums,
+    changing_network,
     isotropic_formulas,
+    network_axes,
     planes,
     two_axes_formulas,
 )
@@ -126,7 +128,8 @@ def test_a_study_has_the_lines_of_the_modules_and_of_their_formulas() -> None:
     """But for titles, imports and defaults; printed formulas that nobody calls are left out."""
     source = standalone_source(kernels, "Title.")
     printed = (FOLDER / "evaluation" / "closed_form" / "printed_aligned.py").read_text("utf-8")
-    texts = [inspect.getsource(module) for module in (area_sums, planes, kernels)]
+    modules = (area_sums, network_axes, planes, changing_network, kernels)
+    texts = [inspect.getsource(module) for module in modules]
     assert source.startswith('"""Title.\n')
     assert texts[-1].split('"""')[1].split("\n", 1)[1] in source
     for text in texts:
@@ -136,6 +139,63 @@ def test_a_study_has_the_lines_of_the_modules_and_of_their_formulas() -> None:
         name = function.removeprefix("def ").partition("(")[0]
         called = any(re.search(rf"^    {name},$|import {name}$", text, re.M) for text in texts)
         assert (function.strip() in source) == called
+    # What two modules call by the same name would be one in the file.
+    names = [name for node in ast.parse(source).body for name in defined(node)]
+    assert {name for name in names if names.count(name) > 1} <= {"Array"}
+
+
+def defined(node: ast.stmt) -> list[str]:
+    """Names that a statement of a module gives a meaning."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    names = (each for each in ast.walk(node) if isinstance(each, ast.Name))
+    return [each.id for each in names if isinstance(each.ctx, ast.Store)]
+
+
+def test_derivatives_of_a_study_are_slopes_of_its_kernels() -> None:
+    """By every entry of every argument, a bottleneck and a negative gain among them; the error of
+    two differences, put together, is of the fourth order in their step."""
+    alone = module_of(standalone_source(kernels, "Title."))
+    sizes = {"inputs": 4, "outputs": 3, "hidden": 2}
+    arguments: dict[str, Any] = {
+        "covariance": np.array([3.0, 2.0, 1.5, 0.1]), "weight_decay": 0.2, "learning_rate": 0.01,
+        "gains": np.array([1.0, -1.2, 0.9]), "label_noise": np.array([0.1, 0.2, 0.05]),
+        "batch": 2.0,
+    }  # fmt: skip
+    found = alone.derivatives(**arguments, **sizes)
+
+    def numbers(name: str, place: tuple[int, ...], step: float) -> dict[str, Array]:
+        moved = np.array(arguments[name], dtype=float)
+        moved[place] *= 1 + step
+        given = {**arguments, name: moved, **sizes}
+        minimum = {
+            key: value
+            for key, value in given.items()
+            if key not in ("learning_rate", "label_noise", "batch")
+        }
+        variance, excess = alone.fluctuation(**given)
+        return {
+            "singular_values": alone.singular_values(**minimum),
+            "loss": alone.loss(**minimum, label_noise=given["label_noise"]),
+            "weight_variance": variance,
+            "excess_loss": excess,
+            "diffusion_tensor": alone.diffusion_tensor(**given),
+        }
+
+    assert set(found) == set(numbers("batch", (), 0.0))
+    for name, value in arguments.items():
+        for place in np.ndindex(np.shape(value)):
+            slopes = []
+            for step in (1e-3, 2e-3):
+                more, less = (numbers(name, place, sign * step) for sign in (1, -1))
+                width = 2 * step * np.asarray(value)[place]
+                slopes.append({key: (more[key] - less[key]) / width for key in more})
+            for key, change in found.items():
+                expected = (4 * slopes[0][key] - slopes[1][key]) / 3
+                exact = change[name][(..., *place)]
+                assert exact.shape == expected.shape
+                scale = max(np.abs(expected).max(), 1e-300)
+                np.testing.assert_allclose(exact / scale, expected / scale, atol=1e-9)
 
 
 @pytest.mark.parametrize("module", [kernels, isotropic_formulas, two_axes_formulas])

@@ -312,6 +312,35 @@ def test_parts_of_another_sweep_are_left_alone(
     assert path.with_name("x.csv.partial").read_text() == "another\n"
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".nc"])
+def test_only_the_same_sweep_replaces_what_a_sweep_wrote(
+    suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other values, fewer or further axes, another symbol; a study that was edited is the same."""
+    if suffix == ".nc":
+        pytest.importorskip("h5netcdf")
+    path = tmp_path / f"x{suffix}"
+    sweep = ["evaluate", "bottleneck", "--out", str(path), "--sweep"]
+    assert run([*sweep, "gamma=0.1:0.2:3"]) == 0
+    kept = path.read_bytes()
+    for other, said in (
+        (["gamma=0.1:0.3:3"], "3 values of gamma from 0.1 to 0.2, not 3 values of gamma from 0.1"),
+        (["gamma=0.1:0.1:1"], "3 values of gamma from 0.1 to 0.2, not gamma = 0.1"),
+        (["network.hidden=1:2:2"], "no network.hidden"),
+        (["gamma=0.1:0.2:3", "--set", "eta=0.01"], "eta = 0.02, not eta = 0.01"),
+    ):
+        assert run([*sweep, *other]) == 2
+        (line,) = [each for each in capsys.readouterr().err.splitlines() if "--out" in each]
+        assert str(path) in line and f"is there already and has {said}" in line
+        assert path.read_bytes() == kept
+    assert run([*sweep, "gamma=0.1:0.2:3"]) == 0
+    assert path.read_bytes() == kept
+    path.write_text("a,b\n1,2\n")
+    assert run([*sweep, "gamma=0.1:0.2:3"]) == 2
+    assert run(["evaluate", "bottleneck", "--out", str(path)]) == 2
+    assert path.read_text() == "a,b\n1,2\n"
+
+
 def test_a_refused_point_is_a_gap_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["evaluate", "anisotropic_autoencoder", "--sweep", "gamma=0.6:0.8:3"]
     assert run([*arguments, "--json"]) == 0

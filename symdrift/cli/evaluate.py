@@ -71,7 +71,7 @@ _LONG = 100 * 2**20
     type=PATH,
     metavar="FILE",
     help="Write all numbers to a table (.csv) or arrays with names and units (.nc). A sweep that "
-    "was interrupted goes on where it was.",
+    "was interrupted goes on where it was; the file of another one is left alone.",
 )
 @dask_option
 @json_option

@@ -180,10 +180,13 @@ def sweep(
         raise RequestError(
             "--sweep", f"asks for {request.total} points; at most {MOST_POINTS} are allowed"
         )
+    if axes:
+        log_stage(f"evaluating {request.total} points")
+        _require_sensible(request, records)
+    if kept is not None:
+        kept.require_own(request)
     if not axes:
         return _single(request, progress, records)
-    log_stage(f"evaluating {request.total} points")
-    _require_sensible(request, records)
     result = _evaluated(request, progress, executor, kept)
     if all(result.numbers.refused):
         where = place_of(result.request.swept(0))

@@ -6,13 +6,16 @@ digits, below one that says which sweep they belong to.  A line that was cut off
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+
+import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.sweep_request import SweepRequest
@@ -55,6 +58,33 @@ class SweepFile:
         self._head = ""
         self._pending: list[tuple[int, SweptNumbers]] = []
         self._written = time.monotonic()
+
+    def require_own(self, request: SweepRequest) -> None:
+        """Refuse to replace what another sweep has written.
+
+        Raises
+        ------
+        RequestError
+            When the file that is there has other axes, points or symbols.
+        """
+        if not self.target.exists() or not self.target.stat().st_size:
+            return
+        symbols = {} if not request.axes else request.varied(0, 1).symbols
+        wanted = {axis.path: tuple(dict.fromkeys(axis.values)) for axis in request.axes} | {
+            name: (float(value),)
+            for name, value in symbols.items()
+            if value.ndim == 0 and np.isfinite(value)
+        }
+        try:
+            points, found = _held(self.target, wanted)
+            other = _difference(request.total, points, wanted, found)
+        except (OSError, KeyError, ValueError, csv.Error):
+            other = "is no file of a sweep"
+        if other:
+            raise RequestError(
+                "--out", f"= {self.target} is there already and {other}; remove that file, or give "
+                "another one"
+            )  # fmt: skip
 
     def parts(self, request: SweepRequest, blocks: Sequence[Block]) -> dict[Block, SweptNumbers]:
         """Finished parts of this sweep that an earlier run left.
@@ -125,6 +155,53 @@ class SweepFile:
 
                 sweep_dataset(request, numbers).to_netcdf(temporary, engine="h5netcdf")
         self.partial.unlink(missing_ok=True)
+
+
+def _held(target: Path, names: Collection[str]) -> tuple[int, dict[str, tuple[float, ...]]]:
+    """How many points a file has, and the different values of some of its columns, in order."""
+    columns: dict[str, list[float]] = {}
+    if target.suffix == ".csv":
+        with target.open(encoding="utf-8", newline="") as stream:
+            rows = csv.DictReader(stream)
+            if "refused" not in (rows.fieldnames or ()):
+                raise ValueError("not a table of a sweep")
+            cells = [[row.get(name) for name in names] for row in rows]
+        points = len(cells)
+        for name, column in zip(names, zip(*cells, strict=True), strict=False):
+            columns[name] = [float(cell) for cell in column if cell]
+    else:
+        import xarray
+
+        with xarray.open_dataset(target, engine="h5netcdf") as data:
+            points = data["refused"].size
+            for name in names:
+                if name in data.variables or name in data.attrs:
+                    held = data[name] if name in data.variables else data.attrs[name]
+                    columns[name] = np.ravel(np.asarray(held, dtype=float)).tolist()
+    return points, {
+        name: tuple(dict.fromkeys(values)) for name, values in columns.items() if values
+    }
+
+
+def _difference(
+    total: int,
+    points: int,
+    wanted: Mapping[str, tuple[float, ...]],
+    found: Mapping[str, tuple[float, ...]],
+) -> str:
+    """In what a file is another sweep's, in words; empty where it is in nothing."""
+    for name, values in wanted.items():
+        if name not in found:
+            return f"has no {name}"
+        if found[name] != values:
+            return f"has {_told(name, found[name])}, not {_told(name, values)}"
+    return "" if points == total else f"has {points} points, not {total}"
+
+
+def _told(name: str, values: tuple[float, ...]) -> str:
+    if len(values) == 1:
+        return f"{name} = {values[0]:.15g}"
+    return f"{len(values)} values of {name} from {values[0]:g} to {values[-1]:g}"
 
 
 def _identity(request: SweepRequest) -> str:

@@ -223,7 +223,7 @@ class SweepRequest:
             problems = varied.at(points).diagonal_problems() if points.size else None
             if problems is None:
                 continue
-            found = grid_numbers(problems, self.approximation, groups)
+            found = grid_numbers(problems, self.approximation, groups, self.total / count)
             enter(points, found.columns)
             for place, error in found.refused.items():
                 refused[points[place]] = error

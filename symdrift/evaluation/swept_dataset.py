@@ -8,11 +8,12 @@ import numpy as np
 
 from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError
+from symdrift.evaluation.long_names import number_name, setting_name
 from symdrift.evaluation.sweep_request import SweepRequest
 from symdrift.evaluation.swept_numbers import SweptNumbers, axes_in
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from xarray import Dataset
 
 
@@ -41,21 +42,28 @@ def sweep_dataset(request: SweepRequest, numbers: SweptNumbers) -> Dataset:
         whole = [blank if value is None else value for value in values]
         return np.reshape(np.array(whole), shape)
 
+    def coordinate(name: str, along: tuple[str, ...], values: ArrayLike) -> Coordinate:
+        # Text has no unit.
+        unit = "" if np.asarray(values).dtype.kind == "U" or name in own else "1"
+        return Coordinate(along, values, unit, setting_name(request.study, name))
+
+    names = {each: number_name(each) for each in numbers.columns}
     result = dataset(
         (
             Entry(
                 f"{each.group}_{each.name}".replace(".", "_"),
-                each.unit,
+                names[each].unit,
                 {each.of: own[each.of][each.label]} if each.of else {},
                 values.reshape(shape),
                 paths,
+                names[each].text,
             )
             for each, values in numbers.columns.items()
         ),
-        {axis.path: Coordinate((axis.path,), axis.values) for axis in request.axes}
-        | {of: Coordinate((of,), tuple(places)) for of, places in own.items()}
-        | {name: Coordinate(paths, laid_out(name)) for name in varying}
-        | {"refused": Coordinate(paths, np.reshape(np.array(numbers.refused), shape))},
+        {axis.path: coordinate(axis.path, (axis.path,), axis.values) for axis in request.axes}
+        | {of: coordinate(of, (of,), tuple(places)) for of, places in own.items()}
+        | {name: coordinate(name, paths, laid_out(name)) for name in varying}
+        | {"refused": coordinate("refused", paths, np.reshape(np.array(numbers.refused), shape))},
         {"study": request.study.name}
         | {
             name: values[0]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import align
 from symdrift.evaluation.closed_form import evaluate, learned_axes
-from symdrift.evaluation.closed_form.formulas import _Axes, _axes
+from symdrift.evaluation.closed_form.network_axes import NetworkAxes, network_axes
 from symdrift.evaluation.closed_form.printed_aligned import (
     _own_curvature,
     _own_fluctuation,
@@ -315,7 +315,7 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
         raise RequestError("study", f"has no closed form: {aligned}")
     evaluation = evaluate(replace(problem, synaptic_noise=0.0), approximation)
     outputs, inputs = problem.teacher.shape
-    found = _axes(
+    found = network_axes(
         covariance=aligned.input_variances,
         weight_decay=problem.weight_decay,
         gains=aligned.gains,
@@ -342,7 +342,7 @@ def aligned_layer(problem: LearningProblem, approximation: str = "exact") -> Ali
 
 
 def _pair_blocks(
-    problem: LearningProblem, found: _Axes, order: NDArray[np.intp], rank: int
+    problem: LearningProblem, found: NetworkAxes, order: NDArray[np.intp], rank: int
 ) -> PairBlocks:
     row, axes = found.at(order[:rank], np.newaxis), found.at(order)
     residual = found.residual[order]

@@ -85,6 +85,21 @@ def held_numbers(part: Any, path: str = "") -> Iterator[tuple[str, Numbers, Entr
             yield from held_numbers(value, place)
 
 
+def meaning_of(part: Any, path: str) -> str:
+    """What a dotted field of a part, or an entry of it, means; empty for what is no field."""
+    name, _, rest = path.partition(".")
+    if name not in declared(part.__class__):
+        return ""
+    field, value = declared(part.__class__)[name], getattr(part, name)
+    if isinstance(field.kind, Parts):
+        place, _, own = rest.partition(".")
+        return meaning_of(value[int(place)], own)
+    if isinstance(field.kind, Part) and value is not None:
+        return meaning_of(value, rest)
+    meaning: str = field.meaning.partition(";")[0]
+    return f"{meaning}, entry {rest}" if rest else meaning
+
+
 def whole_numbers(part: Any, but: str = "") -> set[str]:
     """Dotted fields of a part that hold whole numbers, but for one, and the symbols in them."""
     found: set[str] = set()

@@ -193,7 +193,11 @@ class VariedStudy:
 
     def by_size(self) -> Iterator[NDArray[np.intp]]:
         """Points whose networks have the same sizes."""
-        sizes = np.stack([np.broadcast_to(self.numbers[size], len(self)) for size in SIZES])
+        numbers = [self.numbers[size] for size in SIZES]
+        if not any(size.ndim for size in numbers):
+            yield np.arange(len(self))
+            return
+        sizes = np.stack([np.broadcast_to(size, len(self)) for size in numbers])
         _, kinds = np.unique(sizes, axis=1, return_inverse=True)
         for kind in range(kinds.max() + 1):
             yield np.flatnonzero(kinds.reshape(-1) == kind)

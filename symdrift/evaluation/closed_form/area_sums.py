@@ -9,6 +9,7 @@ worth its import.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -45,6 +46,10 @@ CELL, TILE = 64, 4
 
 PARTS, KNOWN = 5, 13
 """What is known of a direction and of a solved block."""
+
+
+_LOADING = threading.Lock()
+"""Threads that begin together would each load compiled code of their own."""
 
 
 class Directions(NamedTuple):
@@ -89,7 +94,10 @@ def swept_areas(
     ndarray, shape (networks, rows, rows)
         Zero for a direction with itself where there is only one of it.
     """
-    loop = _compiled_loop() if compile_it and not white else None
+    loop = None
+    if compile_it and not white:
+        with _LOADING:
+            loop = _compiled_loop()
     if loop is not None:
         return _by_cells(loop, directions, weight_decay, count, rows)
     size = len(count)

@@ -32,15 +32,24 @@ close to their thresholds, or one that hardly loses the last hidden unit to its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from math import prod
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symdrift.evaluation.closed_form.area_sums import Directions
-from symdrift.evaluation.closed_form.planes import Planes, planes_of
+from symdrift.evaluation.closed_form.changing_network import (
+    Changing,
+    ChangingNetwork,
+    changing_directions,
+)
+from symdrift.evaluation.closed_form.network_axes import (
+    Axis,
+    NetworkAxes,
+    excess_over,
+    network_axes,
+)
+from symdrift.evaluation.closed_form.planes import Planes, by_network
 from symdrift.evaluation.closed_form.printed_aligned import (
     _batch_share,
     _drift_displacement,
@@ -54,7 +63,6 @@ from symdrift.evaluation.closed_form.printed_aligned import (
     _pair_curvature,
     _pair_fluctuation,
     _pair_weight_change,
-    _residual,
     _silent_curvature,
     _singular_value,
     _squared_component,
@@ -62,110 +70,12 @@ from symdrift.evaluation.closed_form.printed_aligned import (
 )
 
 Array = NDArray[np.float64]
-Axis = tuple[Array, Array, Array]
-"""Variance, label noise and singular value of directions: what the formulas know of an index."""
 
-NETWORKS_AT_A_TIME = 2**12
-"""Networks whose numbers stay in the cache together."""
-
-PAIRS_AT_A_TIME = 2**17
+PAIRS_AT_A_TIME = 2**15
 """Pairs of directions that one operation is about, of all networks together."""
 
 
-class _Axes(NamedTuple):
-    """Directions of the network, padded to max(n, m); arrays of shape (..., max(n, m))."""
-
-    variance: Array
-    label_noise: Array
-    singular_value: Array
-    residual: Array
-    slack: Array
-    active: NDArray[np.bool_]
-
-    def at(self, *index: Any) -> Axis:
-        """Directions picked by an index of the last axis."""
-        place = (..., *index)
-        return self.variance[place], self.label_noise[place], self.singular_value[place]
-
-    def pairs(self) -> tuple[Array, Array, Array, Array, Array]:
-        """All directions l of pairs (i, l), with residual and slack, along axis -1."""
-        here = (..., None, slice(None))
-        return (*self.at(None, slice(None)), self.residual[here], self.slack[here])
-
-
-def _axes(
-    covariance: ArrayLike,
-    weight_decay: ArrayLike,
-    gains: ArrayLike,
-    label_noise: ArrayLike,
-    inputs: int,
-    outputs: int,
-    hidden: int,
-    learned: ArrayLike | None,
-) -> _Axes:
-    size, aligned = max(inputs, outputs), min(inputs, outputs)
-    weight_decay = np.asarray(weight_decay, dtype=float)
-    parts = []
-    for name, given, length in (
-        ("covariance", covariance, inputs),
-        ("gains", gains, aligned),
-        ("label_noise", label_noise, outputs),
-    ):
-        part = np.asarray(given, dtype=float)
-        if part.ndim == 0:
-            part = np.full(length, part)
-        if part.shape[-1] != length:
-            raise ValueError(f"{name} has {part.shape[-1]} entries on its last axis, not {length}")
-        parts.append(np.concatenate([part, np.zeros((*part.shape[:-1], size - length))], axis=-1))
-    variance, gain, noise = parts
-    if np.any(variance[..., :inputs] <= 0) or np.any(weight_decay <= 0):
-        raise ValueError("covariance and weight_decay must be positive")
-    gain = np.abs(gain)
-    lead = np.broadcast_shapes(*(part.shape[:-1] for part in parts), weight_decay.shape)
-    variance, gain, noise = (
-        np.broadcast_to(part, (*lead, size)) for part in (variance, gain, noise)
-    )
-    gamma = np.broadcast_to(weight_decay, lead)[..., None]
-    excess = _excess(variance, gain, gamma)
-    learnable = excess > 0
-    known = np.where(learnable, variance, 1.0)
-    value = np.where(learnable, _singular_value(known, excess), 0.0)
-    if learned is None:
-        active = learnable
-        if learnable.sum(axis=-1).max(initial=0) > hidden:
-            # What a direction that is learned takes off the loss decides who passes a bottleneck.
-            order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
-            active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
-    else:
-        active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
-    value = np.where(active, value, 0.0)
-    residual, slack = (
-        np.where(active, _residual(known, gamma), gain),
-        np.where(active, 0.0, -excess),
-    )
-    return _Axes(variance, noise, value, residual, slack, active)
-
-
-def _excess(variance: Array, gain: Array, gamma: Array) -> Array:
-    """``lambda a - gamma`` to the last digit, close to the threshold too.
-
-    What rounding takes off the product is found by splitting both factors in halves (Dekker).
-    """
-    product = variance * gain
-    with np.errstate(over="ignore", invalid="ignore"):
-        halves = []
-        for factor in (variance, gain):
-            upper = _SPLIT * factor - (_SPLIT * factor - factor)
-            halves.append((upper, factor - upper))
-        (a, b), (c, d) = halves
-        left: Array = b * d - (((product - a * c) - b * c) - a * d)
-    return (product - gamma) + np.where(np.isfinite(left), left, 0.0)
-
-
-_SPLIT = 2.0**27 + 1.0
-
-
-def _leading(axes: _Axes, *values: ArrayLike) -> tuple[Array, ...]:
+def _leading(axes: NetworkAxes, *values: ArrayLike) -> tuple[Array, ...]:
     """Scalars per leading axis, with room for two axes of directions."""
     lead = axes.active.shape[:-1]
     return tuple(np.broadcast_to(value, lead)[..., None, None] for value in values)
@@ -179,7 +89,7 @@ class _Rows(NamedTuple):
     number: NDArray[np.intp]
 
 
-def _rows(axes: _Axes, inputs: int) -> _Rows:
+def _rows(axes: NetworkAxes, inputs: int) -> _Rows:
     """The active directions of each network; r is the largest number of them, at least 1."""
     active = axes.active[..., :inputs]
     most = max(1, int(active.sum(axis=-1).max(initial=0)))
@@ -197,57 +107,7 @@ def _rows(axes: _Axes, inputs: int) -> _Rows:
     return _Rows(values, active, number[..., None])
 
 
-def _by_network(
-    evaluate: Callable[[Planes, int], Array],
-    covariance: ArrayLike,
-    weight_decay: ArrayLike,
-    learning_rate: ArrayLike,
-    gains: ArrayLike,
-    label_noise: ArrayLike,
-    batch: ArrayLike,
-    inputs: int,
-    outputs: int,
-    hidden: int,
-    learned: ArrayLike | None,
-    white: bool = False,
-) -> Array:
-    """What planes say, shape (..., n) or (..., n, n); few networks at a time."""
-    given = [np.asarray(part, dtype=float) for part in (
-        covariance, gains, label_noise, weight_decay, learning_rate, batch
-    )]  # fmt: skip
-    # The first three have an axis of directions, unless they are the same for all of them.
-    own = [min(part.ndim, int(k < 3)) for k, part in enumerate(given)]
-    leads = [part.shape[: part.ndim - k] for part, k in zip(given, own, strict=True)]
-    lead = np.broadcast_shapes(*leads)
-    networks = prod(lead)
-    flat = [
-        np.broadcast_to(part, lead + part.shape[part.ndim - k :]).reshape(
-            networks, *part.shape[part.ndim - k :]
-        )
-        if shape
-        else part
-        for part, k, shape in zip(given, own, leads, strict=True)
-    ]
-    for start in range(0, max(networks, 1), NETWORKS_AT_A_TIME):
-        variances, gain, noise, gamma, eta, size = (
-            part[start : start + NETWORKS_AT_A_TIME] if shape else part
-            for part, shape in zip(flat, leads, strict=True)
-        )
-        axes = _axes(variances, gamma, gain, noise, inputs, outputs, hidden, learned)
-        count = min(NETWORKS_AT_A_TIME, networks - start)
-        directions = Directions(
-            *(np.broadcast_to(part, (count, part.shape[-1])) for part in axes[:-1])
-        )
-        active = np.broadcast_to(axes.active, (count, axes.active.shape[-1]))
-        planes = planes_of(directions, active, inputs, (gamma, eta, size), white, networks)
-        part = evaluate(planes, inputs)
-        if not start:
-            everything = np.empty((networks, *part.shape[1:]))
-        everything[start : start + count] = part
-    return everything.reshape(*lead, *everything.shape[1:])
-
-
-def _tiles(axes: _Axes, inputs: int) -> Iterator[_Rows]:
+def _tiles(axes: NetworkAxes, inputs: int) -> Iterator[_Rows]:
     """Active directions, so many at a time that what pairs say of them stays in the cache."""
     rows = _rows(axes, inputs)
     step = max(1, PAIRS_AT_A_TIME // axes.active.size)
@@ -260,7 +120,9 @@ def _tiles(axes: _Axes, inputs: int) -> Iterator[_Rows]:
         )
 
 
-def _total_fluctuation(axes: _Axes, rows: _Rows, weight_decay: ArrayLike) -> tuple[Array, Array]:
+def _total_fluctuation(
+    axes: NetworkAxes, rows: _Rows, weight_decay: ArrayLike
+) -> tuple[Array, Array]:
     """Sums of fluctuation and noise over all directions, per eta and for B = 1."""
     (gamma,) = _leading(axes, weight_decay)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -301,7 +163,7 @@ def singular_values(
     ndarray, shape (..., n)
         In the order of the input axes.
     """
-    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
+    axes = network_axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
     return axes.singular_value[..., :inputs]
 
 
@@ -319,7 +181,7 @@ def loss_reductions(covariance: ArrayLike, weight_decay: ArrayLike, gains: Array
     ndarray, shape (...)
     """
     covariance, gain = np.asarray(covariance, dtype=float), np.abs(gains)
-    excess = _excess(covariance, gain, np.asarray(weight_decay))
+    excess = excess_over(covariance, gain, np.asarray(weight_decay))
     return _loss_reduction(covariance, _singular_value(covariance, excess))
 
 
@@ -340,7 +202,9 @@ def loss(
     -------
     ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
     gamma = np.broadcast_to(weight_decay, axes.active.shape[:-1])[..., None]
     total: Array = _loss(*axes.at(slice(None)), axes.residual, gamma).sum(axis=-1)
     return total
@@ -362,7 +226,7 @@ def hessian_range(
     -------
     smallest, largest : ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
+    axes = network_axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
     extremes = [
         _curvatures(axes, rows, weight_decay, inputs, outputs, hidden)
         for rows in _tiles(axes, inputs)
@@ -372,7 +236,7 @@ def hessian_range(
 
 
 def _curvatures(
-    axes: _Axes, rows: _Rows, weight_decay: ArrayLike, inputs: int, outputs: int, hidden: int
+    axes: NetworkAxes, rows: _Rows, weight_decay: ArrayLike, inputs: int, outputs: int, hidden: int
 ) -> tuple[Array, Array]:
     """Smallest and largest Hessian eigenvalue along some active directions and silent ones."""
     (gamma,) = _leading(axes, weight_decay)
@@ -394,8 +258,10 @@ def _curvatures(
         (lowest[..., None, :], silent),
         (highest[..., None, :], silent),
     )
-    smallest, largest = np.asarray(np.inf), np.asarray(-np.inf)
+    smallest, largest = (np.full(axes.active.shape[:-1], end) for end in (np.inf, -np.inf))
     for value, where in candidates:
+        if not where.any():
+            continue
         smallest = np.minimum(smallest, np.where(where, value, np.inf).min(axis=(-1, -2)))
         largest = np.maximum(largest, np.where(where, value, -np.inf).max(axis=(-1, -2)))
     return smallest, largest
@@ -422,7 +288,9 @@ def fluctuation(
     -------
     weight_variance, excess_loss : ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
     totals = [_total_fluctuation(axes, rows, weight_decay) for rows in _tiles(axes, inputs)]
     variance, noise = (sum(parts, start=np.zeros(())) for parts in zip(*totals, strict=True))
     eta, size = np.asarray(learning_rate, dtype=float), np.asarray(batch, dtype=float)
@@ -452,7 +320,7 @@ def diffusion_tensor(
         Symmetric, in the order of the input axes; zero where i or j is not active.
     """
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned)
+    return by_network(Planes.tensor, *given, inputs, outputs, hidden, learned)
 
 
 def diffusion_tensor_white_noise(
@@ -477,7 +345,7 @@ def diffusion_tensor_white_noise(
     ndarray, shape (..., n, n)
     """
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned, white=True)
+    return by_network(Planes.tensor, *given, inputs, outputs, hidden, learned, white=True)
 
 
 def representation_diffusion(
@@ -506,9 +374,11 @@ def representation_diffusion(
     -------
     ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
+    decay = by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion: Array = (component * decay).sum(axis=-1)
     return diffusion
@@ -539,9 +409,11 @@ def decay_rate(
     ndarray, shape (...)
         Zero for a stimulus without representation.
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
+    decay = by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion, norm = (component * decay).sum(axis=-1), component.sum(axis=-1)
     return np.where(norm > 0, diffusion / np.where(norm > 0, norm, 1.0), 0.0)
@@ -578,9 +450,11 @@ def mean_squared_displacement(
     ndarray, shape (...)
     """
     time, stimulus = np.asarray(time, dtype=float), np.asarray(stimulus, dtype=float)
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
+    decay = by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(stimulus, axes.singular_value[..., :inputs])
     drift = _drift_displacement(component, decay, time[..., None]).sum(axis=-1)
     gamma, eta = _leading(axes, weight_decay, learning_rate)
@@ -598,3 +472,65 @@ def mean_squared_displacement(
     change = change / np.broadcast_to(batch, axes.active.shape[:-1])[..., None, None]
     moved: Array = drift + (change * stimulus[..., None, :] ** 2).sum(axis=(-1, -2))
     return moved
+
+
+def derivatives(
+    covariance: ArrayLike,
+    weight_decay: ArrayLike,
+    learning_rate: ArrayLike,
+    gains: ArrayLike = 1.0,
+    label_noise: ArrayLike = 0.0,
+    batch: ArrayLike = 1,
+    *,
+    inputs: int,
+    outputs: int,
+    hidden: int,
+    learned: ArrayLike | None = None,
+) -> dict[str, dict[str, Array]]:
+    """Exact derivatives of the numbers of one network by each of the arguments.
+
+    The learning rate and the batch are in the numbers as powers: of a number q that goes as their
+    power p, eta dq/d(eta) = p q. Which directions are active does not change.
+
+    Returns
+    -------
+    dict of str to dict of str to ndarray
+        By number, singular_values (n), loss, weight_variance, excess_loss and diffusion_tensor
+        (n, n); then by argument. The shape is that of the number followed, for covariance, gains
+        and label_noise, by one axis of length n, min(n, m) or m.
+    """
+    given = (covariance, gains, label_noise, weight_decay, learning_rate, batch)
+    names = ("covariance", "gains", "label_noise", "weight_decay", "learning_rate", "batch")
+    lengths = (inputs, min(inputs, outputs), outputs, 1, 1, 1)
+    ends = np.cumsum(lengths)
+    # Each entry of each argument is a parameter of its own.
+    moved = np.split(np.eye(ends[-1]), ends[:-1], axis=1)
+    signed = np.broadcast_to(np.asarray(gains, dtype=float), (lengths[1],))
+    decay, *others = (
+        Changing(np.asarray(value, dtype=float), change[:, 0])
+        for value, change in zip(given[3:], moved[3:], strict=True)
+    )
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
+    gain = Changing(np.abs(signed), moved[1] * np.sign(signed))
+    directions = changing_directions(axes, moved[0], gain, moved[2], decay)
+    network = ChangingNetwork(directions, decay, *others)
+    active = np.flatnonzero(axes.active[:inputs])
+    variance, excess = network.fluctuation(active)
+    tensor = np.zeros((ends[-1], inputs, inputs))
+    tensor[:, active[:, None], active] = network.diffusion(active).change
+    changes = {
+        "singular_values": directions.singular_value.change[:, :inputs],
+        "loss": network.loss().change,
+        "weight_variance": variance.change,
+        "excess_loss": excess.change,
+        "diffusion_tensor": tensor,
+    }
+    return {
+        number: {
+            name: np.moveaxis(part, 0, -1) if name in names[:3] else part[0]
+            for name, part in zip(names, np.split(change, ends[:-1]), strict=True)
+        }
+        for number, change in changes.items()
+    }

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form.axis_kinds import Kinds, imbalance, threshold
-from symdrift.evaluation.closed_form.formula_road import AXIS_FORMULAS, DIFFUSION_TENSORS
+from symdrift.evaluation.closed_form.formula_road import AXIS_FORMULAS
+from symdrift.evaluation.closed_form.planes import Planes, by_network
 from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
 from symdrift.evaluation.closed_form.stability_bound import stable_rate
 from symdrift.evaluation.conjugate_directions import not_found
@@ -99,7 +100,7 @@ class GridNumbers:
 
 
 def grid_numbers(
-    problems: DiagonalProblems, approximation: str, groups: Collection[str]
+    problems: DiagonalProblems, approximation: str, groups: Collection[str], parts: float = 1.0
 ) -> GridNumbers:
     """Numbers of these groups, one of `GROUPS` each, of every problem.
 
@@ -109,6 +110,8 @@ def grid_numbers(
         Their numbers in the ranges of their fields.
     approximation : {"exact", "white"}
     groups : collection of str
+    parts : float
+        How many parts of this size the work has, as for `planes.by_network`.
     """
     found = GridNumbers(len(problems.weight_decay))
     for k in np.flatnonzero(_perhaps_degenerate(problems)).tolist():
@@ -121,7 +124,7 @@ def grid_numbers(
             found.refused[k] = str(error)
     for points, learned in _by_minimum(problems, found):
         with np.errstate(all="ignore"):
-            part = _Problems(problems[points], learned, approximation)
+            part = _Problems(problems[points], learned, approximation, parts)
             columns = part.columns(groups)
             odd = ~part.in_range(columns)
             checked = part.stability(odd)
@@ -211,11 +214,16 @@ class _Problems:
     """
 
     def __init__(
-        self, problems: DiagonalProblems, learned: NDArray[np.bool_] | None, approximation: str
+        self,
+        problems: DiagonalProblems,
+        learned: NDArray[np.bool_] | None,
+        approximation: str,
+        parts: float,
     ) -> None:
         first, self.network = problems.networks()
         given = problems[first]
-        self.problems, self.given, self.approximation = problems, given, approximation
+        self.problems, self.given = problems, given
+        self.approximation, self.parts = approximation, parts
         inputs, aligned = given.variances.shape[1], given.gains.shape[1]
         slope = (given.gains * given.variances[:, :aligned]).max(axis=1)
         by_input = -np.round(_exponent(given.variances.max(axis=1)) / 2)
@@ -273,9 +281,7 @@ class _Problems:
             if order := _ORDERS.get((quantity.group, quantity.name)):
                 found[quantity] *= by_order[order]
         if "validity" in groups:
-            *small, share = (
-                found[Quantity("validity", name, 0.0)] for name in (*MEANINGS, _SHARE)
-            )
+            *small, share = (found[Quantity("validity", name, 0.0)] for name in (*MEANINGS, _SHARE))
             # As `Validity.expected_error`; points at or above the critical rate are refused.
             later = share / np.where(share < 1, 1 - share, np.nan)
             found[_EXPECTED_ERROR] = UNKNOWN_FACTOR * np.fmax(sum(small), later)
@@ -316,7 +322,10 @@ class _Problems:
             }.items():
                 found[Quantity("validity", name, 0.0)] = values
         if "drift" in groups or "stimuli" in groups:
-            tensor = DIFFUSION_TENSORS[self.approximation](**self.minimum, **self.learning)
+            white = self.approximation == "white"
+            tensor = by_network(
+                Planes.tensor, **self.minimum, **self.learning, white=white, parts=self.parts
+            )
             if "drift" in groups:
                 found |= self._by_plane(tensor, order, rank)
             if "stimuli" in groups:

@@ -6,15 +6,21 @@ had two directions: what the terms cost is the third power of the number of dire
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symdrift.evaluation.closed_form.area_sums import WORTH_COMPILING, Directions, swept_areas
+from symdrift.evaluation.closed_form.network_axes import network_axes
 from symdrift.evaluation.closed_form.printed_aligned import _diffusion
 
 Array = NDArray[np.float64]
+
+NETWORKS_AT_A_TIME = 2**12
+"""Networks whose numbers stay in the cache together."""
 
 
 def _alike(directions: Directions) -> tuple[NDArray[np.intp], ...]:
@@ -96,7 +102,7 @@ def planes_of(
     inputs: int,
     learning: tuple[ArrayLike, ArrayLike, ArrayLike],
     white: bool,
-    networks: int,
+    networks: float,
 ) -> Planes:
     """Planes of networks whose directions are given, shape (networks, directions).
 
@@ -110,7 +116,7 @@ def planes_of(
         Weight decay, learning rate and batch, shape (networks,) or numbers.
     white : bool
         The white-noise approximation.
-    networks : int
+    networks : float
         How many there are in all, which decides whether compiled code is worth its start.
     """
     gamma = np.array(np.broadcast_to(learning[0], len(active)), dtype=float)
@@ -136,3 +142,58 @@ def planes_of(
     if not active.all():
         diffusion = np.where(active[:, :, None] & active[:, None], diffusion, 0.0)
     return Planes(diffusion, count, place, in_order, kind[:most])
+
+
+def by_network(
+    evaluate: Callable[[Planes, int], Array],
+    covariance: ArrayLike,
+    weight_decay: ArrayLike,
+    learning_rate: ArrayLike,
+    gains: ArrayLike,
+    label_noise: ArrayLike,
+    batch: ArrayLike,
+    inputs: int,
+    outputs: int,
+    hidden: int,
+    learned: ArrayLike | None,
+    white: bool = False,
+    parts: float = 1.0,
+) -> Array:
+    """What planes say, shape (..., n) or (..., n, n); few networks at a time.
+
+    Arguments are those of the formulas, and how many parts of this size the work has: all of it
+    decides whether compiled code is worth its start.
+    """
+    given = [np.asarray(part, dtype=float) for part in (
+        covariance, gains, label_noise, weight_decay, learning_rate, batch
+    )]  # fmt: skip
+    # The first three have an axis of directions, unless they are the same for all of them.
+    own = [min(part.ndim, int(k < 3)) for k, part in enumerate(given)]
+    leads = [part.shape[: part.ndim - k] for part, k in zip(given, own, strict=True)]
+    lead = np.broadcast_shapes(*leads)
+    networks = prod(lead)
+    flat = [
+        np.broadcast_to(part, lead + part.shape[part.ndim - k :]).reshape(
+            networks, *part.shape[part.ndim - k :]
+        )
+        if shape
+        else part
+        for part, k, shape in zip(given, own, leads, strict=True)
+    ]
+    for start in range(0, max(networks, 1), NETWORKS_AT_A_TIME):
+        variances, gain, noise, gamma, eta, size = (
+            part[start : start + NETWORKS_AT_A_TIME] if shape else part
+            for part, shape in zip(flat, leads, strict=True)
+        )
+        axes = network_axes(variances, gamma, gain, noise, inputs, outputs, hidden, learned)
+        count = min(NETWORKS_AT_A_TIME, networks - start)
+        directions = Directions(
+            *(np.broadcast_to(part, (count, part.shape[-1])) for part in axes[:-1])
+        )
+        active = np.broadcast_to(axes.active, (count, axes.active.shape[-1]))
+        planes = planes_of(directions, active, inputs, (gamma, eta, size), white, networks * parts)
+        part = evaluate(planes, inputs)
+        if not start:
+            everything = np.empty((networks, *part.shape[1:]))
+        everything[start : start + count] = part
+    return everything.reshape(*lead, *everything.shape[1:])
