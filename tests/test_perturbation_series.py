@@ -18,9 +18,7 @@ from symdrift.study.problem import Array, LearningProblem
 
 REPLICAS = 64
 
-SKEWED = StimulusSet(
-    np.array([[1.0, 1.2], [-1.0, 0.8], [0.4, -0.9]]), np.array([0.3, 0.3, 0.4])
-)
+SKEWED = StimulusSet(np.array([[1.0, 1.2], [-1.0, 0.8], [0.4, -0.9]]), np.array([0.3, 0.3, 0.4]))
 
 
 def misaligned(rate: float) -> LearningProblem:
@@ -36,9 +34,7 @@ def misaligned(rate: float) -> LearningProblem:
 
 def stimuli(rate: float) -> LearningProblem:
     """Inputs whose third and fourth moments are far from Gaussian ones."""
-    return problem(
-        SKEWED.covariance, weight_decay=0.15, learning_rate=rate, inputs=SKEWED
-    )
+    return problem(SKEWED.covariance, weight_decay=0.15, learning_rate=rate, inputs=SKEWED)
 
 
 def block_of(given: LearningProblem) -> SeriesBlock:
@@ -69,6 +65,7 @@ def test_means_of_the_series_are_the_leading_order_as_the_rate_falls(
     case: Callable[[float], LearningProblem],
 ) -> None:
     """What they add is of the next order: half of it at half the rate."""
+
     def added(rate: float) -> Array:
         given = case(rate)
         theory, means = evaluate(given), perturbation_means(given, minimum_of(given))

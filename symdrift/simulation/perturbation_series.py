@@ -148,9 +148,7 @@ class SeriesBlock(Networks):
         self._split = shape.hidden * shape.inputs
         self._shape = shape
         star = self.states()[1, 0]
-        self._at = _Layers(
-            star, shape.inputs, model.teacher, model.covariance, model.weight_decay
-        )
+        self._at = _Layers(star, shape.inputs, model.teacher, model.covariance, model.weight_decay)
         self._planes = np.triu_indices(shape.hidden, 1)
 
     def states(self) -> Array:

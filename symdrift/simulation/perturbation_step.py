@@ -132,16 +132,12 @@ def _mean_orders(
                     row = first + left * size + layer + o * hidden
                     column = first + (order - left) * size + j
                     for i in range(hidden):
-                        total = total + load(weights, row + i) * load(
-                            weights, column + i * inputs
-                        )
+                        total = total + load(weights, row + i) * load(weights, column + i * inputs)
                 store(powers.residual, order * maps + o * inputs + j, total)
     for order in range(ORDERS - 1, 0, -1):
         for k in range(maps):
             at = order * maps + k
-            store(
-                powers.residual, at, load(powers.residual, at) - load(powers.residual, at - maps)
-            )
+            store(powers.residual, at, load(powers.residual, at) - load(powers.residual, at - maps))
     for row in range(ORDERS * outputs):
         for j in range(inputs):
             total = floats(0.0)
@@ -151,9 +147,7 @@ def _mean_orders(
                         powers.residual, row * inputs + k
                     )
             else:
-                total = floats(covariance[j * inputs + j]) * load(
-                    powers.residual, row * inputs + j
-                )
+                total = floats(covariance[j * inputs + j]) * load(powers.residual, row * inputs + j)
             store(powers.slopes, row * inputs + j, total)
 
 
