@@ -25,12 +25,11 @@ def test_predicted_slopes_are_those_of_networks_beside_their_series() -> None:
         assert slope.standard_error < 0.12 * abs(slope.predicted), slope
 
 
-def test_batches_and_noisy_synapses_have_no_series() -> None:
+def test_batches_have_no_series() -> None:
     given = read_study("misaligned_teacher").problem()
     minimum = minimum_of(given)
     assert has_series(given, minimum)
     assert not has_series(replace(given, batch=2), minimum)
-    assert not has_series(replace(given, synaptic_noise=1e-9), minimum)
 
 
 def test_of_a_quantity_that_both_have_the_better_slope_counts() -> None:

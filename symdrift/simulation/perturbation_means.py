@@ -30,6 +30,8 @@ import numpy as np
 from symdrift.evaluation.dense.coordinates import joined
 from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.evaluation.dense.operator import hessian_matrix
+from symdrift.evaluation.parts import moving_planes
+from symdrift.simulation.setup import padded_layers, simulated_hidden
 from symdrift.study.problem import Array, LearningProblem
 
 NODES_AT_A_TIME = 256
@@ -74,6 +76,8 @@ class _Minimum:
         Their eigenvalues, shape ``(d,)``.
     third : Array
         ``T``, its first index among all weights, shape ``(N, d, d)``.
+    lengths : Array
+        ``|Omega_A theta*|^2``, shape ``(planes,)``.
     turned : Array
         ``<Omega_A e_x, e_y> / |Omega_A theta*|^2`` for weights ``x, y``, ``(planes, N, N)``.
     carried : Array
@@ -83,6 +87,7 @@ class _Minimum:
     normal: Array
     curvatures: Array
     third: Array
+    lengths: Array
     turned: Array
     carried: Array
 
@@ -144,7 +149,10 @@ class _Potentials:
 
 
 def perturbation_means(problem: LearningProblem, minimum: MinimumPoint) -> PerturbationMeans:
-    """Means of the first two orders, for one sample per step and no synaptic noise."""
+    """Means of the first two orders, for one sample per step.
+
+    Synaptic noise belongs to the second order, and of what is averaged here it only turns.
+    """
     eta, at = problem.learning_rate, _at(problem, minimum)
     third = np.einsum("xa,xbc->abc", at.normal, at.third)
     moments = _moments(problem, minimum, at, third)
@@ -282,7 +290,8 @@ def _long_time_covariance(
         alone += np.einsum("ab,skab->sk", means.variance, twice, optimize=True)
         found += squared[:, :, np.newaxis] * alone[:, np.newaxis, :]
         crossed += np.einsum("s,skl->kl", shares, found)
-    return np.asarray(leading + crossed + crossed.T)
+    shaken = np.diag(problem.synaptic_noise / at.lengths)
+    return np.asarray(leading + shaken + crossed + crossed.T)
 
 
 def _symmetrised(forms: Array) -> Array:
@@ -292,7 +301,7 @@ def _symmetrised(forms: Array) -> Array:
 
 
 def _at(problem: LearningProblem, minimum: MinimumPoint) -> _Minimum:
-    first, second = minimum.first_layer, minimum.second_layer
+    first, second = padded_layers(minimum, simulated_hidden(problem, minimum))
     hidden, inputs = first.shape
     covariance = problem.input_covariance
     point = joined(first, second)
@@ -320,7 +329,7 @@ def _at(problem: LearningProblem, minimum: MinimumPoint) -> _Minimum:
     third = bent.reshape(*bent.shape[:2], -1).transpose(2, 0, 1)
 
     # A point [W, U'] turns into Omega [W, U'], for both layers alike.
-    generators = _generators(hidden)
+    generators = _generators(minimum.rank, hidden)
     along = (generators @ point).reshape(len(generators), -1)
     lengths = np.sum(along**2, axis=1)
     turned = np.einsum("kij,xja->kxia", generators, weights)
@@ -331,17 +340,18 @@ def _at(problem: LearningProblem, minimum: MinimumPoint) -> _Minimum:
         normal=normal,
         curvatures=values[across],
         third=third,
+        lengths=lengths,
         turned=turned,
         carried=np.einsum("kx,lcx->klc", along / lengths[:, np.newaxis], moved),
     )
 
 
-def _generators(hidden: int) -> Array:
-    """``Omega_ij``, which turns axis ``j`` towards axis ``i``, for each plane ``i < j``."""
-    first, second = np.triu_indices(hidden, 1)
-    found = np.zeros((len(first), hidden, hidden))
-    found[range(len(first)), first, second] = 1.0
-    found[range(len(first)), second, first] = -1.0
+def _generators(rank: int, hidden: int) -> Array:
+    """``Omega_ij``, which turns axis ``j`` towards ``i``, for each plane that moves weights."""
+    planes = np.array(moving_planes(rank, hidden), dtype=int).reshape(-1, 2) - 1
+    found = np.zeros((len(planes), hidden, hidden))
+    found[range(len(planes)), planes[:, 0], planes[:, 1]] = 1.0
+    found[range(len(planes)), planes[:, 1], planes[:, 0]] = -1.0
     return found
 
 
@@ -352,7 +362,7 @@ def _samples(
 
     Averages over them are those over samples up to the moments that are needed.
     """
-    first, second = minimum.first_layer, minimum.second_layer
+    first, second = padded_layers(minimum, simulated_hidden(problem, minimum))
     hidden, inputs = first.shape
     directions = at.normal.T.reshape(-1, hidden, inputs + len(second))
     a, b = directions[:, :, :inputs], directions[:, :, inputs:].swapaxes(1, 2)

@@ -18,6 +18,7 @@ from functools import partial
 import numpy as np
 
 from symdrift.evaluation.dense.landscape import MinimumPoint
+from symdrift.evaluation.parts import moving_planes
 from symdrift.execution import Meter, run_blocks
 from symdrift.precision import double_precision
 from symdrift.simulation.ensemble import (
@@ -38,7 +39,7 @@ from symdrift.simulation.estimators import (
 from symdrift.simulation.lanes import LANES
 from symdrift.simulation.perturbation_means import PerturbationMeans
 from symdrift.simulation.perturbation_step import STATES, series_kernel
-from symdrift.simulation.setup import Model, on_own_pages
+from symdrift.simulation.setup import Model, on_own_pages, padded_layers
 from symdrift.study.problem import Array
 
 
@@ -91,7 +92,25 @@ class _Layers:
         """Coordinates ``Omega`` of a deviation along the orbit, shape ``(..., p, p)``."""
         overlap = deviation @ self.star.T
         lengths = np.sum(self.star**2, axis=1)
-        return np.asarray((overlap - overlap.swapaxes(-1, -2)) / np.add.outer(lengths, lengths))
+        metric = np.add.outer(lengths, lengths)
+        along = overlap - overlap.swapaxes(-1, -2)
+        return np.divide(along, metric, out=np.zeros_like(along), where=metric > 0)
+
+    def rotation(self, point: Array) -> Array:
+        """Orthogonal ``Q`` for which ``Q' point`` is across the orbit, shape ``(..., p, p)``.
+
+        Silent axes, on which that does not depend, turn no more than they must: what completes the
+        columns ``[a; b]`` of active ones is ``[-a^-T b'; 1]``, as in `measure`.
+        """
+        rank, hidden = int(np.count_nonzero(np.any(self.star, axis=1))), len(self.star)
+        overlap = point @ self.star.T
+        overlap[..., rank:, rank:] = np.eye(hidden - rank)
+        active, below = overlap[..., :rank, :rank], overlap[..., rank:, :rank]
+        overlap[..., :rank, rank:] = -np.linalg.solve(
+            active.swapaxes(-1, -2), below.swapaxes(-1, -2)
+        )
+        left, _, right = np.linalg.svd(overlap)
+        return np.asarray(left @ right)
 
     def product(self, point: Array, other: Array) -> Array:
         """``U W`` of the one's ``U`` and the other's ``W``, shape ``(..., m, n)``."""
@@ -135,7 +154,7 @@ class SeriesBlock(Networks):
     ) -> None:
         shape = model.shape
         size, groups = shape.weights, -(-count // LANES)
-        start = packed(model, (minimum.first_layer, minimum.second_layer), count)
+        start = packed(model, padded_layers(minimum, shape.hidden), count)
         memory = np.zeros((groups, STATES, size, LANES))
         memory[:, :2] = start.reshape(groups, 1, size, LANES)
         weights = on_own_pages(memory)
@@ -149,7 +168,8 @@ class SeriesBlock(Networks):
         self._shape = shape
         star = self.states()[1, 0]
         self._at = _Layers(star, shape.inputs, model.teacher, model.covariance, model.weight_decay)
-        self._planes = np.triu_indices(shape.hidden, 1)
+        planes = np.array(moving_planes(minimum.rank, shape.hidden), dtype=int).reshape(-1, 2)
+        self._planes = tuple(planes.T - 1)
 
     def states(self) -> Array:
         """Weights ``[W, U']`` of the networks, of the minimum, and ``n_1``, ``n_2``, ``n_3``.
@@ -180,8 +200,7 @@ class SeriesBlock(Networks):
         """
         at = self._at
         own, _, one, two, three = self.states()
-        left, _, right = np.linalg.svd(own @ at.star.T)
-        rotation = left @ right
+        rotation = at.rotation(own)
         own = rotation.swapaxes(-1, -2) @ own
         skew = 0.5 * (rotation - rotation.swapaxes(-1, -2))
         square = skew @ skew
@@ -235,7 +254,7 @@ def run_beside_series(
     Parameters
     ----------
     model : Model
-        With one sample per step and no synaptic noise.
+        With one sample per step.
     minimum : MinimumPoint
     means : PerturbationMeans
         Rotations are taken about their exact means.

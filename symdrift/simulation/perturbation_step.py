@@ -6,7 +6,8 @@ power ``k/2`` of the learning rate.  A step of SGD, sorted by these powers, is
     ``n_k' = n_k - eta (mean_k + sample_(k-1) - mean_(k-1))``
 
 with the terms of order ``k`` of the gradient, of the expected loss and of one sample: what a sample
-adds to the expectation counts one order more, since only the sum of many of them matters.
+adds to the expectation counts one order more, since only the sum of many of them matters.  So does
+synaptic noise, whose variance goes with the third power of the rate: it belongs to ``n_2``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from symdrift.simulation.lanes import (
     pointer,
     store,
 )
+from symdrift.simulation.random import fill_normals
 
 ORDERS = 4
 """Of the series: the minimum, which does not move, and three more."""
@@ -192,6 +194,16 @@ def _series_step(shape: Any, first: int, work: Any, powers: Any, run: Any) -> No
 
 
 @inlined
+def _shake(size: int, group: int, first: int, work: Any, run: Any) -> None:
+    """Synaptic noise of the network, and the same of its second order."""
+    fill_normals(run.states, group, run.coefficients, work.normals, (size + 1) // 2)
+    for k in range(size):
+        jitter = floats(run.synaptic_deviation) * load(work.normals, k)
+        for state in (first + k, first + 3 * size + k):
+            store(run.weights, state, load(run.weights, state) + jitter)
+
+
+@inlined
 def _targets(shape: Any, labels_at: int, work: Any, run: Any, teacher: Any) -> None:
     for o in range(shape.outputs):
         label = floats(0.0)
@@ -210,7 +222,7 @@ def series_kernel(shape: Shape) -> Callable[..., None]:
     """
     inputs, hidden, outputs = shape.inputs, shape.hidden, shape.outputs
     size = shape.weights
-    normals = inputs + outputs + (inputs + outputs) % 2
+    normals = shape.working_vectors[0]
     labels_at = 0 if shape.tabulated else inputs
     count = labels_at + (outputs if shape.noisy else 0)
     below, maps = ORDERS - 1, ORDERS * inputs * outputs
@@ -244,5 +256,7 @@ def series_kernel(shape: Shape) -> Callable[..., None]:
                 _sample_orders(shape, first + size, work, powers, run)
                 _mean_orders(shape, first + size, powers, run, second_moment, target)
                 _series_step(shape, first + size, work, powers, run)
+                if shape.noisy_synapses:
+                    _shake(size, group, first, work, run)
 
     return advance

@@ -28,7 +28,7 @@ from symdrift.execution import Diverged
 from symdrift.simulation.estimators import observables
 from symdrift.simulation.perturbation_means import perturbation_means, sample_node_count
 from symdrift.simulation.perturbation_series import estimate_beside_series, run_beside_series
-from symdrift.simulation.setup import model_of, rows_of_stimuli
+from symdrift.simulation.setup import model_of, padded_layers, rows_of_stimuli, simulated_hidden
 from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.measured_slopes import (
@@ -55,11 +55,10 @@ MOST_WEIGHTS = 96
 
 
 def has_series(problem: LearningProblem, minimum: MinimumPoint) -> bool:
-    """Whether there is one: one sample per step, quiet synapses, and not too many weights."""
+    """Whether there is one: one sample per step, and not too many weights."""
     return (
         problem.batch == 1
-        and problem.synaptic_noise == 0
-        and minimum.rank * sum(problem.teacher.shape) <= MOST_WEIGHTS
+        and simulated_hidden(problem, minimum) * sum(problem.teacher.shape) <= MOST_WEIGHTS
         and sample_node_count(problem) <= MOST_NODES
     )
 
@@ -96,13 +95,14 @@ def slopes_beside_series(
     # Norms of representations are no rates of change, and have no slope.
     without_norms = tuple(replace(stimulus, squared_norm=0.0) for stimulus in found.stimuli)
     following = replace(found, stimuli=without_norms)
-    observed = observables(minimum.rank, minimum.rank)
+    hidden = simulated_hidden(problem, minimum)
+    observed = observables(minimum.rank, hidden)
     slowest = relaxation(problem, minimum).slowest
 
     def rows(index: int, rate: float) -> tuple[Row, ...]:
         given = at_learning_rate(problem, rate)
         schedule = schedule_of(given, minimum, rate, windows, REPLICAS)
-        means, model = perturbation_means(given, minimum), model_of(given, minimum.rank)
+        means, model = perturbation_means(given, minimum), model_of(given, hidden)
         sums = run_beside_series(
             model,
             minimum,
@@ -118,7 +118,7 @@ def slopes_beside_series(
             sums,
             schedule.window,
             means,
-            minimum.first_layer @ model.basis,
+            padded_layers(minimum, hidden)[0] @ model.basis,
             stimuli @ model.basis,
         )
         leading = replace(evaluate(given), next_order=following)
