@@ -408,7 +408,7 @@ def _samples(
 def sample_node_count(problem: LearningProblem) -> int:
     """Nodes that averages over samples are sums over, known before they are made."""
     noisy = int(np.count_nonzero(problem.label_noise))
-    return problem.inputs.node_count * len(NOISE_POINTS) ** noisy
+    return problem.inputs.node_count * int(len(NOISE_POINTS) ** noisy)
 
 
 def _noise_nodes(variances: Array) -> tuple[Array, Array]:

@@ -94,7 +94,7 @@ class _Layers:
         lengths = np.sum(self.star**2, axis=1)
         metric = np.add.outer(lengths, lengths)
         along = overlap - overlap.swapaxes(-1, -2)
-        return np.divide(along, metric, out=np.zeros_like(along), where=metric > 0)
+        return np.asarray(np.divide(along, metric, out=np.zeros_like(along), where=metric > 0))
 
     def rotation(self, point: Array) -> Array:
         """Orthogonal ``Q`` for which ``Q' point`` is across the orbit, shape ``(..., p, p)``.
@@ -169,7 +169,7 @@ class SeriesBlock(Networks):
         star = self.states()[1, 0]
         self._at = _Layers(star, shape.inputs, model.teacher, model.covariance, model.weight_decay)
         planes = np.array(moving_planes(minimum.rank, shape.hidden), dtype=int).reshape(-1, 2)
-        self._planes = tuple(planes.T - 1)
+        self._first, self._second = planes.T - 1
 
     def states(self) -> Array:
         """Weights ``[W, U']`` of the networks, of the minimum, and ``n_1``, ``n_2``, ``n_3``.
@@ -215,7 +215,7 @@ class SeriesBlock(Networks):
         states = np.stack([own, np.broadcast_to(at.star, own.shape), one, two, three])
         self._write(states)
         refuse_rotation(float(np.max(np.abs(angle), initial=0.0)))
-        angles = np.stack([angle, turned, further])[:, : self.count, *self._planes]
+        angles = np.stack([angle, turned, further])[:, : self.count, self._first, self._second]
         own, one, two = (state[: self.count] for state in (own, one, two))
         moved = own - at.star
         still = at.product(at.star, at.star) - at.teacher
