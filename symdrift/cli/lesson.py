@@ -9,7 +9,7 @@ import click
 
 from symdrift.cli.options import Whole, out_option, seed_option, set_option, study_argument
 from symdrift.cli.requests import output_directory, plain_study
-from symdrift.cli.terminal import announce, progress_shown
+from symdrift.cli.terminal import announce, progress_shown, say_warnings
 
 
 @click.command(epilog="Example: symdrift lesson anisotropic_autoencoder --students 20")
@@ -39,8 +39,11 @@ def lesson(
 
     printed_symbols(chosen)
     directory = output_directory(out, chosen)
+    from symdrift.evaluation.evaluate import corrected_at_once, evaluate
     from symdrift.teaching.lesson import write_lesson
 
     with progress_shown("writing") as progress:
         written = write_lesson(chosen, directory, seed, students, progress)
     announce(written)
+    problem = chosen.problem()
+    say_warnings(corrected_at_once(problem, evaluate(problem)).warnings)
