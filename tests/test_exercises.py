@@ -399,6 +399,19 @@ def test_the_command_writes_page_and_exercises(
     assert re.search(printed, written["exercises/answer_key.tex"].decode())
 
 
+def test_a_lesson_warns_of_what_its_study_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("symdrift.teaching.lesson.write_lesson", lambda *_: [tmp_path])
+    command = ["lesson", "anisotropic_autoencoder", "--out", str(tmp_path)]
+    assert run(command) == 0
+    assert "warning" not in capsys.readouterr().err
+    assert run([*command, "--set", "eta=0.12"]) == 0
+    said = capsys.readouterr().err
+    assert "SGD can run away from the minimum" in said
+    assert "expected to be off" in said
+
+
 @pytest.mark.parametrize("arguments", [["--students", "0"], ["--seed", "-1"]])
 def test_a_wrong_class_is_refused_with_code_2(
     tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]

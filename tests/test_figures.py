@@ -69,6 +69,7 @@ EXAMPLES: dict[str, Any] = {
     "slopes": (
         Slope("V[12]", 2.7, 2.8, 0.2), Slope("mu[12]", 0.0, 0.02, 0.05),
         Slope("D_h[axis 1]", 2.5, 2.4, 0.1), Slope("excess loss", 1.4, 1.2, 0.1),
+        Slope("D_h[axis 1] by rotation", 2.5, 2.49, 0.02),
     ),
     "weight_decay": WeightDecaySweep(
         GRID, (("(1, 2)", 1e-6 * GRID**4), ("(1, 3)", np.where(GRID < 0.3, 2e-6, np.nan))),

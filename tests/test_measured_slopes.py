@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 from simulation_cases import problem
 
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.study import read_study
-from symdrift.validation.measured_slopes import SHARES, _slopes, measured_slopes
+from symdrift.validation.measured_slopes import SHARES, measured_slopes, slopes_of_rows
+from symdrift.validation.rows import Row
 
 
 @pytest.mark.slow
@@ -42,17 +40,16 @@ def test_a_third_order_no_larger_than_that_of_the_steepest_stays_within_the_erro
     """Data without scatter, and errors that would tell a bias from zero if it were left out."""
     steepest, slope, stiffness = 5.0, 4.0, 3.0
 
-    def run(rate: float) -> Any:
+    def row(rate: float) -> Row:
         simulated = slope * rate + 12 * rate**2 + cubic * (steepest * rate) ** 3
-        row = SimpleNamespace(
-            quantity="V", theory=0.0, simulation=simulated, standard_error=error, scale=1.0,
-            correction=slope,
+        return Row(
+            quantity="V", theory=0.0, simulation=simulated, standard_error=error, allowance=0.0,
+            scale=1.0, correction=slope,
         )  # fmt: skip
-        return SimpleNamespace(
-            learning_rate=rate, rows=[row], displacement_rows=(), row=lambda quantity: row
-        )
 
-    (found,) = _slopes([run(share * 0.03) for share in SHARES], stiffness, steepest)
+    rates = [share * 0.03 for share in SHARES]
+    measured = [[row(rate)] for rate in rates]
+    (found,) = slopes_of_rows(rates, measured, stiffness, steepest)
     assert found.predicted == pytest.approx(slope / stiffness)
     assert abs(found.z) < 1
     if cubic:

@@ -39,6 +39,7 @@ def lesson(
 
     printed_symbols(chosen)
     directory = output_directory(out, chosen)
+    from symdrift.evaluation.evaluate import corrected_at_once, evaluate
     from symdrift.teaching.lesson import write_lesson
 
     with progress_shown("writing") as progress:
@@ -47,3 +48,5 @@ def lesson(
 
     say_warnings(evaluate_study(chosen, order=None).warnings)
     announce(written)
+    problem = chosen.problem()
+    say_warnings(corrected_at_once(problem, evaluate(problem)).warnings)

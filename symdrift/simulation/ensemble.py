@@ -148,24 +148,36 @@ class Block(Networks):
         self, model: Model, start: tuple[Array, Array], first: int, count: int, seed: int
     ) -> None:
         """Begin with layers ``start = (W, U)``, the same for all replicas."""
-        weights = model.pack(*(np.repeat(layer[np.newaxis], count, axis=0) for layer in start))
-        shape = model.shape
-        run = Run(
-            weights=weights,
-            states=on_own_pages(replica_streams(seed, first, count)),
-            drawn=on_own_pages(np.zeros(LANES, dtype=np.uint64)),
-            coefficients=COEFFICIENTS,
-            scales=model.scales,
-            table=np.ravel(model.table.rows),
-            acceptance=model.table.acceptance,
-            alias=model.table.alias,
-            teacher=np.ravel(model.teacher if shape.dense else np.diagonal(model.teacher)).copy(),
-            label_deviations=model.label_deviations,
-            learning_rate=model.learning_rate,
-            weight_decay=model.weight_decay,
-            synaptic_deviation=model.synaptic_deviation,
+        weights = packed(model, start, count)
+        run = run_of(model, weights, first, count, seed)
+        super().__init__(
+            weights, count, partial(kernel_for(model.shape), run), model.shape.batch
         )
-        super().__init__(weights, count, partial(kernel_for(shape), run), shape.batch)
+
+
+def packed(model: Model, start: tuple[Array, Array], count: int) -> Array:
+    """Memory of a block of replicas that all begin with the layers ``start = (W, U)``."""
+    return model.pack(*(np.repeat(layer[np.newaxis], count, axis=0) for layer in start))
+
+
+def run_of(model: Model, weights: Array, first: int, count: int, seed: int) -> Run:
+    """What a kernel works on: weights of the replicas ``first, ...``, their streams, the model."""
+    shape = model.shape
+    return Run(
+        weights=weights,
+        states=on_own_pages(replica_streams(seed, first, count)),
+        drawn=on_own_pages(np.zeros(LANES, dtype=np.uint64)),
+        coefficients=COEFFICIENTS,
+        scales=model.scales,
+        table=np.ravel(model.table.rows),
+        acceptance=model.table.acceptance,
+        alias=model.table.alias,
+        teacher=np.ravel(model.teacher if shape.dense else np.diagonal(model.teacher)).copy(),
+        label_deviations=model.label_deviations,
+        learning_rate=model.learning_rate,
+        weight_decay=model.weight_decay,
+        synaptic_deviation=model.synaptic_deviation,
+    )
 
 
 class Gauge:

@@ -19,6 +19,7 @@ from symdrift.evaluation.result import Evaluation
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_of
 from symdrift.validation.plan import DEFAULT_REPLICAS, SINGLE_BUDGET_SECONDS, at_learning_rate
+from symdrift.validation.rows import Row
 from symdrift.validation.validate import Validation, validate_rate
 
 LARGEST_CORRECTION = 0.15
@@ -91,8 +92,7 @@ def measured_slopes(
     following = theory.next_order
     if following is None:
         return ()
-    steepest = max(abs(correction) for _, correction in following.listed())
-    steepest = max(steepest, 1 / theory.validity.critical_rate)
+    steepest = steepest_correction(theory)
     top = LARGEST_CORRECTION / steepest
 
     def run(index: int, rate: float) -> Validation:
@@ -108,14 +108,42 @@ def measured_slopes(
 
     with suppress(RequestError):
         runs = [run(index, share * top) for index, share in enumerate(SHARES)]
-        return tuple(_slopes(runs, theory.minimum.hessian_max, steepest))
+        return tuple(
+            slopes_of_rows(
+                [run.learning_rate for run in runs],
+                [(*run.rows, *run.displacement_rows) for run in runs],
+                theory.minimum.hessian_max,
+                steepest,
+            )
+        )
     return ()
 
 
-def _slopes(runs: Sequence[Validation], stiffness: float, steepest: float) -> Iterator[Slope]:
-    rates = np.array([run.learning_rate for run in runs])
-    for quantity in [row.quantity for row in (*runs[0].rows, *runs[0].displacement_rows)]:
-        rows = [run.row(quantity) for run in runs]
+def steepest_correction(theory: Evaluation) -> float:
+    """Relative change of a number with the rate, at most: by the next order, and by stability."""
+    assert theory.next_order is not None
+    steepest = max(abs(correction) for _, correction in theory.next_order.listed())
+    return float(max(steepest, 1 / theory.validity.critical_rate))
+
+
+def slopes_of_rows(
+    rates: Sequence[float], measured: Sequence[Sequence[Row]], stiffness: float, steepest: float
+) -> Iterator[Slope]:
+    """Slopes of all quantities whose next order is known, from their rows at each rate.
+
+    Parameters
+    ----------
+    rates : sequence of float
+    measured : sequence of sequences of Row
+        The same quantities at each rate.
+    stiffness : float
+        ``h_max``.
+    steepest : float
+        Relative correction of any number per unit of the rate, at most.
+    """
+    tables = [{row.quantity: row for row in rows} for rows in measured]
+    for quantity in tables[0]:
+        rows = [table[quantity] for table in tables]
         correction = rows[0].correction
         if correction is None:
             continue
@@ -123,7 +151,7 @@ def _slopes(runs: Sequence[Validation], stiffness: float, steepest: float) -> It
         deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
         # In units of the steepest correction, whose cube stands below as one more observation;
         # what vanishes by a symmetry has no cube either.
-        powers = (steepest * rates[:, np.newaxis]) ** [1, 2, 3] / errors[:, np.newaxis]
+        powers = (steepest * np.array(rates)[:, np.newaxis]) ** [1, 2, 3] / errors[:, np.newaxis]
         powers[:, 2] *= correction != 0
         design = np.vstack([powers, [0, 0, 1]])
         covariance = steepest**2 * np.linalg.inv(design.T @ design)

@@ -1,0 +1,126 @@
+"""The perturbation series is that of the network; its means are those of theory and simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from simulation_cases import problem
+
+from symdrift.evaluation.dense.landscape import minimum_of
+from symdrift.evaluation.evaluate import evaluate
+from symdrift.inputs import StimulusSet
+from symdrift.simulation.perturbation_means import perturbation_means
+from symdrift.simulation.perturbation_series import SeriesBlock
+from symdrift.simulation.setup import model_of, simulated_hidden
+from symdrift.study.problem import Array, LearningProblem
+
+REPLICAS = 64
+
+SKEWED = StimulusSet(np.array([[1.0, 1.2], [-1.0, 0.8], [0.4, -0.9]]), np.array([0.3, 0.3, 0.4]))
+
+
+def misaligned(rate: float) -> LearningProblem:
+    """A teacher across the axes of its inputs, and label noise: third moments, steady rotation."""
+    return problem(
+        [[1.5, 0.6], [0.6, 0.8]],
+        [[1.2, 0.0], [0.0, 0.8]],
+        weight_decay=0.15,
+        learning_rate=rate,
+        label_noise=0.05,
+    )
+
+
+def shaken_stimuli(rate: float) -> LearningProblem:
+    """Moments far from Gaussian ones, noisy synapses, and a hidden unit that has nothing else."""
+    return problem(
+        SKEWED.covariance,
+        weight_decay=0.15,
+        learning_rate=rate,
+        inputs=SKEWED,
+        hidden=3,
+        synaptic_noise=0.05 * rate**3,
+    )
+
+
+def block_of(given: LearningProblem) -> SeriesBlock:
+    minimum = minimum_of(given)
+    model = model_of(given, simulated_hidden(given, minimum))
+    return SeriesBlock(model, minimum, 0, REPLICAS, seed=3)
+
+
+def left_out(rate: float) -> tuple[float, float]:
+    """What the first two orders, and all three, leave of a network after a relaxation time."""
+    block = block_of(misaligned(rate))
+    for _ in range(2):
+        block.advance(round(1 / rate))
+        block.end_window()
+    own, star, one, two, three = block.states()
+    rest = own - star - one - two
+    return float(np.sqrt(np.mean(rest**2))), float(np.sqrt(np.mean((rest - three) ** 2)))
+
+
+def test_each_order_of_the_series_is_a_power_of_the_root_of_the_rate() -> None:
+    """A factor of 16 in the rate: 4^3 of what the third order has to add, 4^4 of what it leaves."""
+    coarse, fine = left_out(0.008), left_out(0.0005)
+    assert coarse[0] / fine[0] == pytest.approx(4**3, rel=0.25)
+    assert coarse[1] / fine[1] == pytest.approx(4**4, rel=0.35)
+
+
+@pytest.mark.parametrize("case", [misaligned, shaken_stimuli])
+def test_means_of_the_series_are_the_leading_order_as_the_rate_falls(
+    case: Callable[[float], LearningProblem],
+) -> None:
+    """What they add is of the next order: half of it at half the rate."""
+
+    def added(rate: float) -> Array:
+        given = case(rate)
+        theory, means = evaluate(given), perturbation_means(given, minimum_of(given))
+        found = [
+            means.excess_loss / theory.fluctuation.excess_loss,
+            means.weight_variance / theory.fluctuation.weight_variance,
+            means.covariance[0, 0] / theory.drift.variances[0],
+            means.mean_rotation.sum() / theory.drift.mean_rotation[0],
+        ]
+        return np.array(found) - 1.0
+
+    coarse, fine = added(2e-4), added(1e-4)
+    assert np.all(np.abs(fine) < 5e-3)
+    assert np.allclose(fine, 0.5 * coarse, rtol=0.01, atol=1e-8)
+
+
+@pytest.mark.parametrize("case", [misaligned, shaken_stimuli])
+def test_means_of_the_series_are_those_of_its_simulation(
+    case: Callable[[float], LearningProblem],
+) -> None:
+    """At a rate so large that what is exact in it tells; each within four standard errors."""
+    given = case(0.03)
+    means, block = perturbation_means(given, minimum_of(given)), block_of(given)
+    window, windows = 200, 150
+    block.advance(800)
+    block.end_window()
+    rotations, variances = [], []
+    for _ in range(windows):
+        block.advance(window)
+        rotations.append(block.end_window().angles[1:])
+        _, _, one, two, _ = block.states()
+        variances.append(np.sum(one**2 + 2.0 * one * two, axis=(1, 2)))
+
+    def require(values: Array, mean: float) -> None:
+        """Of independent replicas."""
+        error = np.std(values) / np.sqrt(REPLICAS - 1)
+        assert abs(np.mean(values) - mean) < 4 * error
+
+    def long_run(left: Array, right: Array) -> Array:
+        crossed = left[1:] * right[:-1] + left[:-1] * right[1:]
+        return np.asarray((np.mean(left * right, axis=0) + np.mean(crossed, axis=0)) / window)
+
+    require(np.mean(variances, axis=0), means.weight_variance)
+    for plane, orders in enumerate(np.array(rotations).transpose(2, 1, 0, 3)):
+        known = means.mean_rotation[:, plane]
+        for order, mean in zip(orders, known, strict=True):
+            require(np.mean(order, axis=0) / window, mean)
+        first, second = orders - window * known[:, np.newaxis, np.newaxis]
+        covariance = long_run(first, first) + 2.0 * long_run(first, second)
+        require(covariance, means.covariance[plane, plane])
