@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import sympy as sp
 
-from symdrift.algebra.rational import factor
+from symdrift.algebra.rational import factor, leading_term
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.theory.rules.deep_network import LAYERS, at_numbers
@@ -60,8 +60,10 @@ NUMBERS: Mapping[sp.Symbol, sp.Integer] = MappingProxyType(
     dict(zip((WI, WJ, WK, LI, LJ, LK, LL), map(sp.Integer, (1, 2, 3, 5, 3, 2, 7)), strict=True))
 )
 """For weights and variances, where the weight decay stays a symbol."""
-STORED = sp.Symbol("deep_stored", real=True)
 LAYER_WEIGHT, VARIANCE = weight("W", ""), symbol("input_variance")
+EQUAL_WEIGHTS = dict.fromkeys((WI, WJ, WK), LAYER_WEIGHT)
+PLANES = {pair: sp.IndexedBase(f"deep_plane_{pair}") for pair in OTHER_OF}
+STORED = sp.Symbol("deep_stored", real=True)
 TANGENTS, READINGS = (
     {k: sp.MatrixSymbol(f"deep_{name}_{k}", 6, 1) for k in (1, 2)}
     for name in ("tangent", "reading")
@@ -102,6 +104,7 @@ LATEX: dict[sp.Basic, str] = {
     TOTAL: "V^{ab}_{ij}",
     **{letter: f"T^{{{pair}}}_{{ijl}}" for pair, letter in OTHER_OF.items()},
     **{letter: f"V^{{{pair}}}_{{ij}}" for pair, letter in TOTAL_OF.items()},
+    **{base.label: f"V^{{{pair}}}" for pair, base in PLANES.items()},
     STORED: r"\delta(\mathcal{M}_{ik}\mathcal{M}_{jk})/\eta",
     LAYER_WEIGHT: "w",
     **{letter: rf"(\tilde\Omega_{k}\theta^{{*}})_{{ij}}" for k, letter in TANGENTS.items()},
@@ -211,6 +214,12 @@ def left_out_share(layers: str) -> sp.Expr:
     first, second = (areas(layer, "l")[0] for layer in layers)
     both = LL * (WI**4 + WJ**4) + 2 * GAMMA
     return factor(2 * first * second * noise(("il", "il")) * noise(("jl", "jl")) / both)
+
+
+def small(expression: sp.Expr) -> sp.Expr:
+    """Leading order in the weight decay."""
+    coefficient, exponent = leading_term(expression, GAMMA)
+    return coefficient * GAMMA**exponent
 
 
 @cache

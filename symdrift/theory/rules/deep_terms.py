@@ -17,6 +17,7 @@ from symdrift.theory.rules.deep_axes import (
     AT_I,
     AT_J,
     COLUMNS,
+    EQUAL_WEIGHTS,
     FLUCTUATION,
     KICK,
     LAYER_WEIGHT,
@@ -37,13 +38,13 @@ from symdrift.theory.rules.deep_axes import (
     VARIANCE,
     WI,
     WJ,
-    WK,
     areas,
     exact,
     left_out_share,
     left_out_term,
     noise,
     share,
+    small,
     third_term,
 )
 from symdrift.theory.rules.rule_results import K_INDEX
@@ -246,6 +247,13 @@ def _deep_own() -> Step:
     )
 
 
+def alike_total(layers: str) -> sp.Expr:
+    """Covariance per step in each plane, with equal gains and learned variances."""
+    weighed = {"11": 9, "12": 18, "22": 36}[layers]
+    number = (HIDDEN + 2) / sp.Integer(3) + (INPUTS - HIDDEN) * LL / (weighed * VARIANCE)
+    return ETA**3 * GAMMA**4 / (VARIANCE * LAYER_WEIGHT**4) * number
+
+
 def _deep_equal() -> Step:
     """Equal gains
 
@@ -262,16 +270,15 @@ def _deep_equal() -> Step:
     layers that are trained by a teacher, and of the first power of the variance of what is not
     learned.
     """
-    same = {WI: LAYER_WEIGHT, WJ: LAYER_WEIGHT, WK: LAYER_WEIGHT}
     alike = dict.fromkeys((LI, LJ, LK), VARIANCE)
     thirds, owns = (
-        {pair: factor(found.xreplace(same)) for pair, found in shares.items()}
+        {pair: factor(found.xreplace(EQUAL_WEIGHTS)) for pair, found in shares.items()}
         for shares in (
             {pair: share("k", pair) for pair in OTHER_OF},
             {pair: share("i", pair) + share("j", pair) for pair in OTHER_OF},
         )
     )
-    left = {pair: _small(left_out_share(pair).xreplace(same)) for pair in OTHER_OF}
+    left = {pair: small(left_out_share(pair).xreplace(EQUAL_WEIGHTS)) for pair in OTHER_OF}
 
     def sides(shares: Mapping[str, sp.Expr], letter: sp.Symbol) -> dict[str, object]:
         return {"value": lambda line: line.xreplace({letter: shares["12"]})}
@@ -283,13 +290,6 @@ def _deep_equal() -> Step:
         return ETA**3 * sp.Add(*(
             number * part.xreplace(alike) for number, part in zip(counted, parts, strict=True)
         ))  # fmt: skip
-
-    def collected(pair: str) -> sp.Expr:
-        outside = ETA**3 * GAMMA**4 / (VARIANCE * LAYER_WEIGHT**4)
-        weighed = {"11": 9, "12": 18, "22": 36}[pair]
-        return outside * (
-            (HIDDEN + 2) / sp.Integer(3) + (INPUTS - HIDDEN) * LL / (weighed * VARIANCE)
-        )
 
     return step(
         under=[Premise.SMALL_DECAY],
@@ -316,7 +316,7 @@ def _deep_equal() -> Step:
                 TOTAL_OF[pair],
                 (
                     f"[eq:deep-equal-own], [eq:deep-equal-third] and [eq:deep-equal-{pair}]",
-                    collected(pair),
+                    alike_total(pair),
                 ),
                 value=lambda line, pair=pair: line.xreplace({TOTAL_OF[pair]: summed(pair)}),
             )
@@ -327,7 +327,7 @@ def _deep_equal() -> Step:
             vanishes(
                 "With equal weights the areas of learned axes are {half} in both layers.",
                 *(
-                    area.xreplace(same) - LAYER_WEIGHT**2 / 2
+                    area.xreplace(EQUAL_WEIGHTS) - LAYER_WEIGHT**2 / 2
                     for layer in "12"
                     for k in "ijk"
                     for area in areas(layer, k)
@@ -343,8 +343,3 @@ def _deep_equal() -> Step:
             ),
         ),
     )  # fmt: skip
-
-
-def _small(expression: sp.Expr) -> sp.Expr:
-    coefficient, exponent = leading_term(expression, GAMMA)
-    return coefficient * GAMMA**exponent
