@@ -105,7 +105,7 @@ def require_derivable(study: Specification) -> None:
         return
     if study.learning.rule in (*DERIVED_ON_AXES, _DEEP) and (obstacle := _underived(study)):
         field, value = obstacle
-        deep = ", two hidden layers of as many units as the teacher has gains, no label noise"
+        deep = ", two hidden layers of as many units as the teacher has gains, no label noise, the first end of learning"
         layers = deep if study.learning.rule == _DEEP else ""
         raise RequestError(
             field,
@@ -152,6 +152,7 @@ def _underived(study: Specification) -> tuple[str, str] | None:
             ("network.outputs", f"= {outputs} "): outputs is not None and not outputs.symbols,
             ("teacher.map", ""): isinstance(gains, str) or isinstance(gains[0], Expression),
             ("teacher.label_noise", f"= {_written(labels)} "): all(map(_is_zero, each)),
+            ("learning.minimum", f"= {learning.minimum} "): learning.minimum.evaluate({}) == 1,
         }
     return next((named for named, fit in fits.items() if not fit), None)
 

@@ -8,13 +8,13 @@ from functools import cache
 import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
-from symdrift.algebra.rational import cancel
-from symdrift.derivation.chapter import chain, step, vanishes
+from symdrift.derivation.chapter import Chain, chain, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA
 from symdrift.theory.rules.deep_axes import (
     ANSWER,
+    AXES,
     BEND,
     COLUMNS,
     CORRECTOR,
@@ -33,11 +33,11 @@ from symdrift.theory.rules.deep_axes import (
     TURNED,
     WI,
     WJ,
-    areas,
+    area_numerators,
     exact,
     reach,
 )
-from symdrift.theory.rules.deep_fluctuation import CARRY, carried_on_axes
+from symdrift.theory.rules.deep_fluctuation import CARRY, carried_on_axes, named
 from symdrift.theory.rules.deep_network import (
     CARRIED,
     CHANGE,
@@ -90,10 +90,6 @@ def _deep_reading() -> Step:
     both = sp.Matrix.hstack(*tangents.values())
     lengths = sp.ImmutableMatrix((both.T * both).applyfunc(sp.factor))
     reached = 2 * REACH["ij"]
-    read = {
-        1: _read_rows(WI**2 + WJ**2, WI * WJ)[0],
-        2: _read_rows(WI**2 + WJ**2, WI * WJ)[1],
-    }
     combined = both * lengths.inv()
     area = exact("ij", "l")
     places = [
@@ -126,7 +122,7 @@ def _deep_reading() -> Step:
                 ),
                 (
                     "[eq:deep-tangent-1] and [eq:deep-tangent-2]",
-                    sp.MatMul(1 / reached, sp.ImmutableMatrix(read[k]), evaluate=False),
+                    sp.MatMul(1 / reached, sp.ImmutableMatrix(_null_rows(k)), evaluate=False),
                 ),
                 value=value,
             )
@@ -150,18 +146,12 @@ def _deep_reading() -> Step:
     )  # fmt: skip
 
 
-def _read_rows(total: sp.Expr, product: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
-    """The two readings times twice the reach."""
-    return (
-        [total * WJ, -total * WI, -(WI**3), WJ**3, -product * WI, product * WJ],
-        [product * WJ, -product * WI, WJ**3, -(WI**3), -total * WI, total * WJ],
-    )
-
-
-def _reading(layer: int) -> dict[tuple[int, str], sp.Expr]:
-    """Entries of a reading by layer and axes."""
-    entries = _read_rows(WI**2 + WJ**2, WI * WJ)[layer - 1]
-    return {at: entry / (2 * reach("ij")) for at, entry in zip(PLACES, entries, strict=True)}
+def _null_rows(layer: int) -> list[sp.Expr]:
+    """The reading of a layer times twice the reach."""
+    total, product = WI**2 + WJ**2, WI * WJ
+    first = [total * WJ, -total * WI, -(WI**3), WJ**3, -product * WI, product * WJ]
+    second = [product * WJ, -product * WI, WJ**3, -(WI**3), -total * WI, total * WJ]
+    return first if layer == 1 else second
 
 
 def _deep_area() -> Step:
@@ -185,60 +175,49 @@ def _deep_area() -> Step:
     on_axes = {k: evaluate_matrix(changes[k], known) for k in LAYERS}
     any_known = _any_carried()
 
-    def read(layer: int, deviation: str, error: str) -> sp.Expr:
-        """Coefficient of a product, with the entries of the reading."""
-        total = sp.S.Zero
-        for (k, pair), entry in _reading(layer).items():
-            changed = on_axes[k][0, 1] if pair == "ij" else on_axes[k][1, 0]
-            total += entry * sp.expand(changed).coeff(MOVED[deviation] * SENT[error], 1)
-        return total
-
-    def area(layer: int, one: str, two: str) -> sp.Expr:
-        return (read(layer, one, two) - read(layer, two, one)) / 2
-
-    found = {
-        (layer, pairs): area(layer, *pairs)
+    turned = {
+        layer: sp.expand(
+            sum(
+                (on_axes[k][0, 1] if pair == "ij" else on_axes[k][1, 0]) * entry
+                for (k, pair), entry in zip(PLACES, _null_rows(layer), strict=True)
+            )
+        )
         for layer in (1, 2)
-        for pairs in (("ik", "jk"), ("ki", "kj"))
+    }
+
+    def read(layer: int, deviation: str, error: str) -> sp.Expr:
+        """Coefficient of a product in a rotation, times twice the reach."""
+        return turned[layer].coeff(MOVED[deviation] * SENT[error], 1)
+
+    pairs = {"rows": ("ik", "jk"), "columns": ("ki", "kj")}
+    found = {
+        (kind, layer): read(layer, one, two) - read(layer, two, one)
+        for layer in (1, 2)
+        for kind, (one, two) in pairs.items()
     }
     values = {
-        **{ROWS[str(layer)]: found[layer, ("ik", "jk")] for layer in (1, 2)},
-        **{COLUMNS[str(layer)]: found[layer, ("ki", "kj")] for layer in (1, 2)},
-    }
-    collected = {str(layer): areas(str(layer), "k") for layer in (1, 2)}
-    halves = {
-        (kind, layer): (_displayed(read(layer, *pairs), read(layer, *pairs[::-1])))
-        for kind, pairs in (("rows", ("ik", "jk")), ("columns", ("ki", "kj")))
+        letters[str(layer)]: found[kind, layer] / (4 * reach("ij"))
+        for kind, letters in (("rows", ROWS), ("columns", COLUMNS))
         for layer in (1, 2)
     }
     one, two, sent_one, sent_two = MOVED["ik"], MOVED["jk"], SENT["ik"], SENT["jk"]
     gained = (one + ETA * sent_one) * (two + ETA * sent_two) - one * two
-    reason = "half the difference of what [eq:deep-read-{k}] reads of {pair}"
 
-    def told(label: str, place: int) -> dict[str, object]:
-        letters = ROWS if label == "rows" else COLUMNS
-        pair = "{forth}" if label == "rows" else "{across}"
+    def told(kind: str, place: int) -> dict[str, Chain]:
+        letters, pair = (ROWS, "{forth}") if kind == "rows" else (COLUMNS, "{across}")
         return {
             layer: chain(
                 letters[layer],
                 (
-                    reason.format(k=layer, pair=pair),
-                    halves[label, int(layer)],
+                    f"half the difference of what [eq:deep-read-{layer}] reads of {pair}",
+                    found[kind, int(layer)] / (4 * REACH["ij"]),
                 ),
-                (
-                    "collected, by [eq:deep-reached]",
-                    collected[layer][place] * reach("ij") / REACH["ij"],
-                ),
+                ("collected", area_numerators(layer, "k")[place] / (2 * REACH["ij"])),
                 value=lambda line: line.xreplace(values).xreplace({REACH["ij"]: reach("ij")}),
             )
             for layer in ("1", "2")
         }
 
-    others = {
-        (first, second): {str(layer): area(layer, first, second) for layer in (1, 2)}
-        for first, second in (("ii", "ji"), ("ii", "ij"), ("ij", "jj"), ("ji", "jj"))
-    }
-    left = {str(layer): area(layer, "il", "jl") for layer in (1, 2)}
     return step(
         deep_changed={
             k: chain(
@@ -268,29 +247,31 @@ def _deep_area() -> Step:
                 sp.diff(gained, ETA).subs(ETA, 0) - one * sent_two - two * sent_one,
             ),
             vanishes(
-                "For {k} equal to {i} or {j}, and for an axis that is not learned, the areas are "
-                "those of [eq:deep-rows-1] to [eq:deep-columns-2], and no other two deviations "
-                "turn this plane.",
-                *(
-                    others[pairs][layer] - areas(layer, k)[place]
-                    for pairs, k, place in (
-                        (("ii", "ji"), "i", 0), (("ii", "ij"), "i", 1),
-                        (("ij", "jj"), "j", 0), (("ji", "jj"), "j", 1),
-                    )
-                    for layer in ("1", "2")
-                ),
-                *(left[layer] - areas(layer, "l")[0] for layer in ("1", "2")),
+                "With three learned axes and one that is not, all that a rotation in this plane "
+                "reads and that is odd in the exchange of deviations and errors are the areas of "
+                "[eq:deep-rows-1] to [eq:deep-columns-2], with {k} equal to {i} or {j} too.",
+                *(turned[layer] - _exchanged(turned[layer]) - _swept(layer) for layer in (1, 2)),
             ),
         ),
     )  # fmt: skip
 
 
-def _displayed(forth: sp.Expr, back: sp.Expr) -> sp.Expr:
-    """Half a difference as a fraction over twice twice the reach."""
-    numerator = sp.expand(cancel(forth * 2 * reach("ij"))) - sp.expand(
-        cancel(back * 2 * reach("ij"))
-    )
-    return numerator / (4 * REACH["ij"])
+def _exchanged(expression: sp.Expr) -> sp.Expr:
+    """With errors for deviations and deviations for errors."""
+    pairs = {named("m", a + b): named("e", a + b) for a in "ijk" for b in AXES}
+    return expression.xreplace(pairs | {error: moved for moved, error in pairs.items()})
+
+
+def _swept(layer: int) -> sp.Expr:
+    """All areas, each twice, times twice the reach."""
+    total = sp.S.Zero
+    for k in AXES:
+        in_column, in_row = area_numerators(str(layer), k)
+        swept = ((in_column, "i" + k, "j" + k), (in_row, k + "i", k + "j"))
+        for number, one, two in swept[: 1 if k == "l" else 2]:
+            total += 2 * number * named("m", one) * named("e", two)
+            total -= 2 * number * named("m", two) * named("e", one)
+    return sp.expand(total)
 
 
 @cache

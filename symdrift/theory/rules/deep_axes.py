@@ -158,12 +158,17 @@ def noise(pair: tuple[str, str]) -> sp.Expr:
     return averaged(kick(pair[0]) * kick(pair[1]))
 
 
-def areas(layer: str, k: str) -> tuple[sp.Expr, sp.Expr]:
-    """How far areas turn a layer: of the deviations ``ik`` and ``jk``, and of ``ki`` and ``kj``."""
+def area_numerators(layer: str, k: str) -> tuple[sp.Expr, sp.Expr]:
+    """Areas of ``ik`` and ``jk`` in a column, ``ki`` and ``kj`` in a row, times twice the reach."""
     squares = WI**2 * WJ**2 + (WI**2 + WJ**2) * W[k] ** 2
     found = WI**2 * WJ**2 * (WI**2 + WJ**2 + W[k] ** 2), WI * WJ * squares
-    rows, columns = (part / (2 * reach("ij")) for part in found)
-    return (rows, columns) if layer == "1" else (columns, rows)
+    return found if layer == "1" else found[::-1]
+
+
+def areas(layer: str, k: str) -> tuple[sp.Expr, sp.Expr]:
+    """How far these areas turn a layer."""
+    one, two = area_numerators(layer, k)
+    return one / (2 * reach("ij")), two / (2 * reach("ij"))
 
 
 def third_term() -> sp.Expr:

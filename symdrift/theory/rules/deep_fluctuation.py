@@ -78,12 +78,13 @@ def carried_on_axes(learned: str, others: str) -> Entries:
         known[letter] = sp.ImmutableMatrix(
             len(axes),
             len(axes),
-            lambda a, b, name=name: _entry(name, axes[a] + axes[b]) if a < len(learned) else 0,
+            lambda a, b, name=name: named(name, axes[a] + axes[b]) if a < len(learned) else 0,
         )
     return known | {CARRIED[k]: evaluate_matrix(CARRY[k], known) for k in LAYERS}
 
 
-def _entry(name: str, pair: str) -> sp.Symbol:
+def named(name: str, pair: str) -> sp.Symbol:
+    """Entry of the deviations, ``m``, or of the errors, ``e``, between two axes."""
     known = {"m": MOVED, "e": SENT}[name]
     return known.get(pair, sp.Symbol(f"{name}_{pair}", real=True))
 

@@ -15,11 +15,12 @@ from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbolic import symbolic
-from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import HIDDEN, L_INDEX
 from symdrift.errors import RequestError
 from symdrift.evaluation.evaluate import evaluate_any_rule
 from symdrift.study import Study
+from symdrift.study.problem import Array
 from symdrift.theory.rules.deep_axes import (
     EQUAL_WEIGHTS,
     LAYER_WEIGHT,
@@ -40,7 +41,7 @@ from symdrift.theory.rules.deep_axes import (
 from symdrift.theory.rules.deep_terms import alike_total
 from symdrift.theory.rules.momentum import EFFECTIVE
 from symdrift.theory.rules.rule_results import K_INDEX
-from symdrift.theory.rules.shipped_rules import told
+from symdrift.theory.rules.shipped_rules import told, weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +127,12 @@ class Axes:
                 )
 
     @property
+    def power(self) -> sp.Expr:
+        """What the terms of all axes are multiplied with."""
+        rate = self.values["learning.rate"] / (1 - self.values["learning.momentum"])
+        return rate**3 / self.values["learning.batch"] ** 2
+
+    @property
     def equal(self) -> bool:
         """Whether the teacher has one gain on all learned axes."""
         return len({self.gains[k] for k in self.learned}) == 1
@@ -145,19 +152,16 @@ def _deep_planes(study: Study, axes: Axes) -> Step:
     square of the response. <planes> <beside>
     """
     values, learned = axes.values, axes.learned
-    rate = values["learning.rate"] / (1 - values["learning.momentum"])
-    power = rate**3 / values["learning.batch"] ** 2
     planes = {
         f"{layers}-{i}-{j}": (
             PLANES[layers][i, j],
-            told(power * _whole(axes, learned[i - 1], learned[j - 1], layers)),
+            told(axes.power * _whole(axes, learned[i - 1], learned[j - 1], layers)),
         )
         for i, j in combinations(range(1, len(learned) + 1), 2)
         for layers in PLANES
         if axes.equal
     }  # fmt: skip
     decay = values["learning.weight_decay"]
-    ratios = _exact_over(study, axes, planes) if planes and not study.missing else ()
     third = sp.Sum(THIRD, (K_INDEX, 1, HIDDEN))
     total = OWN + third + sp.Sum(OTHER, (L_INDEX, HIDDEN + 1, INPUTS))
     shown_rate = EFFECTIVE if study.has_momentum else ETA
@@ -169,7 +173,7 @@ def _deep_planes(study: Study, axes: Axes) -> Step:
         },
         words={
             "planes": _told_planes(axes, list(planes)),
-            "beside": _told_ratios(ratios),
+            "beside": _told_ratios(axes),
         },
         checks=(
             vanishes(
@@ -177,20 +181,17 @@ def _deep_planes(study: Study, axes: Axes) -> Step:
                 "variance, [eq:deep-total] is [eq:deep-alike-11] to [eq:deep-alike-22].",
                 *(_alike(layers) for layers in PLANES),
             ),
-            *(
-                [
-                    holds(
-                        "What full matrices give tends to these numbers linearly in the weight "
-                        "decay: at half a small one the difference is half, to a hundredth.",
-                        Method.ORDER,
-                        lambda: _tends(study, axes, planes),
-                    )
-                ]
-                if ratios
-                else []
-            ),
+            *(() if axes.study.missing or len(learned) == 1 else (
+                holds(
+                    "What full matrices give tends to what the terms of all axes add up to "
+                    "linearly in the weight decay: at half a small one the difference is half, to "
+                    "a hundredth.",
+                    Method.ORDER,
+                    lambda: _tends(axes),
+                ),
+            )),
         ),
-    )
+    )  # fmt: skip
 
 
 def _whole(axes: Axes, i: int, j: int, layers: str) -> sp.Expr:
@@ -218,48 +219,62 @@ def _alike(layers: str) -> sp.Expr:
     return own + third + 2 * left - alike_total(layers).xreplace(counted)
 
 
-Planes = Mapping[str, tuple[sp.Expr, sp.Expr]]
-"""By name what is stated, with a symbol for the weight decay."""
-
-
-def _exact_over(
-    study: Study, axes: Axes, planes: Planes, decay: float | None = None
-) -> tuple[float, ...]:
-    """What full matrices give, over the leading order, for each plane.
+def _full_over(axes: Axes, decay: float, *, resting: bool) -> Array:
+    """What full matrices give over the terms of all axes, for each plane and pair of layers.
 
     Parameters
     ----------
-    study : Study
     axes : Axes
-    planes : Mapping
-    decay : float, optional
-        Another weight decay than that of the study.
+        Of a study with all its numbers.
+    decay : float
+        Weight decay.
+    resting : bool
+        Whether these have the weights at which the axes rest, or their limit.
     """
-    numbers = axes.numbers
-    if decay is None:
-        decay = float(axes.values["learning.weight_decay"].xreplace(numbers))
-    found = evaluate_any_rule(study.with_values({"learning.weight_decay": decay}).learner()).drift
-    layers = {"1": "hidden_1", "2": "hidden_2"}
-    places = {(plane.layer, plane.i, plane.j): place for place, plane in enumerate(found.planes)}
+    learner = axes.study.with_values({"learning.weight_decay": decay}).learner()
+    full = evaluate_any_rule(learner)
+    point, places = full.minimum.orbit.point, {
+        (plane.layer, plane.i, plane.j): place for place, plane in enumerate(full.drift.planes)
+    }  # fmt: skip
+    given = {k: float(v.xreplace(axes.numbers)) for k, v in enumerate(axes.variances)}
+    gains = {k: abs(float(axes.gains[k].xreplace(axes.numbers))) for k in axes.learned}
+    weights = np.linalg.norm(point[0], axis=0)
+    power = float(axes.power.xreplace(axes.numbers))
+
+    def numbers(letters: str, *places: int) -> dict[sp.Symbol, sp.Float]:
+        found = {GAMMA: sp.Float(decay)}
+        for letter, k in zip(letters, places, strict=True):
+            found[symbol("input_variance", letter)] = sp.Float(given[k])
+            if letter != "l":
+                size = weights[k] if resting else gains[k] ** (1 / 3)
+                found[weight("W", letter)] = sp.Float(float(size))
+        return found
+
     ratios = []
-    for name, (_, right) in planes.items():
-        pair, one, two = name.split("-")
-        first, second = (places[layers[layer], int(one), int(two)] for layer in pair)
-        leading = right.xreplace({GAMMA: sp.Float(decay), **numbers})
-        ratios.append(float(found.covariance[first, second]) / float(leading))
-    return tuple(ratios)
+    for (one, i), (two, j) in combinations(enumerate(axes.learned, start=1), 2):
+        for layers in PLANES:
+            own = numbers("ij", i, j)
+            total = sum(share(k, layers).xreplace(own) for k in "ij")
+            for k in given:
+                if k in (i, j):
+                    continue
+                letter = "k" if k in axes.learned else "l"
+                added = share("k", layers) if letter == "k" else left_out_share(layers)
+                total += added.xreplace(numbers("ij" + letter, i, j, k))
+            first, second = (places[f"hidden_{layer}", one, two] for layer in layers)
+            ratios.append(full.drift.covariance[first, second] / (power * float(total)))
+    return np.array(ratios)
 
 
-def _tends(study: Study, axes: Axes, planes: Planes) -> bool:
-    """Whether exact numbers leave the leading order linearly in the weight decay."""
-    numbers = axes.numbers
+def _tends(axes: Axes) -> bool:
+    """Whether full matrices leave the leading order linearly in the weight decay."""
     scale = min(
-        float((axes.variances[k] * sp.Abs(axes.gains[k]) ** sp.Rational(4, 3)).xreplace(numbers))
+        float((axes.variances[k] * sp.Abs(axes.gains[k]) ** sp.Rational(4, 3)).xreplace(
+            axes.numbers
+        ))
         for k in axes.learned
-    )
-    whole, half = (
-        np.array(_exact_over(study, axes, planes, part * scale)) - 1 for part in (1e-3, 5e-4)
-    )
+    )  # fmt: skip
+    whole, half = (_full_over(axes, part * scale, resting=False) - 1 for part in (1e-3, 5e-4))
     return bool(np.all(np.abs(whole) < 0.1) and np.all(np.abs(half / whole - 0.5) < 0.01))
 
 
@@ -278,12 +293,20 @@ def _told_planes(axes: Axes, names: list[str]) -> str:
     )
 
 
-def _told_ratios(ratios: tuple[float, ...]) -> str:
-    if not ratios:
+def _told_ratios(axes: Axes) -> str:
+    """How far the leading order is from the whole, at the numbers of the study."""
+    if axes.study.missing or len(axes.learned) == 1:
         return ""
-    low, high = (f"{bound(ratios):.3g}" for bound in (min, max))
-    several = f"{low} to {high}" if low != high else low
+    decay = float(axes.values["learning.weight_decay"].xreplace(axes.numbers))
+    limit, resting = (_span(_full_over(axes, decay, resting=at)) for at in (False, True))
     return (
-        f"At the weight decay of the study full matrices give {several} times these numbers; the "
-        "rest is of higher order in the weight decay."
+        "At the weight decay of the study full matrices, which the tables of a report have, give "
+        f"{limit} times what the terms of all axes add up to with the cube of each weight at the "
+        f"gain of its axis, [eq:deep-small-rest]; with the weights of [eq:deep-rest] instead, "
+        f"{resting} times. The rest is of higher order in the weight decay."
     )
+
+
+def _span(numbers: Array) -> str:
+    low, high = f"{numbers.min():.3g}", f"{numbers.max():.3g}"
+    return low if low == high else f"{low} to {high}"
