@@ -105,7 +105,10 @@ def require_derivable(study: Specification) -> None:
         return
     if study.learning.rule in (*DERIVED_ON_AXES, _DEEP) and (obstacle := _underived(study)):
         field, value = obstacle
-        deep = ", two hidden layers of as many units as the teacher has gains, no label noise, the first end of learning"
+        deep = (
+            ", two hidden layers of as many units as the teacher has gains, no label noise, the "
+            "first end of learning"
+        )
         layers = deep if study.learning.rule == _DEEP else ""
         raise RequestError(
             field,

@@ -88,7 +88,7 @@ def _deep_reading() -> Step:
         for layer, found in moves.items()
     }
     both = sp.Matrix.hstack(*tangents.values())
-    lengths = sp.ImmutableMatrix((both.T * both).applyfunc(sp.factor))
+    lengths = sp.ImmutableMatrix((both.T * both).applyfunc(sp.expand))
     reached = 2 * REACH["ij"]
     combined = both * lengths.inv()
     area = exact("ij", "l")

@@ -138,14 +138,11 @@ def _deep_carried() -> Step:
             value=lambda line: evaluate_matrix(line, any_known),
         ),
         deep_along=chain(
-            sp.Tuple(*(PAIR[k, "ij"] for k in LAYERS)),
-            (
-                "[eq:deep-carried-1], [eq:deep-carried-2] and [eq:deep-carried-3] on axes",
-                sp.Tuple(*along),
-            ),
-            value=lambda line: sp.Matrix(line.xreplace(
+            sp.ImmutableMatrix([PAIR[k, "ij"] for k in LAYERS]),
+            ("[eq:deep-carried-1], [eq:deep-carried-2] and [eq:deep-carried-3] on axes", along),
+            value=lambda line: line.xreplace(
                 {PAIR[k, "ij"]: known[CARRIED[k]][0, 1] for k in LAYERS}
-            )),
+            ),
         ),
         deep_reached=chain(
             REACH["ij"],
