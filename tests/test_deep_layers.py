@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symdrift.derivation.reliance import circle, reached
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.any_rule.engine import rule_drift
@@ -17,6 +18,7 @@ from symdrift.study import Study, read_study
 from symdrift.study.learner import Learner
 from symdrift.study.learning_rules import require_derivable
 from symdrift.study.reader import study_from_document
+from symdrift.theory.derive import derive
 from symdrift.theory.rules import deep_area
 from symdrift.theory.rules.deep_axes import PLANES, left_out_share, share
 from symdrift.theory.rules.deep_orbit import deep_orbit
@@ -182,3 +184,22 @@ def test_a_wrong_area_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(CheckFailed, match="deep-area"):
         list(deep_area.deep_area())
+
+
+@pytest.mark.slow
+def test_what_is_left_out_needs_no_small_weight_decay_and_what_is_learned_does() -> None:
+    derivation = derive(read_study("three_layers"))
+    uses = {e.label: e.rests_on for step in derivation.steps for e in step.equations}
+    assert circle(uses) == ()
+    small, gaussian = (
+        set(derivation.needing(name)) for name in ("small weight decay", "Gaussian inputs")
+    )
+    assert {"deep-third", "deep-own", "deep-total", "deep-equal-11"} <= small
+    assert not small & {"deep-flow", "deep-kick-ij", "deep-rows-1", "deep-read-1"}
+    assert {"deep-left-11", "deep-third", "deep-noise-ij"} <= gaussian
+    assert not gaussian & {"deep-kept-1", "deep-rest", "deep-flow", "deep-rows-1", "deep-answer-ik"}
+    assert {"deep-read-1", "deep-changed-2", "rule-lyapunov"} < reached(
+        "deep-third", uses
+    ) | reached("deep-equal-third", uses)
+    rows = " ".join(row.meaning for row in derivation.notation)
+    assert not any(word in rows for word in ("minim", "gradient", "manifold"))

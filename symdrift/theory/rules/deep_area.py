@@ -209,7 +209,8 @@ def _deep_area() -> Step:
             layer: chain(
                 letters[layer],
                 (
-                    f"half the difference of what [eq:deep-read-{layer}] reads of {pair}",
+                    f"half the difference of what [eq:deep-read-{layer}] reads of {pair} in "
+                    "[eq:deep-changed-1], [eq:deep-changed-2] and [eq:deep-changed-3]",
                     found[kind, int(layer)] / (4 * REACH["ij"]),
                 ),
                 ("collected", area_numerators(layer, "k")[place] / (2 * REACH["ij"])),

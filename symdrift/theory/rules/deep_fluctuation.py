@@ -219,7 +219,7 @@ def _deep_return() -> Step:
             (linear, flow),
             (
                 "at leading order in the weight decay",
-                sp.ImmutableMatrix(sp.diag(RATE["ij"], RATE["ji"])),
+                sp.ImmutableMatrix(sp.diag(LJ * REACH["ij"], LI * REACH["ij"])),
                 {GAMMA: sp.S.Zero},
             ),
             value=value,

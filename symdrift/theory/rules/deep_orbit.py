@@ -201,8 +201,8 @@ def _deep_axis() -> Step:
     Let teacher and inputs share axes: along axis {i} the inputs have the variance {lambda_i} and
     the teacher the gain {a_i}. Give a learned axis one unit of each hidden layer for itself, with
     the same weight {w_i} in all three layers, and no other weight. The mean update of each layer
-    then has no entry between two axes, and on the axis {i} it is [eq:deep-axis]. It vanishes for
-    the gain [eq:deep-rest].
+    then has no entry between two axes, and on the axis {i} it is [eq:deep-axis]. Where it
+    vanishes the network misses of the gain what [eq:deep-rest] says.
 
     Read as the weight decay at which the weight {w_i} rests, this is [eq:deep-pull]. It has a
     largest value, [eq:deep-largest], where the cube of the weight is {quarter}. With less weight
@@ -231,13 +231,13 @@ def _deep_axis() -> Step:
             ("factored", _W * (pull - GAMMA)),
         ),
         deep_rest=chain(
-            _GAIN,
+            _GAIN - _W**3,
             (
-                "[eq:deep-axis] solved for the gain",
-                _W**3 + (ON_AXIS + GAMMA * _W) / (_LAMBDA * _W**2),
+                "[eq:deep-axis] divided by the square of the weight and the variance",
+                (ON_AXIS + GAMMA * _W) / (_LAMBDA * _W**2),
                 {ON_AXIS: means[0][0, 0]},
             ),
-            ("the mean update vanishes", resting_gain("i"), {ON_AXIS: sp.S.Zero}),
+            ("the mean update vanishes", GAMMA / (_LAMBDA * _W), {ON_AXIS: sp.S.Zero}),
         ),
         deep_pull=(PULL, pull),
         deep_largest=(LARGEST, sp.Rational(3, 4) * _LAMBDA * _GAIN * sp.cbrt(quarter)),
@@ -250,7 +250,7 @@ def _deep_axis() -> Step:
         checks=(
             vanishes(
                 "With two learned axes and one that is not, the mean update of all three layers "
-                "vanishes at the gains [eq:deep-rest].",
+                "vanishes where [eq:deep-rest] holds on each learned axis.",
                 *(mean.xreplace(at) for mean in means),
             ),
             vanishes(

@@ -178,7 +178,7 @@ def _deep_planes(study: Study, axes: Axes) -> Step:
         checks=(
             vanishes(
                 "With equal gains and variances of three learned axes, and two others of one "
-                "variance, [eq:deep-total] is [eq:deep-alike-11] to [eq:deep-alike-22].",
+                "variance, the terms of all axes add up to what the last chapter has.",
                 *(_alike(layers) for layers in PLANES),
             ),
             *(() if axes.study.missing or len(learned) == 1 else (
@@ -287,8 +287,10 @@ def _told_planes(axes: Axes, names: list[str]) -> str:
             "weights, [eq:deep-own], [eq:deep-third] and [eq:deep-other]."
         )
     return (
-        "With the gain of this study, and its learning rate, batch size and variances, this is "
-        f"[eq:deep-plane-{names[0]}] to [eq:deep-plane-{names[-1]}]: axes are numbered by falling "
+        "With the gain of this study, and its learning rate, batch size and variances, "
+        "[eq:deep-total] becomes by [eq:deep-equal-own], [eq:deep-equal-third] and "
+        "[eq:deep-equal-11] to [eq:deep-equal-22] what stands in "
+        f"[eq:deep-plane-{names[0]}] to [eq:deep-plane-{names[-1]}]. Axes are numbered by falling "
         "variance, and raised are the two layers."
     )
 

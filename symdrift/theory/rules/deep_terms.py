@@ -295,12 +295,13 @@ def _deep_equal() -> Step:
         under=[Premise.SMALL_DECAY],
         deep_equal_third=chain(
             THIRD,
-            ("[eq:deep-third] with equal weights", told(thirds["12"])),
+            ("[eq:deep-third] with [eq:deep-rows-1], [eq:deep-columns-1], [eq:deep-noise-ij], "
+             "[eq:deep-noise-both] and [eq:deep-rate] at equal weights", told(thirds["12"])),
             **sides(thirds, THIRD),
         ),
         deep_equal_own=chain(
             OWN,
-            ("[eq:deep-own] with equal weights", told(owns["12"])),
+            ("[eq:deep-own] with the same and [eq:deep-noise-ii]", told(owns["12"])),
             **sides(owns, OWN),
         ),
         deep_equal={
