@@ -12,6 +12,8 @@ from symdrift.derivation.reliance import circle, reached
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.any_rule.engine import rule_drift
+from symdrift.evaluation.any_rule.rule_result import rule_tables
+from symdrift.evaluation.evaluate import evaluate_any_rule
 from symdrift.inputs import Gaussian
 from symdrift.rules.deep_linear import DeepLinear
 from symdrift.study import Study, read_study
@@ -20,7 +22,7 @@ from symdrift.study.learning_rules import require_derivable
 from symdrift.study.reader import study_from_document
 from symdrift.theory.derive import derive
 from symdrift.theory.rules import deep_area
-from symdrift.theory.rules.deep_axes import PLANES, left_out_share, share
+from symdrift.theory.rules.deep_axes import PLANES, area_numerators, left_out_share, share
 from symdrift.theory.rules.deep_orbit import deep_orbit
 from symdrift.theory.rules.deep_results import deep_results
 from symdrift.theory.rules.shipped_rules import weight
@@ -141,7 +143,7 @@ def test_a_document_says_how_far_the_leading_order_is_from_full_matrices() -> No
     ],
 )
 def test_what_stands_in_the_way_of_three_layers_is_named(
-    document: dict[str, object], field: str
+    document: dict[str, dict[str, object]], field: str
 ) -> None:
     with pytest.raises(RequestError, match=rf"^{field} .*stands in the way"):
         require_derivable(of(document))
@@ -178,7 +180,7 @@ def test_errors_that_unbalance_layers_stop_the_document(monkeypatch: pytest.Monk
 
 
 def test_a_wrong_area_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = deep_area.area_numerators
+    whole = area_numerators
     monkeypatch.setattr(
         deep_area, "area_numerators", lambda layer, k: whole("2" if layer == "1" else "1", k)
     )
@@ -203,3 +205,19 @@ def test_what_is_left_out_needs_no_small_weight_decay_and_what_is_learned_does()
     ) | reached("deep-equal-third", uses)
     rows = " ".join(row.meaning for row in derivation.notation)
     assert not any(word in rows for word in ("minim", "gradient", "manifold"))
+
+
+def test_ends_that_were_looked_for_from_starting_points_say_that_there_may_be_others() -> None:
+    """A teacher off the axes has no formula: six ways and nothing learned are all that is known."""
+    off = of({
+        "network": {"inputs": 2, "outputs": 2},
+        "inputs": {"covariance": [2.0, 0.7]},
+        "teacher": {"map": [[1.0, 0.2], [0.1, 0.8]]},
+    })  # fmt: skip
+    found = evaluate_any_rule(off.learner())
+    assert found.minimum.orbit.reached == 6
+    assert any("there may be more" in warning for warning in found.warnings)
+    (table,) = (t for t in rule_tables(found) if t.title.startswith("Where learning ends"))
+    assert "6 starting points, of which 6 lead here, and at no weights" in table.caption
+    on = evaluate_any_rule(read_study("three_layers").learner())
+    assert not any(t.caption for t in rule_tables(on) if t.title.startswith("Where learning ends"))

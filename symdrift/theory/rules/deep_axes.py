@@ -5,7 +5,7 @@ At leading order in the weight decay; axes ``i``, ``j`` and ``k`` are learned, `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
 
@@ -129,6 +129,11 @@ MEANINGS = (
 )
 
 
+def standing_for(values: Mapping[sp.Basic, sp.Basic]) -> Callable[[sp.Basic], sp.Basic]:
+    """What a line stands for, with these in the place of letters."""
+    return lambda line: line.xreplace(values)
+
+
 def reach(pair: str) -> sp.Expr:
     """How far a unit error between two axes moves the learned map between them."""
     one, two = (W[index] for index in pair)
@@ -142,7 +147,7 @@ def rate(pair: str) -> sp.Expr:
 
 def kick(pair: str) -> sp.Expr:
     """Error of a sample between two axes, less its mean."""
-    one, two = pair
+    one, two = pair[0], pair[1]
     mean = VARIANCES[one] if one == two else 0
     return GAMMA / (VARIANCES[one] * W[one]) * (X[one] * X[two] - mean)
 

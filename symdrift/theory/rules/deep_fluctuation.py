@@ -36,6 +36,7 @@ from symdrift.theory.rules.deep_axes import (
     noise,
     rate,
     reach,
+    standing_for,
 )
 from symdrift.theory.rules.deep_network import (
     CARRIED,
@@ -148,7 +149,7 @@ def _deep_carried() -> Step:
             REACH["ij"],
             ("[eq:deep-map] with [eq:deep-along], over {M_ij}", WI**2 * WI**2 + WI * (WI * WJ) * WJ
              + WJ**2 * WJ**2),
-            value=lambda line: line.xreplace({REACH["ij"]: mapped[0, 1] / pair}),
+            value=standing_for({REACH["ij"]: mapped[0, 1] / pair}),
         ),
         symbols={"M": DEVIATION, "M_ij": pair, "c_il": sp.Eq(REACH["il"], reach("il"))},
         checks=(
@@ -228,7 +229,7 @@ def _deep_return() -> Step:
             pair: chain(
                 FLOW_OF[pair],
                 (linear, own[pair]),
-                value=lambda line, pair=pair: line.xreplace({FLOW_OF[pair]: slope[pair, pair]}),
+                value=standing_for({FLOW_OF[pair]: slope[pair, pair]}),
             )
             for pair in own
         },
@@ -286,7 +287,7 @@ def _deep_kicks() -> Step:
 
     def value(line: sp.Basic) -> sp.Basic:
         known = {NOISE[pair]: noise(pair) for pair in (("ij", "ij"), ("ii", "ii"), ("ij", "ji"))}
-        line = line.replace(Mean, lambda part: averaged(part))
+        line = line.replace(Mean, averaged)
         return line.xreplace({**known, **{KICK[pair]: kick(pair) for pair in missed}})
 
     rates = {RATE["ij"]: rate("ij"), RATE["ji"]: rate("ji")}

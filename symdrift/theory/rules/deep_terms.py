@@ -45,6 +45,7 @@ from symdrift.theory.rules.deep_axes import (
     noise,
     share,
     small,
+    standing_for,
     third_term,
 )
 from symdrift.theory.rules.rule_results import K_INDEX
@@ -142,9 +143,7 @@ def _deep_left_out() -> Step:
                     "and [eq:deep-single-il]",
                     left_out_share(layers),
                 ),
-                value=lambda line, layers=layers: line.xreplace(
-                    {OTHER_OF[layers]: _put_in_left_out(layers)}
-                ),
+                value=standing_for({OTHER_OF[layers]: _put_in_left_out(layers)}),
             )
             for layers in LAYERS_OF
         },
@@ -280,9 +279,6 @@ def _deep_equal() -> Step:
     )
     left = {pair: small(left_out_share(pair).xreplace(EQUAL_WEIGHTS)) for pair in OTHER_OF}
 
-    def sides(shares: Mapping[str, sp.Expr], letter: sp.Symbol) -> dict[str, object]:
-        return {"value": lambda line: line.xreplace({letter: shares["12"]})}
-
     def summed(pair: str) -> sp.Expr:
         """Over all axes, in each plane."""
         counted = (1, HIDDEN - 2, INPUTS - HIDDEN)
@@ -297,18 +293,18 @@ def _deep_equal() -> Step:
             THIRD,
             ("[eq:deep-third] with [eq:deep-rows-1], [eq:deep-columns-1], [eq:deep-noise-ij], "
              "[eq:deep-noise-both] and [eq:deep-rate] at equal weights", told(thirds["12"])),
-            **sides(thirds, THIRD),
+            value=standing_for({THIRD: thirds["12"]}),
         ),
         deep_equal_own=chain(
             OWN,
             ("[eq:deep-own] with the same and [eq:deep-noise-ii]", told(owns["12"])),
-            **sides(owns, OWN),
+            value=standing_for({OWN: owns["12"]}),
         ),
         deep_equal={
             pair: chain(
                 OTHER_OF[pair],
                 (f"[eq:deep-left-{pair}] at leading order in the weight decay", told(left[pair])),
-                value=lambda line, pair=pair: line.xreplace({OTHER_OF[pair]: left[pair]}),
+                value=standing_for({OTHER_OF[pair]: left[pair]}),
             )
             for pair in OTHER_OF
         },
@@ -319,7 +315,7 @@ def _deep_equal() -> Step:
                     f"[eq:deep-equal-own], [eq:deep-equal-third] and [eq:deep-equal-{pair}]",
                     alike_total(pair),
                 ),
-                value=lambda line, pair=pair: line.xreplace({TOTAL_OF[pair]: summed(pair)}),
+                value=standing_for({TOTAL_OF[pair]: summed(pair)}),
             )
             for pair in OTHER_OF
         },
