@@ -29,6 +29,10 @@ from symdrift.theory import (
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import isotropic_diffusion
 from symdrift.theory.mean_square import SAMPLE_HESSIAN
+from symdrift.theory.rules.deep_area import deep_area
+from symdrift.theory.rules.deep_fluctuation import deep_fluctuation
+from symdrift.theory.rules.deep_orbit import deep_orbit
+from symdrift.theory.rules.deep_terms import deep_terms
 from symdrift.theory.rules.left_out_axis import left_out_axis
 from symdrift.theory.rules.momentum import momentum
 from symdrift.theory.rules.rule_orbit import rule_orbit
@@ -60,6 +64,10 @@ STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     "drift of a tied autoencoder": lambda: left_out_axis("tied_autoencoder"),
     "drift of similarity matching": lambda: left_out_axis("similarity_matching"),
     "momentum": momentum,
+    "orbit of three layers": deep_orbit,
+    "fluctuation of three layers": deep_fluctuation,
+    "areas of three layers": deep_area,
+    "terms of three layers": deep_terms,
 }
 ORBIT = ["rule-sample-W", "rule-mean-W", "rule-axis-W", "rule-rest-W", "rule-shape"]
 DRIFT = [
@@ -96,10 +104,36 @@ CHAINS = {
         "rule-linear-W", "rule-linear-M", *DRIFT, "rule-pair-kick-W", "rule-pair-kick-M",
     ],
     "momentum": ["momentum-learning", "momentum-speeds", "momentum-together", "momentum-lag"],
+    "orbit of three layers": [
+        "deep-sample-1", "deep-sample-2", "deep-sample-3", "deep-mean-errors", "deep-mean-1",
+        "deep-mean-2", "deep-mean-3", "deep-kept-1", "deep-kept-2", "deep-axis", "deep-rest",
+        "deep-small-rest", "deep-balanced",
+    ],
+    "fluctuation of three layers": [
+        "deep-map", "deep-along", "deep-reached", "deep-flow", "deep-single-ii", "deep-single-il",
+        "deep-rate", "deep-kick-ij", "deep-kick-ii", "deep-noise-ij", "deep-noise-ii",
+        "deep-noise-both", "deep-spread",
+    ],
+    "areas of three layers": [
+        "deep-read-1", "deep-read-2", "deep-changed-1", "deep-changed-2", "deep-changed-3",
+        "deep-rows-1", "deep-rows-2", "deep-columns-1", "deep-columns-2", "deep-turned-by",
+        "deep-bend", "deep-corrector", "deep-answer-ik", "deep-answer-jk",
+    ],
+    "terms of three layers": [
+        "deep-other", "deep-left-11", "deep-left-12", "deep-left-22", "deep-third",
+        "deep-equal-third", "deep-equal-own", "deep-equal-11", "deep-equal-12", "deep-equal-22",
+        "deep-alike-11", "deep-alike-12", "deep-alike-22",
+    ],
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("place", STEPS)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(place, marks=pytest.mark.slow) if place == "terms of three layers" else place
+        for place in STEPS
+    ],
+)
 def test_a_wrong_line_is_found_between_the_lines_that_it_parts(
     place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

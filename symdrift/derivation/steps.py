@@ -310,7 +310,7 @@ class Derivation:
     @property
     def of_any_rule(self) -> bool:
         """Whether it is about another rule than two-layer SGD, whose update is no gradient."""
-        return bool(self.underived) or any(s.identifier == "rule-planes" for s in self.steps)
+        return bool(self.underived) or any(s.identifier == "rule-orbit" for s in self.steps)
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -19,6 +19,7 @@ from symdrift.documents.number_tables import (
 )
 from symdrift.documents.numbers import Cell, Table
 from symdrift.evaluation.any_rule import RuleEvaluation
+from symdrift.evaluation.any_rule.fixed_orbit import STARTS
 from symdrift.evaluation.any_rule.rule_result import SIGNS
 from symdrift.evaluation.validity import percent_off
 from symdrift.rules.own_rule import OwnRule
@@ -103,6 +104,8 @@ def _orbit(found: RuleEvaluation, notation: Mapping[str, str]) -> Iterator[tuple
     if orbit.orbits > 1:
         meaning = f"orbit at which learning has ended, of {orbit.orbits}"
         yield "", meaning, numeral(str(orbit.number))
+    if (reached := orbit.orbit.reached) is not None:
+        yield "", f"starting points that lead there, of {STARTS}", numeral(str(reached))
     for layer, response in orbit.orbit.responses.items():
         axes, of = ("axis", f" of {layer}") if several else ("hidden axis", "")
         sizes = np.linalg.norm(response, axis=1).tolist()

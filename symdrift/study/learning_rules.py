@@ -21,9 +21,10 @@ MOST_LAYERS = 20
 OUTPUTS, TEACHER, DECAY, TAU = "network.outputs", "teacher", "learning.weight_decay", "learning.tau"
 
 DERIVED_ON_AXES = ("oja", "tied_autoencoder", "similarity_matching")
-"""Rules beside two-layer SGD whose drift `symdrift.theory` derives."""
+"""Rules of one hidden layer whose drift `symdrift.theory` derives."""
 
-_OWN, _LAYERED = "own", ("deep_linear", "own")
+_OWN, _DEEP = "own", "deep_linear"
+_LAYERED = _DEEP, _OWN
 _FROM_INPUTS = "it learns from inputs alone"
 
 
@@ -97,25 +98,31 @@ def require_derivable(study: Specification) -> None:
     Raises
     ------
     RequestError
-        For all but two-layer SGD, and Oja's rule, the tied autoencoder and similarity matching
-        with Gaussian inputs along axes and without synaptic noise.
+        For all but two-layer SGD, and Oja's rule, the tied autoencoder, similarity matching and
+        three linear layers with Gaussian inputs along axes and without synaptic noise.
     """
     if study.is_plain or is_derived_on_axes(study):
         return
-    if study.learning.rule in DERIVED_ON_AXES and (obstacle := _underived(study)):
+    if study.learning.rule in (*DERIVED_ON_AXES, _DEEP) and (obstacle := _underived(study)):
         field, value = obstacle
+        deep = (
+            ", two hidden layers of as many units as the teacher has gains, no label noise, the "
+            "first end of learning"
+        )
+        layers = deep if study.learning.rule == _DEEP else ""
         raise RequestError(
             field,
             f"{value}stands in the way of a derivation under learning.rule = "
             f'"{study.learning.rule}": symdrift derive takes it with Gaussian inputs of given '
-            "variances along axes, sizes in numbers, and no synaptic noise",
+            f"variances along axes, sizes in numbers{layers}"
+            ", and no synaptic noise",
         )
     named = study.learning.rule != RULES[0]
     raise RequestError(
         "learning.rule" if named else "learning.momentum",
         (f'= "{study.learning.rule}"' if named else f"= {study.learning.momentum}")
         + " cannot be derived here: symdrift derive takes two-layer SGD, and "
-        + f"{', '.join(DERIVED_ON_AXES[:-1])} and {DERIVED_ON_AXES[-1]} with Gaussian inputs of "
+        + f"{', '.join(DERIVED_ON_AXES)} and {_DEEP} with Gaussian inputs of "
         "given variances along axes and sizes in numbers, with or without momentum and without "
         "synaptic noise",
     )
@@ -123,7 +130,7 @@ def require_derivable(study: Specification) -> None:
 
 def is_derived_on_axes(study: Specification) -> bool:
     """Whether the derivation of a rule on the axes of its inputs is about this study."""
-    return study.learning.rule in DERIVED_ON_AXES and _underived(study) is None
+    return study.learning.rule in (*DERIVED_ON_AXES, _DEEP) and _underived(study) is None
 
 
 def _underived(study: Specification) -> tuple[str, str] | None:
@@ -136,11 +143,40 @@ def _underived(study: Specification) -> tuple[str, str] | None:
     fits = {
         ("inputs.distribution", f'= "{study.inputs.distribution}" '): study.inputs.gaussian,
         ("inputs.covariance", ""): along_axes,
-        ("network.hidden", f"= {hidden} "): isinstance(hidden, Expression) and not hidden.symbols,
+        ("network.hidden", f"= {_written(hidden)} "): _fits(study),
         ("network.inputs", f"= {inputs} "): not inputs.symbols,
-        ("learning.synaptic_noise", f"= {noise} "): not (noise.symbols or noise.evaluate({})),
+        ("learning.synaptic_noise", f"= {noise} "): _is_zero(noise),
     }
+    if study.learning.rule == _DEEP:
+        labels, outputs = study.teacher.label_noise, study.network.outputs
+        each = (labels,) if isinstance(labels, Expression) else labels
+        gains = study.teacher.map
+        fits |= {
+            ("network.outputs", f"= {outputs} "): outputs is not None and not outputs.symbols,
+            ("teacher.map", ""): isinstance(gains, str) or isinstance(gains[0], Expression),
+            ("teacher.label_noise", f"= {_written(labels)} "): all(map(_is_zero, each)),
+            ("learning.minimum", f"= {learning.minimum} "): learning.minimum.evaluate({}) == 1,
+        }
     return next((named for named, fit in fits.items() if not fit), None)
+
+
+def _fits(study: Specification) -> bool:
+    """Whether there are as many hidden layers, with sizes in numbers, as a derivation is about."""
+    hidden = study.network.hidden
+    if study.learning.rule != _DEEP:
+        return isinstance(hidden, Expression) and not hidden.symbols
+    if isinstance(hidden, Expression) or len(hidden) != 2:
+        return False
+    return not any(size.symbols for size in hidden) and hidden[0] == hidden[1]
+
+
+def _is_zero(value: Expression) -> bool:
+    return not (value.symbols or value.evaluate({}))
+
+
+def _written(value: Expression | tuple[Expression, ...]) -> str:
+    """One expression, or several in brackets."""
+    return str(value) if isinstance(value, Expression) else f"[{', '.join(map(str, value))}]"
 
 
 def rule_of(

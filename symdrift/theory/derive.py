@@ -52,6 +52,13 @@ from symdrift.theory import (
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.rules import (
+    deep_area,
+    deep_axes,
+    deep_fluctuation,
+    deep_network,
+    deep_orbit,
+    deep_results,
+    deep_terms,
     general_rule,
     left_out_axis,
     left_out_weights,
@@ -120,6 +127,14 @@ ANY_TASK = (
 )
 """The theory behind the setting for any teacher and any inputs, in reading order."""
 
+DEEP = (
+    deep_orbit.deep_orbit,
+    deep_fluctuation.deep_fluctuation,
+    deep_area.deep_area,
+    deep_terms.deep_terms,
+)
+"""The theory of three linear layers, in reading order."""
+
 SECTIONS = (
     vocabulary,
     hessian,
@@ -153,6 +168,9 @@ SECTIONS = (
     left_out_weights,
     momentum,
     rule_results,
+    deep_network,
+    deep_orbit,
+    deep_axes,
 )
 """Modules that have symbols without a role, ``LATEX``, or meanings of symbols, ``MEANINGS``, in
 the order of the table of notation."""
@@ -317,14 +335,18 @@ def _chapters(study: Study) -> Iterable[Chapter]:
     if study.is_plain:
         return _aligned(study) if is_aligned(study) else _general(study)
     name = study.learning.rule
+    deep = name == "deep_linear"
+    general = Chapter("any-rule", None, general_rule.general_rule)
     theory = (
-        Chapter("any-rule", None, general_rule.general_rule),
+        *(Chapter(part.__name__, None, part) for part in DEEP),
+    ) if deep else (
         Chapter("rule-orbit", name, partial(rule_orbit.rule_orbit, name)),
         Chapter("left-out-axis", name, partial(left_out_axis.left_out_axis, name)),
-    )
+    )  # fmt: skip
     faster = (Chapter("momentum", None, momentum.momentum),) if study.has_momentum else ()
-    own = Chapter("rule", [study.name, study.document], lambda: rule_results.rule_results(study))
-    return *theory, *faster, own
+    results = deep_results.deep_results if deep else rule_results.rule_results
+    own = Chapter("rule", [study.name, study.document], lambda: results(study))
+    return general, *theory, *faster, own
 
 
 def _aligned(study: Study) -> Iterator[Chapter]:
@@ -407,7 +429,10 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
 
 
 def _own_meanings(study: Study) -> Mapping[sp.Basic, str]:
-    return {} if study.is_plain else general_rule.OF_AN_UPDATE
+    if study.is_plain:
+        return {}
+    layers = deep_network.OF_LAYERS if study.learning.rule == "deep_linear" else {}
+    return {**general_rule.OF_AN_UPDATE, **layers}
 
 
 def _further_notation(study: Study, used: Collection[sp.Basic]) -> Iterator[Notation]:

@@ -115,7 +115,8 @@ def _several(ends: Sequence[End], number: int) -> Iterator[str]:
             f"where {counted(int(learned), 'axis', 'axes')} of the inputs "
             f"{'is' if learned == 1 else 'are'} learned; the first has the lowest loss"
             if reached is None
-            else f"to which {reached} of {sum(n or 0 for _, n in ends)} starting points lead"
+            else f"to which {reached} of {sum(n or 0 for _, n in ends)} starting points lead; "
+            "there may be more, to which none of them does"
         )
         yield (
             f"learning can end at {counted(len(ends), 'orbit')}, and these are the numbers of "

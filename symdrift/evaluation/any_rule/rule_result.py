@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from symdrift.evaluation.any_rule.engine import RuleDrift
-from symdrift.evaluation.any_rule.fixed_orbit import FixedOrbit
+from symdrift.evaluation.any_rule.fixed_orbit import STARTS, FixedOrbit
 from symdrift.evaluation.lifetimes import days_record, lifetime, lifetimes_table
 from symdrift.evaluation.parts import StimulusDrift
 from symdrift.evaluation.result import UNITS, Quantity
@@ -291,7 +291,10 @@ def _orbit(evaluation: RuleEvaluation) -> Table:
             ("mean update left, relative", f"{minimum.orbit.mean_update:.1g}"),
             ("weight variance, tr Gamma", printed(evaluation.drift.weight_variance)),
         ),
-    )
+        "" if (reached := minimum.orbit.reached) is None else
+        f"Ends of learning were looked for from {STARTS} starting points, of which {reached} lead "
+        "here, and at no weights at all; there may be others.",
+    )  # fmt: skip
 
 
 def _planes(evaluation: RuleEvaluation) -> Table:

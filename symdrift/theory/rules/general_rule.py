@@ -120,7 +120,8 @@ def _rule_reading(areas: tuple[RuleArea, ...]) -> Step:
     tangent vector, but what the left null vector {u} reads, [eq:rule-null], normalised by
     [eq:rule-normalised]. All that it does not read lies in the range of {J}, the stable subspace,
     from which the mean update returns to the orbit. For a gradient {J} is symmetric, and the
-    reading is the tangent vector over its squared length, [eq:rule-gradient].
+    reading is the tangent vector over its squared length, [eq:rule-gradient]. Where several hidden
+    layers turn, each has a reading of its own, to which the rotations of the others are nothing.
     """
     tangent = TURN * MINIMUM_POINT
     tied = areas[RULES.index("tied_autoencoder")]

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
-from symdrift.algebra.rational import cancel, factor, solve_linear
+from symdrift.algebra.rational import cancel, factor, is_zero, solve_linear
 from symdrift.errors import CheckFailed
 from symdrift.theory.rules.rule_on_axes import Block, RuleOnAxes, Vector
 
@@ -52,19 +52,22 @@ class RuleArea:
     Attributes
     ----------
     rule : RuleOnAxes
+    layer : int
+        Which hidden layer turns, counted from zero.
     """
 
     rule: RuleOnAxes
+    layer: int = 0
 
     @cached_property
     def tangent(self) -> Vector:
         """``Omega theta*``."""
-        return self.rule.tangent(0, 1)
+        return self.rule.tangents(0, 1)[self.layer]
 
     @cached_property
     def reading(self) -> Vector:
-        """``psi``: ``psi J = 0`` and ``<psi, Omega theta*> = 1``."""
-        return _reading(self.rule, self.tangent)
+        """``psi``: ``psi J = 0``, and of the tangents of all layers it reads its own as 1."""
+        return _readings(self.rule, 0, 1)[self.layer]
 
     @cached_property
     def direct(self) -> sp.ImmutableMatrix:
@@ -102,12 +105,16 @@ class RuleArea:
     @cached_property
     def shares(self) -> Mapping[tuple[int, ...], sp.Expr]:
         """What each further axis adds to ``V / eta^3``; the plane's own axes add that of ``()``."""
+        return self.shares_with(self)
+
+    def shares_with(self, other: RuleArea) -> Mapping[tuple[int, ...], sp.Expr]:
+        """The same of the covariance with the rotation of another hidden layer."""
         found: dict[tuple[int, ...], sp.Expr] = {}
         for stable in self.stable:
             response = self.response(stable)
             if any(response):
                 axes = tuple(k for k in self.rule.axes_of(stable.block) if k > 1)
-                second = _reduced(response * self.rule.moments * response.T)
+                second = _reduced(response * self.rule.moments * other.response(stable).T)
                 share = (second * stable.fluctuation).trace()
                 found[axes] = factor(found.get(axes, sp.S.Zero) + share)
         return found
@@ -131,17 +138,19 @@ def _stable(rule: RuleOnAxes, block: Block) -> StableBlock:
     learned = len(rule.entries[0])
     basis, coordinates = sp.eye(size), sp.eye(size)
     if len(axes) == 2 and max(axes) < learned:
-        turned = rule.tangent(*axes)
-        reading = _reading(rule, turned)
-        tangent = sp.Matrix([turned[k] for k in block])
-        read = sp.Matrix([reading[k] for k in block])
-        pivot = next(k for k in range(size) if read[k] != 0)
-        others = [k for k in range(size) if k != pivot]
-        basis = sp.zeros(size, size - 1)
+        tangents, read = (
+            sp.Matrix([[vector[k] for k in block] for vector in found])
+            for found in (rule.tangents(*axes), _readings(rule, *axes))
+        )
+        pivots = list(read.rref(iszerofunc=is_zero)[1])
+        others = [k for k in range(size) if k not in pivots]
+        solved = -read.extract(list(range(read.rows)), pivots).inv() * read
+        basis = sp.zeros(size, len(others))
         for place, k in enumerate(others):
-            basis[k, place], basis[pivot, place] = 1, -read[k] / read[pivot]
-        across = sp.eye(size) - tangent * read.T
-        coordinates = across.extract(others, list(range(size)))
+            basis[k, place] = 1
+            for row, pivot in enumerate(pivots):
+                basis[pivot, place] = solved[row, k]
+        coordinates = (sp.eye(size) - tangents.T * read).extract(others, list(range(size)))
     flow = (coordinates * own * basis).applyfunc(cancel)
     jumps = _reduced(coordinates * rule.update.extract(block, _all(rule.update)))
     noise = _reduced(jumps * rule.moments * jumps.T)
@@ -151,19 +160,22 @@ def _stable(rule: RuleOnAxes, block: Block) -> StableBlock:
 
 
 @cache
-def _reading(rule: RuleOnAxes, tangent: Vector) -> Vector:
-    """The left null vector that reads a rotation."""
-    moved = [k for k, entry in enumerate(tangent) if entry != 0]
-    block = next(block for block in rule.blocks if moved[0] in block)
+def _readings(rule: RuleOnAxes, i: int, j: int) -> tuple[Vector, ...]:
+    """The left null vectors that read the rotations of each hidden layer in a plane."""
+    tangents = rule.tangents(i, j)
+    moved = next(k for k, entry in enumerate(tangents[0]) if entry != 0)
+    block = next(block for block in rule.blocks if moved in block)
     own = rule.jacobian.extract(list(block), list(block))
     null = DomainMatrix.from_Matrix(own.T).to_field().nullspace().to_Matrix()
-    if null.rows != 1:
-        raise CheckFailed(f"the orbit explains one of {null.rows} directions that stand still")
-    length = sum(null[place] * tangent[k] for place, k in enumerate(block))
-    found = [sp.S.Zero] * len(tangent)
-    for place, k in enumerate(block):
-        found[k] = factor(null[place] / length)
-    return tuple(found)
+    if null.rows != len(tangents):
+        raise CheckFailed(
+            f"the orbit explains {len(tangents)} of {null.rows} directions that stand still"
+        )
+    lengths = null * sp.Matrix([[tangent[k] for k in block] for tangent in tangents]).T
+    found = sp.zeros(len(tangents), len(tangents[0]))
+    for place, column in enumerate(block):
+        found[:, column] = (lengths.inv() * null[:, place]).applyfunc(factor)
+    return tuple(tuple(found.row(layer)) for layer in range(found.rows))
 
 
 def sylvester(left: sp.MatrixBase, right: sp.MatrixBase, source: sp.MatrixBase) -> sp.Matrix:

@@ -26,13 +26,13 @@ Block = tuple[int, ...]
 class RuleOnAxes:
     """A rule at the fixed point where each hidden unit has an axis of the inputs for itself.
 
-    Gaussian inputs with independent axes, of which the first are learned.
+    Gaussian inputs with independent axes, of which the first are learned, and no label noise.
 
     Attributes
     ----------
     traced : TracedRule
         With letters for its parameters.
-    parameters : Mapping of Letter to sympy.Expr
+    parameters : Mapping of Letter to sympy.Expr or sympy.ImmutableMatrix
         What stands for them.
     variances : tuple of sympy.Expr
         Of the inputs, shape ``(n,)``.
@@ -41,7 +41,7 @@ class RuleOnAxes:
     """
 
     traced: TracedRule
-    parameters: Mapping[Letter, sp.Expr]
+    parameters: Mapping[Letter, sp.Basic]
     variances: tuple[sp.Expr, ...]
     entries: tuple[tuple[sp.Expr, ...], ...]
 
@@ -84,9 +84,11 @@ class RuleOnAxes:
         rows = [self._averaged(moved, change) for change in self._directions]
         return sp.ImmutableMatrix(rows).T
 
-    def tangent(self, i: int, j: int) -> Vector:
-        """``Omega_ij theta*``."""
-        (hidden,) = self.traced.rule.hidden_axes
+    def tangents(self, i: int, j: int) -> tuple[Vector, ...]:
+        """``Omega_ij theta*`` of each hidden layer."""
+        return tuple(self._tangent(layer, i, j) for layer in self.traced.rule.hidden_axes)
+
+    def _tangent(self, hidden: str, i: int, j: int) -> Vector:
         generator = sp.zeros(self.traced.sizes[hidden])
         generator[i, j], generator[j, i] = 1, -1
         found: list[sp.Expr] = []
@@ -124,11 +126,12 @@ class RuleOnAxes:
         """The axes that the weights of a block join."""
         return tuple(sorted({axis for k in block for axis in self.weights[k][1:]}))
 
-    @property
-    def _pair(self) -> tuple[Letter, Letter]:
-        """Two changes of the input."""
-        (first, _), (second, _) = self.traced.pairs
-        return first, second
+    def _paired(self, first: sp.MatrixBase, second: sp.MatrixBase) -> Values:
+        """Two changes of the input, column by column, without label noise."""
+        still = sp.ImmutableMatrix.zeros(self.traced.sizes["outputs"], first.cols)
+        pairs = zip(self.traced.pairs, (first, second), strict=True)
+        return {letter: value for (moved, noise), change in pairs
+                for letter, value in ((moved, change), (noise, still))}  # fmt: skip
 
     @cached_property
     def _directions(self) -> tuple[Values, ...]:
@@ -170,11 +173,11 @@ class RuleOnAxes:
     def _averaged(self, terms: Sequence[Term | None], values: Values) -> Vector:
         """Expectation over samples: half of what the columns of two matrices change together."""
         size = len(self.variances)
-        pair = sp.ImmutableMatrix(sp.eye(size)), sp.ImmutableMatrix(sp.diag(*self.variances))
-        still = self._vector(terms, values)
-        swept = self._vector(
-            self.traced.twice(terms), values | dict(zip(self._pair, pair, strict=True))
+        pair = self._paired(
+            sp.ImmutableMatrix(sp.eye(size)), sp.ImmutableMatrix(sp.diag(*self.variances))
         )
+        still = self._vector(terms, values)
+        swept = self._vector(self.traced.twice(terms), values | pair)
         return tuple(cancel(one + other / 2) for one, other in zip(still, swept, strict=True))
 
     def _of_samples(self, terms: Sequence[Term | None], values: Values) -> sp.ImmutableMatrix:
@@ -182,8 +185,7 @@ class RuleOnAxes:
         twice, units = self.traced.twice(terms), sp.ImmutableMatrix(sp.eye(len(self.variances)))
         columns = [self._vector(terms, values)]
         for a, b in self.products:
-            pair = dict(zip(self._pair, (units.col(a), units.col(b)), strict=True))
-            found = self._vector(twice, values | pair)
+            found = self._vector(twice, values | self._paired(units.col(a), units.col(b)))
             columns.append(tuple(entry / 2 for entry in found) if a == b else found)
         return sp.ImmutableMatrix(columns).T.applyfunc(cancel)
 
