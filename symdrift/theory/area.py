@@ -43,6 +43,7 @@ from symdrift.derivation.vocabulary import (
 )
 from symdrift.theory.correlations import ROTATION_COVARIANCE, correlations
 from symdrift.theory.examples import Examples
+from symdrift.theory.fluctuation import STIFFNESS, A, B
 from symdrift.theory.linear.maps import MapDrift
 from symdrift.theory.linear.minimum import TURN_ON_MAPS
 from symdrift.theory.linear.network import LinearNetwork, any_turn
@@ -57,8 +58,6 @@ WHITE_VARIANCE = sp.Symbol("V_white_sum", positive=True)
 EXPECTED_CHANGE = sp.Symbol("expected_change", real=True)
 TURN_SO_FAR = sp.MatrixSymbol("turn_so_far", SIZE, SIZE)
 KEPT = sp.IndexedBase("turn_ab")
-STIFFNESS = sp.IndexedBase("stiffness")
-A, B = sp.symbols("a b", integer=True, positive=True)
 
 LATEX = {
     WHITE_VARIANCE: r"V^{\mathrm{white}}",
@@ -68,7 +67,6 @@ LATEX = {
         r" - \delta_t^{\mathsf{T}} K \delta_t]"
     ),
     KEPT.label: r"\tilde\Omega",
-    STIFFNESS.label: "h",
 }
 
 MEANINGS = ((TURN_SO_FAR, "rotation of the hidden layer on weight space", "matrix"),)
