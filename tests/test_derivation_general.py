@@ -20,7 +20,7 @@ from symdrift.evaluation import dense
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.kernels.standalone import write_kernels
 from symdrift.study import Study, read_study
-from symdrift.theory.area import rotation
+from symdrift.theory.steady_rotation import rotation
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
 from symdrift.theory.fixed_points import minimum, optimality

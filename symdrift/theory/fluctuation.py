@@ -100,8 +100,8 @@ def _lyapunov() -> Step:
         assumptions=(
             "The minimum is strict: in the normal space the Hessian is positive.",
             "The learning rate is small against the critical rate of [step:second-moments]; "
-            "corrections to everything that follows are of the relative order of their ratio, which "
-            "can be much larger than the learning rate times the largest Hessian eigenvalue.",
+            "corrections to everything that follows are of the relative order of their ratio, "
+            "which can be much larger than the learning rate times the largest Hessian eigenvalue.",
         ),
     )
 

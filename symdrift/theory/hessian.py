@@ -280,8 +280,8 @@ def _map_hessian(examples: Examples) -> Step:
     with the slope; and weight decay. It involves the number of hidden units nowhere, and it is
     rational in axes, singular values, slope, covariance and weight decay.
 
-    To see it, let the weights change in [eq:mean-first] and [eq:mean-second]: at first order in
-    the change the Hessian makes of it [eq:hessian-pull]. Of the image of {F} it makes [eq:pull-first]
+    To see it, let the weights change in [eq:mean-first] and [eq:mean-second]: at first order in the
+    change the Hessian makes of it [eq:hessian-pull]. Of the image of {F} it makes [eq:pull-first]
     and [eq:pull-second], in which [eq:slope-pairs] replaces the layers beside the slope. Both are
     the image of one and the same map, the bracket. Another map with the same image would do as
     well: {curvature} is fixed up to what {J} does not see.

@@ -212,13 +212,14 @@ def _hessian_entries() -> Step:
     Along {normal} the only entry of {step_U} is {of_U}, for output {i} and hidden unit {l}, and
     that of {step_W} is {of_W}, for hidden unit {i} and input {l}, by [eq:reached]. The layers
     themselves are diagonal, with the roots of the singular values, and so are covariance and
-    residual map, with entries such as {lambda_i} and {E_i}. The map therefore changes in the same entry, by {changed} together, and
-    {both} vanishes, since its two factors do not meet in an index. This gives the first entry
-    [eq:hessian-first]; the last one is the same with {i} and {l} exchanged. Between the two unit
-    vectors the second variation is replaced by its bilinear form, in which primes mark what belongs
-    to the second of them. Both maps change in different entries, so that only the slope is left,
-    and stationarity turns it into [eq:hessian-cross]. Along the unit vector of one axis,
-    {own_first} in both layers, all three terms contribute to [eq:hessian-axis].
+    residual map, with entries such as {lambda_i} and {E_i}. The map therefore changes in the same
+    entry, by {changed} together, and {both} vanishes, since its two factors do not meet in an
+    index. This gives the first entry [eq:hessian-first]; the last one is the same with {i} and {l}
+    exchanged. Between the two unit vectors the second variation is replaced by its bilinear form,
+    in which primes mark what belongs to the second of them. Both maps change in different entries,
+    so that only the slope is left, and stationarity turns it into [eq:hessian-cross]. Along the
+    unit vector of one axis, {own_first} in both layers, all three terms contribute to
+    [eq:hessian-axis].
     """
     minimum = AlignedMinimum((any_direction("i"), any_direction("l")), 2, 2, 2)
     network, curved = minimum.network, hessian(minimum)
@@ -343,11 +344,11 @@ def _hessian_blocks(examples: Examples) -> Step:
 
     In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} the
     operator [eq:map-hessian] is the block [eq:hessian-pair]; the images of both entries have the
-    same length, so that the matrix of the operator is that of the Hessian. Task and weight decay multiply the
-    entry for output {i} and input {l} by {first} and by {gamma}, and the term with the slope
-    brings in the mirror image. The coupling [eq:coupling], input variance times residual, is the
-    slope along the axis {l}: it equals the weight decay when {l} is active, and {lost} when it is
-    not. An axis with itself has [eq:hessian-own].
+    same length, so that the matrix of the operator is that of the Hessian. Task and weight decay
+    multiply the entry for output {i} and input {l} by {first} and by {gamma}, and the term with the
+    slope brings in the mirror image. The coupling [eq:coupling], input variance times residual, is
+    the slope along the axis {l}: it equals the weight decay when {l} is active, and {lost} when it
+    is not. An axis with itself has [eq:hessian-own].
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
-from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step

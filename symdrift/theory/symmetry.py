@@ -74,8 +74,8 @@ def _noise_is_normal(network: LinearNetwork) -> Step:
     A rotation {Q} through a small angle is the identity plus that angle times a skew generator
     {generator}, and changes the layers by the angle times {tangent}. Differentiating the invariance
     along this change gives [eq:orthogonal] for every sample and at every point of weight space, not
-    only at the minimum: the gradient of a sample is orthogonal to the orbit. Noise cannot push along the manifold. To first order there is no
-    drift; it has to come from the second.
+    only at the minimum: the gradient of a sample is orthogonal to the orbit. Noise cannot push
+    along the manifold. To first order there is no drift; it has to come from the second.
     """
     tangents = [
         network.rotation(i, j) * sp.Matrix(network.coordinates)
