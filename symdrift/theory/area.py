@@ -211,9 +211,10 @@ def _corrector() -> Step:
     relaxed = sp.Identity(SIZE) - ETA * HESSIAN
     skew = (HESSIAN * TURN - TURN * HESSIAN) / 2
     pushed = HESSIAN * NORMAL + CENTRED_NOISE
+    across = NORMAL.T * HESSIAN + CENTRED_NOISE.T
     stored = sp.Trace(NORMAL.T * CORRECTOR * NORMAL)
     released = stored - sp.Trace(NEXT_NORMAL.T * CORRECTOR * NEXT_NORMAL)
-    squared = sp.Trace(pushed.T * CORRECTOR * pushed)
+    squared = sp.Trace(across * CORRECTOR * pushed)
     solved: dict[Any, Any] = {
         **matrices,
         CORRECTOR: corrector,
@@ -257,13 +258,13 @@ def _corrector() -> Step:
             METRIC * ROTATION_STEP,
             (
                 "by [eq:rotation-step] and [eq:normal-step]",
-                ETA * sp.Trace(pushed.T * TURN * NORMAL),
+                ETA * sp.Trace(across * TURN * NORMAL),
                 rotated,
             ),
             (
                 "by [eq:normal-step], the change of {bounded} taken away and added",
                 released
-                + ETA * sp.Trace(pushed.T * (TURN - 2 * CORRECTOR) * NORMAL)
+                + ETA * sp.Trace(across * (TURN - 2 * CORRECTOR) * NORMAL)
                 + ETA**2 * squared,
             ),
             (

@@ -228,8 +228,9 @@ def _sylvester_blocks() -> Step:
     of the other, and positive, so that each equation has one solution. The sum of both equations is
     solved by {sum}, which gives the second solution, [eq:solution-right].
 
-    The first is found by [eq:sylvester-left], which moves {left} past a block: [eq:cayley-left] is
-    {left} times a matrix that [eq:cayley-inverse] divides by.
+    To find the first, [eq:sylvester-left] is used to move blocks from one side of {left} to the
+    other. This leaves {left} times a matrix, [eq:cayley-left], and [eq:cayley-inverse] divides by
+    that matrix.
     """
     p, q = BLOCK_HESSIAN["il"], BLOCK_HESSIAN["jl"]
     found = OF_TWO_BLOCKS
@@ -272,7 +273,7 @@ def _sylvester_blocks() -> Step:
         cayley_left=chain(
             LEFT_SOLUTION * beside,
             (
-                "by [eq:sylvester-left], once and twice",
+                "{moved} by [eq:sylvester-left], once and twice",
                 (p**2 - sp.Trace(p) * p + sp.Determinant(p) * UNIT) * LEFT_SOLUTION + moved,
             ),
             ("the theorem for {first}", moved),
@@ -302,6 +303,7 @@ def _sylvester_blocks() -> Step:
             "first": p,
             "second": q,
             "negative": -q,
+            "moved": sp.Eq(LEFT_SOLUTION * q, 2 * q - p * LEFT_SOLUTION),
             "sum": sp.Eq(LEFT_SOLUTION + RIGHT_SOLUTION, 2 * UNIT),
         },
         checks=(

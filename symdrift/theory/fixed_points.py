@@ -398,16 +398,16 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
 
     When teacher and inputs share axes, reversing one of these in inputs and outputs leaves the loss
     as it is. Without a bottleneck one learned map alone has the lowest loss, since the loss
-    [eq:expected-loss] with the weights of [eq:nuclear] is strictly convex in it. This map is
-    reversed into itself, and so it is diagonal in the shared axes. At a bottleneck we follow the
-    stationary points on these axes; which of them are minima says [step:several-minima]. There are
-    others, such as saddles between two of these. On the axes every hidden unit serves one axis with
-    equal weights in both layers, and the singular value {s} is the square of that weight. With
-    input variance {lambda} and gain {a} the loss changes with that weight as in [eq:axis-slope].
-    The derivative vanishes for a direction that is not learned, and where the input variance times
-    what is missing of the gain equals the weight decay. There the singular value is
-    [eq:singular-value], which leaves the residual [eq:axis-residual] of the gain; of a direction
-    that is not learned the residual is the gain.
+    [eq:expected-loss] with the weights of [eq:nuclear] is strictly convex in it along all axes with
+    input. This map is reversed into itself, and so it is diagonal in the shared axes. At a
+    bottleneck we follow the stationary points on these axes; which of them are minima says
+    [step:several-minima]. There are others, such as saddles between two of these. On the axes every
+    hidden unit serves one axis with equal weights in both layers, and the singular value {s} is the
+    square of that weight. With input variance {lambda} and gain {a} the loss changes with that
+    weight as in [eq:axis-slope]. The derivative vanishes for a direction that is not learned, and
+    where the input variance times what is missing of the gain equals the weight decay. There the
+    singular value is [eq:singular-value], which leaves the residual [eq:axis-residual] of the gain;
+    of a direction that is not learned the residual is the gain.
     """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")

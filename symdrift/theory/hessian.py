@@ -51,10 +51,10 @@ FLAT_SLOPE, SAMPLE_PRODUCT = (
 )
 
 CHANGED_FIRST, PULL_FIRST = (
-    sp.MatrixSymbol(f"{name}_first", *FIRST_LAYER.shape) for name in ("changed", "pull")
+    sp.MatrixSymbol(f"{name}_first", *FIRST_LAYER.shape) for name in ("changed", "curved_image")
 )
 CHANGED_SECOND, PULL_SECOND = (
-    sp.MatrixSymbol(f"{name}_second", *SECOND_LAYER.shape) for name in ("changed", "pull")
+    sp.MatrixSymbol(f"{name}_second", *SECOND_LAYER.shape) for name in ("changed", "curved_image")
 )
 
 LATEX = {

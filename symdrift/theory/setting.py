@@ -110,8 +110,8 @@ def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
             ),
         ),
         assumptions=(
-            f"{inputs}; label noise has zero mean and is independent of the inputs and from output "
-            "to output.",
+            f"{inputs}; label noise averages to zero and is independent of the inputs and from "
+            "output to output.",
         ),
     )
 

@@ -151,14 +151,14 @@ def _strictness(examples: Examples) -> Step:
     """When the minimum is strict
 
     The curvature {own} of an active axis vanishes when its singular value does; that of a silent
-    unit, [eq:silent], vanishes at the same threshold from the other side. So does the block of an
-    active {i} and an {l} below the threshold keep a positive determinant: it is more than
-    {below}. At a bottleneck a direction {l} is left out that could have the singular value
-    [eq:would-be], and the block with an active {i} has the determinant [eq:determinant], which
-    grows with {s_i}. Where the loss reductions of both tie, {tied}, the determinant is [eq:tie]:
-    not negative, and zero only for equal input variances. If that of {i} is larger, so is {s_i}.
-    The minimum with the largest reductions is therefore strict, as [eq:lyapunov] needs it to be,
-    and at a tie of unequal variances two separate orbits have the same loss.
+    unit, [eq:silent], vanishes at the same threshold from the other side. The block of an active
+    {i} and an {l} below the threshold has a determinant of more than {below}, which is positive. At
+    a bottleneck a direction {l} is left out that could have the singular value [eq:would-be], and
+    the block with an active {i} has the determinant [eq:determinant], which grows with {s_i}. Where
+    the loss reductions of both tie, {tied}, the determinant is [eq:tie]: not negative, and zero
+    only for equal input variances. If that of {i} is larger, so is {s_i}. The minimum with the
+    largest reductions is therefore strict, as [eq:lyapunov] needs it to be, and at a tie of unequal
+    variances two separate orbits have the same loss.
     """
     pair = examples.representative.pair_block
     lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
