@@ -16,6 +16,7 @@ from symdrift.derivation.symbols import BATCH, ETA, INPUTS
 from symdrift.derivation.vocabulary import (
     CENTRED_NOISE,
     ERROR,
+    FIRST_LAYER,
     HESSIAN,
     HIDDEN,
     I_INDEX,
@@ -29,6 +30,7 @@ from symdrift.derivation.vocabulary import (
     NORMAL,
     OUTPUTS,
     RESIDUAL,
+    SECOND_LAYER,
     SIZE,
     STEP_FIRST,
     STEP_SECOND,
@@ -119,14 +121,20 @@ def _sample_hessian(examples: Examples) -> Step:
 
     In the Lyapunov equation the expected loss pulls at a deviation. What really pulls is the
     loss of the sample of that step, whose Hessian {H_x} has {H} for its mean, [eq:sample-step].
-    With {first} and {second} the two layers of the deviation, and with the error {e} of the
-    sample at the minimum, it pulls by [eq:sample-hessian].
+    With {first} and {second} the two layers of the deviation, the error {e} of the sample at the
+    minimum changes by {changed}, and by [eq:gradient-first] and [eq:gradient-second] the sample
+    pulls by [eq:sample-hessian].
     """
     network = examples.generic
     return step(
         sample_step=(NEXT_NORMAL, NORMAL - ETA * (SAMPLE_HESSIAN * NORMAL + CENTRED_NOISE)),
         sample_hessian=[(SEEN_FIRST, SEEN[0]), (SEEN_SECOND, SEEN[1])],
-        symbols={"H_x": SAMPLE_HESSIAN, "first": STEP_FIRST, "second": STEP_SECOND},
+        symbols={
+            "H_x": SAMPLE_HESSIAN,
+            "first": STEP_FIRST,
+            "second": STEP_SECOND,
+            "changed": -(SECOND_LAYER * STEP_FIRST + STEP_SECOND * FIRST_LAYER) * INPUT,
+        },
         checks=(
             vanishes(
                 "The gradient of one sample changes along an arbitrary line in weight space at "

@@ -27,7 +27,8 @@ from symdrift.derivation.vocabulary import (
     TERM,
 )
 from symdrift.theory.block_solutions import ROW_LEFT, ROW_RIGHT
-from symdrift.theory.drift import MIXED_FLUCTUATION, MIXED_NOISE, OVERLAP, OWN_OVERLAP
+from symdrift.theory.coupled_blocks import OVERLAP, OWN_OVERLAP
+from symdrift.theory.drift import MIXED_FLUCTUATION, MIXED_NOISE
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import (
     autoencoder_direction,

@@ -382,7 +382,11 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         head = EMPTY if coefficient == 1 else self._print(coefficient)
         if isinstance(coefficient, sp.Add):
             head = _bracketed(head)
-        return row(head, *(self.matrix_factor(factor) for factor in factors))
+        body = row(*(self.matrix_factor(factor) for factor in factors))
+        # Two digits that touch, of which the second may stand for a matrix, would be one number.
+        if head and body.opening is not None and body.opening.text.isdigit():
+            head += DOT
+        return row(head, body)
 
     def _print_MatPow(self, expr: Any) -> Formula:
         body = self._print(expr.base)
