@@ -39,14 +39,10 @@ def lesson(
 
     printed_symbols(chosen)
     directory = output_directory(out, chosen)
-    from symdrift.evaluation.evaluate import corrected_at_once, evaluate
+    from symdrift.evaluation.evaluate import evaluate_study
     from symdrift.teaching.lesson import write_lesson
 
     with progress_shown("writing") as progress:
         written = write_lesson(chosen, directory, seed, students, progress)
-    from symdrift.evaluation.evaluate import evaluate_study
-
     say_warnings(evaluate_study(chosen, order=None).warnings)
     announce(written)
-    problem = chosen.problem()
-    say_warnings(corrected_at_once(problem, evaluate(problem)).warnings)
