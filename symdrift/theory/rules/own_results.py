@@ -32,9 +32,9 @@ from symdrift.derivation.vocabulary import (
 from symdrift.errors import counted
 from symdrift.evaluation.any_rule.engine import orbit_space, rule_drift
 from symdrift.evaluation.any_rule.fixed_orbit import STARTS
+from symdrift.evaluation.any_rule import evaluate_rule
 from symdrift.evaluation.any_rule.rule_result import RuleEvaluation
 from symdrift.evaluation.any_rule.traced_rule import TracedRule
-from symdrift.evaluation.evaluate import evaluate_any_rule
 from symdrift.rules.own_rule import OwnRule
 from symdrift.study import Study
 from symdrift.study.learner import Learner
@@ -63,7 +63,7 @@ MEANINGS = (
 def own_results(study: Study) -> Iterator[Step]:
     """The chapter, for a rule of one's own with all its numbers."""
     learner = study.learner()
-    found = evaluate_any_rule(learner)
+    found = evaluate_rule(learner)
     yield _own_update(learner)
     yield _own_orbit(learner, found)
     yield _own_drift(learner, found)
