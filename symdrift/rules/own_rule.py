@@ -101,6 +101,11 @@ class OwnRule(Rule):
         found = rebuilt([*self._activity.values()], self._values(weights, sample_input, None))
         return dict(zip(self._activity, found, strict=True))
 
+    @property
+    def in_letters(self) -> tuple[Term, ...]:
+        """What one sample changes in each weight matrix, with letters for all that has a name."""
+        return self._update
+
     @cached_property
     def named(self) -> frozenset[str]:
         """Names of all letters that something depends on."""

@@ -98,10 +98,14 @@ def require_derivable(study: Specification) -> None:
     Raises
     ------
     RequestError
-        For all but two-layer SGD, and Oja's rule, the tied autoencoder, similarity matching and
-        three linear layers with Gaussian inputs along axes and without synaptic noise.
+        For all but two-layer SGD, rules of one's own, and Oja's rule, the tied autoencoder,
+        similarity matching and three linear layers with Gaussian inputs along axes; all without
+        synaptic noise.
     """
     if study.is_plain or is_derived_on_axes(study):
+        return
+    if study.learning.rule == _OWN:
+        _require_found(study)
         return
     if study.learning.rule in (*DERIVED_ON_AXES, _DEEP) and (obstacle := _underived(study)):
         field, value = obstacle
@@ -126,6 +130,21 @@ def require_derivable(study: Specification) -> None:
         "given variances along axes and sizes in numbers, with or without momentum and without "
         "synaptic noise",
     )
+
+
+def _require_found(study: Specification) -> None:
+    """Refuse a rule of one's own of which the derivation cannot say what is found."""
+    learning = study.learning
+    for field, value in (
+        ("learning.momentum", learning.momentum),
+        ("learning.synaptic_noise", learning.synaptic_noise),
+    ):
+        if not _is_zero(value):
+            raise RequestError(
+                field,
+                f"= {value} stands in the way of a derivation under learning.rule = "
+                f'"{_OWN}", which is of the rule alone',
+            )
 
 
 def is_derived_on_axes(study: Specification) -> bool:

@@ -66,6 +66,7 @@ from symdrift.theory.rules import (
     left_out_axis,
     left_out_weights,
     momentum,
+    own_results,
     rule_orbit,
     rule_results,
     written_rules,
@@ -178,6 +179,7 @@ SECTIONS = (
     deep_network,
     deep_orbit,
     deep_axes,
+    own_results,
 )
 """Modules that have symbols without a role, ``LATEX``, or meanings of symbols, ``MEANINGS``, in
 the order of the table of notation."""
@@ -342,6 +344,12 @@ def _chapters(study: Study) -> Iterable[Chapter]:
     if study.is_plain:
         return _aligned(study) if is_aligned(study) else _general(study)
     name = study.learning.rule
+    if name == "own":
+        document = [study.name, study.document, study.data_digest()]
+        return (
+            Chapter("any-rule", None, general_rule.general_rule),
+            Chapter("own-rule", document, lambda: own_results.own_results(study)),
+        )
     deep = name == "deep_linear"
     general = Chapter("any-rule", None, general_rule.general_rule)
     theory = (

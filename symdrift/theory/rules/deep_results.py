@@ -18,7 +18,7 @@ from symdrift.derivation.symbolic import symbolic
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import HIDDEN, L_INDEX
 from symdrift.errors import RequestError
-from symdrift.evaluation.evaluate import evaluate_any_rule
+from symdrift.evaluation.any_rule import evaluate_rule
 from symdrift.study import Study
 from symdrift.study.problem import Array
 from symdrift.theory.rules.deep_axes import (
@@ -232,7 +232,7 @@ def _full_over(axes: Axes, decay: float, *, resting: bool) -> Array:
         Whether these have the weights at which the axes rest, or their limit.
     """
     learner = axes.study.with_values({"learning.weight_decay": decay}).learner()
-    full = evaluate_any_rule(learner)
+    full = evaluate_rule(learner)
     point, places = full.minimum.orbit.point, {
         (plane.layer, plane.i, plane.j): place for place, plane in enumerate(full.drift.planes)
     }  # fmt: skip
