@@ -4,9 +4,9 @@
 
 The tables are Markdown.  First, for each quantity, the relative change per unit of ``eta h_max``
 as predicted and as simulated with its standard error, and their difference in standard errors;
-then, for each study and kind of quantity, how well the slopes are known.  Rotations, fluctuation
-and loss are those of networks beside the perturbation series of their deviations, the others those
-of networks alone.
+then, for each study and kind of quantity, how well the slopes are known.  They are those of
+networks beside the perturbation series of their deviations; the diffusion of stimuli as it is seen,
+and everything where there is no such series, is that of networks alone.
 
 Beside the series each slope that does not vanish is to be known to the error that is asked for,
 relative to itself; alone, relative to the largest of its kind.  A study of which a first simulation
@@ -97,7 +97,7 @@ def slopes_of(name: str, error: float, seconds: float) -> tuple[Slope, ...]:
 
     def unknown(slopes: tuple[Slope, ...]) -> float:
         """Of kinds that only networks alone show."""
-        only = tuple(s for s in slopes if not there or s.quantity.startswith(("D_h", "displ")))
+        only = tuple(s for s in slopes if not there or s.quantity.startswith("D_h"))
         return of_kind(only) / error
 
     rough = twice(alone, FIRST_PRECISION, FINEST_PRECISION, unknown, seconds)

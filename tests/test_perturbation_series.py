@@ -13,10 +13,13 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.inputs import StimulusSet
 from symdrift.simulation.perturbation_means import perturbation_means
 from symdrift.simulation.perturbation_series import SeriesBlock
-from symdrift.simulation.setup import model_of, simulated_hidden
+from symdrift.simulation.setup import model_of, rows_of_stimuli, simulated_hidden
 from symdrift.study.problem import Array, LearningProblem
 
 REPLICAS = 64
+
+LAG = 100
+"""Of displacements."""
 
 SKEWED = StimulusSet(np.array([[1.0, 1.2], [-1.0, 0.8], [0.4, -0.9]]), np.array([0.3, 0.3, 0.4]))
 
@@ -76,7 +79,7 @@ def test_means_of_the_series_are_the_leading_order_as_the_rate_falls(
 
     def added(rate: float) -> Array:
         given = case(rate)
-        theory, means = evaluate(given), perturbation_means(given, minimum_of(given))
+        theory, means = evaluate(given), perturbation_means(given, minimum_of(given), LAG)
         found = [
             means.excess_loss / theory.fluctuation.excess_loss,
             means.weight_variance / theory.fluctuation.weight_variance,
@@ -96,13 +99,18 @@ def test_means_of_the_series_are_those_of_its_simulation(
 ) -> None:
     """At a rate so large that what is exact in it tells; each within four standard errors."""
     given = case(0.03)
-    means, block = perturbation_means(given, minimum_of(given)), block_of(given)
-    window, windows = 200, 150
+    means, block = perturbation_means(given, minimum_of(given), LAG), block_of(given)
+    window, windows = 2 * LAG, 150
     block.advance(800)
     block.end_window()
-    rotations, variances = [], []
+    stimuli = rows_of_stimuli(given) @ model_of(given, 2).basis
+    rotations, variances, displacements = [], [], []
     for _ in range(windows):
-        block.advance(window)
+        start = block.representations(stimuli)
+        block.advance(LAG)
+        _, first, second = block.representations(stimuli) - start
+        displacements.append(np.sum(first**2 + 2.0 * first * second, axis=2))
+        block.advance(window - LAG)
         rotations.append(block.end_window().angles[1:])
         _, _, one, two, _ = block.states()
         variances.append(np.sum(one**2 + 2.0 * one * two, axis=(1, 2)))
@@ -117,6 +125,8 @@ def test_means_of_the_series_are_those_of_its_simulation(
         return np.asarray((np.mean(left * right, axis=0) + np.mean(crossed, axis=0)) / window)
 
     require(np.mean(variances, axis=0), means.weight_variance)
+    for values, mean in zip(np.mean(displacements, axis=0).T, means.displacement, strict=True):
+        require(values, mean)
     for plane, orders in enumerate(np.array(rotations).transpose(2, 1, 0, 3)):
         known = means.mean_rotation[:, plane]
         for order, mean in zip(orders, known, strict=True):

@@ -18,10 +18,9 @@ ERROR = 0.04
 """Of slopes beside the perturbation series, over the steepest."""
 
 PRECISION = 0.006
-"""Standard error of variances of the networks alone, which show what the series does not.
+"""Standard error of variances of networks alone, which show what the series does not.
 
-Slopes of displacements are then known to about a tenth of the largest, and of the diffusion that
-stimuli are seen to have to about a third.
+Slopes of the diffusion that stimuli are seen to have are then known to about a third.
 """
 
 _KINDS = {

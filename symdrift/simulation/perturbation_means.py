@@ -31,7 +31,7 @@ from symdrift.evaluation.dense.coordinates import joined
 from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.evaluation.dense.operator import hessian_matrix
 from symdrift.evaluation.parts import moving_planes
-from symdrift.simulation.setup import padded_layers, simulated_hidden
+from symdrift.simulation.setup import padded_layers, rows_of_stimuli, simulated_hidden
 from symdrift.study.problem import Array, LearningProblem
 
 NODES_AT_A_TIME = 256
@@ -56,12 +56,16 @@ class PerturbationMeans:
         Of ``S_1`` and of ``S_2``, rad/step, shape ``(2, planes)``.
     covariance : Array
         Of ``S_1 S_1' + S_1 S_2' + S_2 S_1'``, rad^2/step, shape ``(planes, planes)``.
+    displacement : Array
+        Of ``|d_1|^2 + 2 d_1 . d_2`` for what the representation of each stimulus moves in the lag,
+        shape ``(stimuli,)``.
     """
 
     excess_loss: float
     weight_variance: float
     mean_rotation: Array
     covariance: Array
+    displacement: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +74,10 @@ class _Minimum:
 
     Attributes
     ----------
+    point : Array
+        ``[W*, U*']``, silent units included, shape ``(p, n + m)``.
+    generators : Array
+        ``Omega``, shape ``(planes, p, p)``.
     normal : Array
         Eigenvectors of the Hessian across the orbit, shape ``(N, d)``.
     curvatures : Array
@@ -84,6 +92,8 @@ class _Minimum:
         ``<Omega_A theta*, Omega_B e_c> / |Omega_A theta*|^2``, ``(planes, planes, d)``.
     """
 
+    point: Array
+    generators: Array
     normal: Array
     curvatures: Array
     third: Array
@@ -98,6 +108,8 @@ class _Moments:
 
     Attributes
     ----------
+    rate : float
+        ``eta``.
     keep : Array
         ``1 - eta h``, shape ``(d,)``.
     noise : Array
@@ -112,6 +124,7 @@ class _Moments:
         ``E[g g g]``.
     """
 
+    rate: float
     keep: Array
     noise: Array
     skewness: Array
@@ -148,8 +161,10 @@ class _Potentials:
     linear: Array
 
 
-def perturbation_means(problem: LearningProblem, minimum: MinimumPoint) -> PerturbationMeans:
-    """Means of the first two orders, for one sample per step.
+def perturbation_means(
+    problem: LearningProblem, minimum: MinimumPoint, lag: int
+) -> PerturbationMeans:
+    """Means of the first two orders, for one sample per step; displacements in ``lag`` steps.
 
     Synaptic noise belongs to the second order, and of what is averaged here it only turns.
     """
@@ -170,6 +185,9 @@ def perturbation_means(problem: LearningProblem, minimum: MinimumPoint) -> Pertu
             [turning, -(eta**3) * np.einsum("kabc,abc->k", potentials.cubic, moments.skewness)]
         ),
         covariance=_long_time_covariance(problem, minimum, at, third, moments, potentials),
+        displacement=_displacement(
+            rows_of_stimuli(problem), at, third, moments, potentials.drift, lag
+        ),
     )
 
 
@@ -185,6 +203,7 @@ def _moments(
     cubed = -(eta**3) * skewness / _triples(keep)
     crossed = np.einsum("a,acd,bcd->ab", keep, cubed, third, optimize=True)
     return _Moments(
+        rate=eta,
         keep=keep,
         noise=noise,
         skewness=skewness,
@@ -294,6 +313,39 @@ def _long_time_covariance(
     return np.asarray(leading + shaken + crossed + crossed.T)
 
 
+def _displacement(
+    stimuli: Array, at: _Minimum, third: Array, moments: _Moments, drift: Array, lag: int
+) -> Array:
+    """``E[|d_1|^2 + 2 d_1 . d_2]`` of each stimulus, from moments at two times.
+
+    Within the lag ``d_2`` has what ``S_1`` turns the representation by.
+    """
+    keep, cubed = moments.keep, moments.third_moment
+    kept = keep**lag
+    double = np.multiply.outer(keep, keep)
+    # Sums over the steps k < lag: of a^(lag - k), of (b c)^k, of a^(lag - 1 - k) (b c)^k.
+    recent = keep * (1.0 - kept) / (1.0 - keep)
+    early = (1.0 - double**lag) / (1.0 - double)
+    apart = keep[:, np.newaxis, np.newaxis] - double
+    both = (kept[:, np.newaxis, np.newaxis] - double**lag) / np.where(apart == 0, 1.0, apart)
+    both = np.where(apart == 0, lag * keep[:, np.newaxis, np.newaxis] ** (lag - 1), both)
+
+    # n_1 with n_1, n_2 and the rotation, at the end less at the start, both ways.
+    first = moments.variance * (2.0 - kept - kept[:, np.newaxis])
+    later = moments.crossed * kept
+    later -= 0.5 * moments.rate * np.einsum("bcd,bcd,acd->ab", both, third, cubed, optimize=True)
+    second = moments.crossed * (2.0 - kept[:, np.newaxis]) - later
+    turned = np.einsum("kbc,abc->ka", drift, cubed, optimize=True) * recent
+    turned -= np.einsum("kbc,abc->ka", drift * early, cubed, optimize=True)
+
+    inputs = stimuli.shape[1]
+    layers = at.normal.T.reshape(len(keep), len(at.point), -1)[:, :, :inputs]
+    seen = np.einsum("aij,sj->sia", layers, stimuli)
+    moved = np.einsum("kij,jl,sl->sik", at.generators, at.point[:, :inputs], stimuli)
+    found = np.einsum("sia,ab,sib->s", seen, first + 2.0 * second, seen, optimize=True)
+    return np.asarray(found + 2.0 * np.einsum("sia,sik,ka->s", seen, moved, turned, optimize=True))
+
+
 def _symmetrised(forms: Array) -> Array:
     """Mean over the orders of the last three indices."""
     orders = ((1, 2, 3), (1, 3, 2), (2, 1, 3), (2, 3, 1), (3, 1, 2), (3, 2, 1))
@@ -337,6 +389,8 @@ def _at(problem: LearningProblem, minimum: MinimumPoint) -> _Minimum:
     moved = np.einsum("kij,cja->kcia", generators, directions)
     moved = moved.reshape(len(generators), len(directions), -1)
     return _Minimum(
+        point=point,
+        generators=generators,
         normal=normal,
         curvatures=values[across],
         third=third,

@@ -59,6 +59,8 @@ class Differences:
         Shape ``(units,)``.
     shift : Array
         Displacement of the weights, shape ``(weights, units)``.
+    travelled : Array
+        Squared displacement of each stimulus' representation, shape ``(stimuli, units)``.
     """
 
     windows: Array
@@ -67,6 +69,7 @@ class Differences:
     loss: Array
     distance: Array
     shift: Array
+    travelled: Array
 
     def beside(self, other: Differences) -> Differences:
         """Both sets of units."""
@@ -182,6 +185,11 @@ class SeriesBlock(Networks):
         second = flat[..., self._split :].reshape(STATES, -1, shape.outputs, shape.hidden)
         return np.concatenate([first, second.swapaxes(-1, -2)], axis=-1)
 
+    def representations(self, stimuli: Array) -> Array:
+        """``W x`` of networks, of ``n_1`` and of ``n_2``, shape ``(3, replicas, stimuli, p)``."""
+        layers = self.states()[[0, 2, 3], : self.count, :, : self._shape.inputs]
+        return np.asarray(np.einsum("krij,sj->krsi", layers, stimuli))
+
     def _write(self, states: Array) -> None:
         shape = self._shape
         first = states[..., : shape.inputs].reshape(STATES, -1, self._split)
@@ -248,6 +256,7 @@ def run_beside_series(
     windows: int,
     replicas: int,
     seed: int,
+    stimuli: Array,
 ) -> Differences:
     """Run an ensemble and its series from the minimum; one unit per replica.
 
@@ -259,8 +268,10 @@ def run_beside_series(
     means : PerturbationMeans
         Rotations are taken about their exact means.
     burn_in, window : int
-        Steps before the first window, and of each.
+        Steps before the first window, and of each; displacements are those of its first half.
     windows, replicas, seed : int
+    stimuli : Array
+        Shape ``(stimuli, n)``.
 
     Raises
     ------
@@ -268,7 +279,7 @@ def run_beside_series(
         When weights grow without bound.
     """
     parts, _ = run_blocks(
-        partial(_run_block, model, minimum, means, burn_in, window, windows, seed),
+        partial(_run_block, model, minimum, means, burn_in, window, windows, seed, stimuli),
         blocks_of(replicas, BLOCK_REPLICAS),
         Meter(replicas * (burn_in + (windows + 1) * window)),
     )
@@ -287,6 +298,7 @@ def _run_block(
     window: int,
     windows: int,
     seed: int,
+    stimuli: Array,
     first: int,
     count: int,
     meter: Meter | None = None,
@@ -312,8 +324,14 @@ def _run_block(
     angle, product = np.zeros(before.shape[1:]), np.zeros((*2 * before.shape[1:2], count))
     loss, distance = np.zeros(count), np.zeros(count)
     shift = np.zeros((model.shape.weights, count))
+    travelled = np.zeros((len(stimuli), count))
+    turned = stimuli @ model.basis
     for _ in range(windows):
-        if not advance_metered(block, window, meter):
+        start = block.representations(turned)
+        half = advance_metered(block, window // 2, meter)
+        own, one, two = block.representations(turned) - start
+        travelled += np.sum(own**2 - one**2 - 2.0 * one * two, axis=2).T
+        if not (half and advance_metered(block, window - window // 2, meter)):
             raise KeyboardInterrupt
         found = block.end_window()
         now = angles(found)
@@ -323,7 +341,9 @@ def _run_block(
         distance += found.distance
         shift += found.shift
         before = now
-    return Differences(np.full(count, float(windows)), angle, product, loss, distance, shift)
+    return Differences(
+        np.full(count, float(windows)), angle, product, loss, distance, shift, travelled
+    )
 
 
 def estimate_beside_series(
@@ -389,4 +409,15 @@ def estimate_beside_series(
         weight_variance=beyond(means.weight_variance, distance),
         excess_loss=beyond(means.excess_loss, sums.loss),
         similarity=(),
+    )
+
+
+def displacements_beside_series(
+    sums: Differences, means: PerturbationMeans
+) -> tuple[Estimate, ...]:
+    """Mean-squared displacement of each stimulus in the first half of a window."""
+    found = (weighted_mean(values / sums.windows, sums.windows) for values in sums.travelled)
+    return tuple(
+        Estimate(float(known + estimate.value), estimate.standard_error)
+        for known, estimate in zip(means.displacement, found, strict=True)
     )

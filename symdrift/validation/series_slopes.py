@@ -1,14 +1,13 @@
 """Slopes by networks beside the perturbation series of their own deviations.
 
-What `measured_slopes` finds of rotations, fluctuation and loss is limited by what fluctuates at
-leading order.  Beside the series (`symdrift.simulation.perturbation_series`) that is gone: the
-standard error of a deviation now falls with the rate, that of a slope no longer grows as the rate
-falls, and rates may be as small as the orders behind ask for.
+What `measured_slopes` finds is limited by what fluctuates at leading order.  Beside the series
+(`symdrift.simulation.perturbation_series`) that is gone: the standard error of a deviation now
+falls with the rate, that of a slope no longer grows as the rate falls, and rates may be as small as
+the orders behind ask for.
 
 The means of the series are exact at each rate and know nothing of the next order, which is left to
 the networks (`symdrift.simulation.perturbation_means`).  Diffusion of stimuli is what the rotation
-makes of their mean representation; as it is seen it is that of `measured_slopes`, and so is their
-displacement.
+makes of their mean representation; as it is seen it is that of `measured_slopes`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,11 @@ from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged
 from symdrift.simulation.estimators import observables
 from symdrift.simulation.perturbation_means import perturbation_means, sample_node_count
-from symdrift.simulation.perturbation_series import estimate_beside_series, run_beside_series
+from symdrift.simulation.perturbation_series import (
+    displacements_beside_series,
+    estimate_beside_series,
+    run_beside_series,
+)
 from symdrift.simulation.setup import model_of, padded_layers, rows_of_stimuli, simulated_hidden
 from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import LearningProblem
@@ -40,6 +43,7 @@ from symdrift.validation.measured_slopes import (
 )
 from symdrift.validation.plan import at_learning_rate, schedule_of
 from symdrift.validation.rows import Row, rows_of
+from symdrift.validation.validate import displacement_row, expected_displacements
 
 WINDOW_DEVIATION = 7.5
 """Standard error of a slope from one window at each rate, over the steepest slope: roughly."""
@@ -66,7 +70,7 @@ def has_series(problem: LearningProblem, minimum: MinimumPoint) -> bool:
 def slopes_beside_series(
     problem: LearningProblem, theory: Evaluation, *, error: float, seed: int = 0
 ) -> tuple[Slope, ...]:
-    """Slopes of rotations, weight variance and excess loss, predicted and simulated.
+    """Slopes of all quantities, predicted and simulated.
 
     Parameters
     ----------
@@ -102,7 +106,8 @@ def slopes_beside_series(
     def rows(index: int, rate: float) -> tuple[Row, ...]:
         given = at_learning_rate(problem, rate)
         schedule = schedule_of(given, minimum, rate, windows, REPLICAS)
-        means, model = perturbation_means(given, minimum), model_of(given, hidden)
+        lag, model = schedule.window // 2, model_of(given, hidden)
+        means = perturbation_means(given, minimum, lag)
         sums = run_beside_series(
             model,
             minimum,
@@ -112,6 +117,7 @@ def slopes_beside_series(
             schedule.windows,
             REPLICAS,
             int(np.random.SeedSequence((seed, index, 1)).generate_state(1)[0]),
+            stimuli,
         )
         measured = estimate_beside_series(
             observed,
@@ -122,11 +128,25 @@ def slopes_beside_series(
             stimuli @ model.basis,
         )
         leading = replace(evaluate(given), next_order=following)
-        return tuple(
+        own = tuple(
             replace(row, quantity=f"{row.quantity} by rotation")
             if row.quantity.startswith("D_h")
             else row
             for row in rows_of(leading, observed, measured, rate, rate * slowest)
+        )
+        stiffness = rate * theory.minimum.hessian_max
+        displaced = zip(
+            problem.stimuli,
+            expected_displacements(given, minimum, np.array([float(lag)])),
+            displacements_beside_series(sums, means),
+            strict=False,
+        )
+        return own + tuple(
+            displacement_row(
+                stimulus.name, (total[0], still[0], after[0]), found, rate, stiffness
+            )
+            for stimulus, (total, still, after), found in displaced
+            if still[0] > 0
         )
 
     with suppress(RequestError, Diverged):

@@ -229,24 +229,18 @@ class Validation(Record, Judged[Row]):
         They are not among `rows`: so soon after a start the fluctuation decides, whose corrections
         may exceed ``eta h_max`` by far.
         """
-        rows = []
-        for curve in self.displacement:
-            for index in np.flatnonzero(curve.lags == self.window // 2):
-                if (still := float(curve.fluctuation[index])) > 0:
-                    found = Estimate(
-                        float(curve.simulation[index]), float(curve.standard_error[index])
-                    )
-                    row = row_of(
-                        f"displacement of {curve.stimulus}",
-                        float(curve.theory[index]),
-                        found,
-                        still,
-                        float(curve.following[index]) / self.learning_rate,
-                        self.learning_rate,
-                        self.stiffness,
-                    )
-                    rows.append(replace(row, at_zero=still))
-        return tuple(rows)
+        return tuple(
+            displacement_row(
+                curve.stimulus,
+                (curve.theory[index], curve.fluctuation[index], curve.following[index]),
+                Estimate(float(curve.simulation[index]), float(curve.standard_error[index])),
+                self.learning_rate,
+                self.stiffness,
+            )
+            for curve in self.displacement
+            for index in np.flatnonzero(curve.lags == self.window // 2)
+            if curve.fluctuation[index] > 0
+        )
 
     def row(self, quantity: str) -> Row:
         """Row of a quantity, those of displacements included.
@@ -399,7 +393,7 @@ class Run:
         self._stimuli = rows_of_stimuli(problem)
         require_memory(problem, self._hidden, self._observed, self.schedule, replicas)
         require_slow_rotation(theory.drift, self.schedule, replicas)
-        self._displaced = _expected_displacements(
+        self._displaced = expected_displacements(
             problem, self._minimum, np.array(self.schedule.lags, dtype=np.float64)
         )
 
@@ -501,7 +495,22 @@ class Run:
                 )
 
 
-def _expected_displacements(
+def displacement_row(
+    stimulus: str,
+    expected: tuple[float, float, float],
+    found: Estimate,
+    rate: float,
+    stiffness: float,
+) -> Row:
+    """Of a stimulus, whose displacement is expected as `expected_displacements` has it."""
+    total, still, following = map(float, expected)
+    row = row_of(
+        f"displacement of {stimulus}", total, found, still, following / rate, rate, stiffness
+    )
+    return replace(row, at_zero=still)
+
+
+def expected_displacements(
     problem: LearningProblem, minimum: MinimumPoint, lags: Array
 ) -> tuple[tuple[Array, Array, Array], ...]:
     """Of each stimulus at each lag: displacement, its fluctuation, and what the next order adds.
