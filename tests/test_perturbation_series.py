@@ -16,34 +16,34 @@ from symdrift.simulation.perturbation_series import SeriesBlock
 from symdrift.simulation.setup import model_of, rows_of_stimuli, simulated_hidden
 from symdrift.study.problem import Array, LearningProblem
 
-REPLICAS = 64
+REPLICAS = 128
 
-LAG = 100
+LAG = 50
 """Of displacements."""
 
 SKEWED = StimulusSet(np.array([[1.0, 1.2], [-1.0, 0.8], [0.4, -0.9]]), np.array([0.3, 0.3, 0.4]))
 
 
 def misaligned(rate: float) -> LearningProblem:
-    """A teacher across the axes of its inputs, and label noise: third moments, steady rotation."""
+    """A teacher across the axes of its inputs: steady rotation."""
     return problem(
         [[1.5, 0.6], [0.6, 0.8]],
         [[1.2, 0.0], [0.0, 0.8]],
         weight_decay=0.15,
         learning_rate=rate,
-        label_noise=0.05,
     )
 
 
 def shaken_stimuli(rate: float) -> LearningProblem:
-    """Moments far from Gaussian ones, noisy synapses, and a hidden unit that has nothing else."""
+    """Inputs far from Gaussian, noisy labels and synapses, a hidden unit that has nothing else."""
     return problem(
         SKEWED.covariance,
         weight_decay=0.15,
         learning_rate=rate,
         inputs=SKEWED,
+        label_noise=0.02,
         hidden=3,
-        synaptic_noise=0.05 * rate**3,
+        synaptic_noise=0.0005 * rate**3,
     )
 
 
@@ -83,7 +83,7 @@ def test_means_of_the_series_are_the_leading_order_as_the_rate_falls(
         found = [
             means.excess_loss / theory.fluctuation.excess_loss,
             means.weight_variance / theory.fluctuation.weight_variance,
-            means.covariance[0, 0] / theory.drift.variances[0],
+            means.covariance.sum(axis=0)[0, 0] / theory.drift.variances[0],
             means.mean_rotation.sum() / theory.drift.mean_rotation[0],
         ]
         return np.array(found) - 1.0
@@ -93,15 +93,17 @@ def test_means_of_the_series_are_the_leading_order_as_the_rate_falls(
     assert np.allclose(fine, 0.5 * coarse, rtol=0.01, atol=1e-8)
 
 
-@pytest.mark.parametrize("case", [misaligned, shaken_stimuli])
+@pytest.mark.parametrize(
+    "case", [misaligned, pytest.param(shaken_stimuli, marks=pytest.mark.slow)]
+)
 def test_means_of_the_series_are_those_of_its_simulation(
     case: Callable[[float], LearningProblem],
 ) -> None:
     """At a rate so large that what is exact in it tells; each within four standard errors."""
-    given = case(0.03)
+    given = case(0.06)
     means, block = perturbation_means(given, minimum_of(given), LAG), block_of(given)
-    window, windows = 2 * LAG, 150
-    block.advance(800)
+    window, windows = 2 * LAG, 600
+    block.advance(8 * LAG)
     block.end_window()
     stimuli = rows_of_stimuli(given) @ model_of(given, 2).basis
     rotations, variances, displacements = [], [], []
@@ -132,5 +134,6 @@ def test_means_of_the_series_are_those_of_its_simulation(
         for order, mean in zip(orders, known, strict=True):
             require(np.mean(order, axis=0) / window, mean)
         first, second = orders - window * known[:, np.newaxis, np.newaxis]
-        covariance = long_run(first, first) + 2.0 * long_run(first, second)
-        require(covariance, means.covariance[plane, plane])
+        leading, crossed = means.covariance[:, plane, plane]
+        require(long_run(first, first), leading)
+        require(2.0 * long_run(first, second), crossed)

@@ -55,7 +55,7 @@ class PerturbationMeans:
     mean_rotation : Array
         Of ``S_1`` and of ``S_2``, rad/step, shape ``(2, planes)``.
     covariance : Array
-        Of ``S_1 S_1' + S_1 S_2' + S_2 S_1'``, rad^2/step, shape ``(planes, planes)``.
+        Of ``S_1 S_1'`` and of ``S_1 S_2' + S_2 S_1'``, rad^2/step, shape ``(2, planes, planes)``.
     displacement : Array
         Of ``|d_1|^2 + 2 d_1 . d_2`` for what the representation of each stimulus moves in the lag,
         shape ``(stimuli,)``.
@@ -267,7 +267,7 @@ def _long_time_covariance(
     moments: _Moments,
     potentials: _Potentials,
 ) -> Array:
-    """``E[D_1 D_1' + D_1 D_2' + D_2 D_1']`` of one step, sample by sample.
+    """``E[D_1 D_1']`` and ``E[D_1 D_2' + D_2 D_1']`` of one step, sample by sample.
 
     With a sample's coefficients ``f``, ``q``, ``Y``, ``Z``, ``w`` the increments are
     ``D_1 = n_1 . f + q`` and ``D_2 = n_2 . f + Y(n_1, n_1) + Z . n_1 + w``, but for their means.
@@ -310,7 +310,7 @@ def _long_time_covariance(
         found += squared[:, :, np.newaxis] * alone[:, np.newaxis, :]
         crossed += np.einsum("s,skl->kl", shares, found)
     shaken = np.diag(problem.synaptic_noise / at.lengths)
-    return np.asarray(leading + shaken + crossed + crossed.T)
+    return np.array([leading + shaken, crossed + crossed.T])
 
 
 def _displacement(

@@ -374,7 +374,7 @@ def estimate_beside_series(
     mean = sums.angle.sum(axis=1) / total
     shift = sums.shift.sum(axis=1) / total
     distance = sums.distance - 2.0 * (shift @ sums.shift) + float(shift @ shift) * count
-    known = means.covariance - 3.0 * np.outer(mean, mean) / window
+    known = means.covariance.sum(axis=0) - 3.0 * np.outer(mean, mean) / window
     rates = known[:, :, np.newaxis] + sums.product / (count * window)
 
     def displaced(weights: Array) -> Array:
