@@ -405,9 +405,11 @@ def test_different_axes_are_as_stable_as_kinds_of_them(label_noise: float) -> No
     assert other.critical_rate == pytest.approx(one.critical_rate, rel=1e-9)
 
 
-def _of_axes(variances: Array, noise: float = 0.0) -> stability_blocks.MeanSquare:
+def _of_axes(
+    variances: Array, noise: float = 0.0, gamma: float = 0.1
+) -> stability_blocks.MeanSquare:
     """The map of second moments of an autoencoder with these variances."""
-    size, gamma = len(variances), 0.1
+    size = len(variances)
     values = np.maximum(1 - gamma / variances, 0.0)
     kinds = Kinds.of(variances, np.full(size, noise), np.ones(size), values, gamma)
     return stability_blocks.MeanSquare(kinds, np.array([gamma]), np.ones(1))
@@ -452,6 +454,23 @@ def test_the_critical_rate_of_many_different_axes_is_found_in_few_steps(
     monkeypatch.setattr(MomentMap, "quotient", counted)
     assert stability.critical_rates()[0] == pytest.approx(1 / expected, rel=1e-10)
     assert asked.count(size) < 5
+
+
+@pytest.mark.parametrize(
+    ("size", "largest", "gamma", "noise"),
+    [(10, 30.0, 1e-3, 0.0), (12, 1e4, 0.3, 0.1), (14, 1e3, 0.1, 0.0)],
+)
+def test_the_critical_rate_is_found_where_many_eigenvalues_are_next_to_the_largest(
+    size: int, largest: float, gamma: float, noise: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over several scales conjugate directions alone may not settle; beside dense eigenvalues."""
+    monkeypatch.setattr("symdrift.evaluation.conjugate_directions.MOST_STEPS", 15)
+    stability = _of_axes(np.geomspace(largest, 1, size), noise, gamma)
+    assert np.isnan(stability._of_moments()[0]).all()
+    columns = np.eye(stability.map.identity().size)
+    matrix = np.array([stability.map(column) for column in columns])
+    expected = np.linalg.eigvalsh(matrix)[-1]
+    assert stability.critical_rates()[0] == pytest.approx(1 / expected, rel=1e-11)
 
 
 def test_an_iteration_that_fails_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

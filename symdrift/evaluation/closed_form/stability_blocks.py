@@ -294,7 +294,15 @@ class MeanSquare:
             When the axes are too many for the memory that is left.
         """
         if self.axes <= FEW_KINDS:
-            return 1 / self._of_moments()[0]
+            values, vectors = self._of_moments()
+            moments = vectors.reshape(-1, self.networks)
+            for k in np.flatnonzero(np.isnan(values)).tolist():
+                # Many eigenvalues next to the largest: powers tell them apart.
+                alone = self._single(k).map
+                start = np.ascontiguousarray(moments[:, k])
+                about = float(start @ alone(start))
+                values[k], _ = largest_of_powers(alone, about, alone.powers_in(start))
+            return 1 / values
         require_memory(
             "network", foreseen_memory(self.axes),
             f"has {self.axes} axes that differ, whose critical learning rate would need",
