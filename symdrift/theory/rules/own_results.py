@@ -30,9 +30,9 @@ from symdrift.derivation.vocabulary import (
     TEACHER,
 )
 from symdrift.errors import counted
+from symdrift.evaluation.any_rule import evaluate_rule
 from symdrift.evaluation.any_rule.engine import orbit_space, rule_drift
 from symdrift.evaluation.any_rule.fixed_orbit import STARTS
-from symdrift.evaluation.any_rule import evaluate_rule
 from symdrift.evaluation.any_rule.rule_result import RuleEvaluation
 from symdrift.evaluation.any_rule.traced_rule import TracedRule
 from symdrift.rules.own_rule import OwnRule
