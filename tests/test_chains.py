@@ -144,7 +144,11 @@ CHAINS = {
         "rule-axis-M", "rule-rest-M", "rule-rest-W", "rule-lateral", "rule-shape",
     ],
     "drift of Oja": ["rule-linear-W", *DRIFT, "rule-pair-kick-W"],
-    "drift of a tied autoencoder": ["rule-linear-W", *DRIFT, "rule-pair-kick-W"],
+    "drift of a tied autoencoder": [
+        "rule-linear-W", *DRIFT, "rule-pair-kick-W", "rule-pair-return-ij", "rule-pair-return-ii",
+        "rule-pair-push-ij", "rule-pair-push-ii", "rule-pair-noise-ij", "rule-pair-noise-ii",
+        "rule-pair-slope", "rule-pair-area", "rule-third-term", "rule-own-term",
+    ],
     "drift of similarity matching": [
         "rule-linear-W", "rule-linear-M", *DRIFT, "rule-pair-kick-W", "rule-pair-kick-M",
     ],
@@ -175,7 +179,9 @@ CHAINS = {
 @pytest.mark.parametrize(
     "place",
     [
-        pytest.param(place, marks=pytest.mark.slow) if place == "terms of three layers" else place
+        pytest.param(place, marks=pytest.mark.slow)
+        if place in ("terms of three layers", "drift of a tied autoencoder")
+        else place
         for place in STEPS
     ],
 )

@@ -310,7 +310,9 @@ class Derivation:
     @property
     def of_any_rule(self) -> bool:
         """Whether it is about another rule than two-layer SGD, whose update is no gradient."""
-        return bool(self.underived) or any(s.identifier == "rule-orbit" for s in self.steps)
+        # The last steps of such derivations, which stand at every level.
+        planes = {"rule-planes", "deep-planes", "own-drift"}
+        return bool(self.underived) or any(step.identifier in planes for step in self.steps)
 
     def _repr_html_(self) -> str:
         rows = "".join(

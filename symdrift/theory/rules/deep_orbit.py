@@ -201,13 +201,13 @@ def _deep_axis() -> Step:
     Let teacher and inputs share axes: along axis {i} the inputs have the variance {lambda_i} and
     the teacher the gain {a_i}. Give a learned axis one unit of each hidden layer for itself, with
     the same weight {w_i} in all three layers, and no other weight. The mean update of each layer
-    then has no entry between two axes, and on the axis {i} it is [eq:deep-axis]. Where it
-    vanishes the network misses of the gain what [eq:deep-rest] says.
+    then has no entry between two axes, and on the axis {i} it is [eq:deep-axis]. An
+    axis rests where the network misses of its gain what [eq:deep-rest] says.
 
     Read as the weight decay at which the weight {w_i} rests, this is [eq:deep-pull]. It has a
     largest value, [eq:deep-largest], where the cube of the weight is {quarter}. With less weight
-    decay than that there are two weights at which an axis may rest, and the larger one is where it
-    is learned; with small weight decay its cube is the gain, [eq:deep-small-rest]. A weight of zero
+    decay there are two weights at which an axis may rest, and the larger one is where it is
+    learned; with small weight decay its cube is the gain, [eq:deep-small-rest]. A weight of zero
     stays there too, since errors reach a layer only through the others: a deep network may end
     with an axis not learned, unlike two layers.
     """

@@ -12,6 +12,7 @@ from symdrift.derivation.chapter import chain, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA
+from symdrift.theory.rules.learned_pairs import learned_pairs
 from symdrift.theory.rules.left_out_weights import (
     ANSWER,
     BEND,
@@ -55,9 +56,7 @@ LEARNED: Mapping[str, str] = MappingProxyType({
     "learned makes no noise, and all drift is driven by what is left out.",
     "tied_autoencoder": "The kick is proportional to the weight decay. So are the noise of the "
     "learned axes and what it adds to the drift: without weight decay all drift is driven by what "
-    "is left out. The blocks of a third learned axis and of the two axes themselves are matrices "
-    "of two rows, for which the equations of the first section are solved as linear systems, with "
-    "[eq:rule-own] and [eq:rule-learned] for results.",
+    "is left out.",
     "similarity_matching": "Weights from the inputs and within the layer are kicked together, the "
     "latter {tau_M} times less. The blocks of a third learned axis and of the two axes themselves "
     "are matrices of up to four rows, for which the equations of the first section are solved as "
@@ -81,6 +80,8 @@ def left_out_axis(name: str) -> Iterator[Step]:
     yield _answer(axes)
     yield _other_term(axes)
     yield _learned_kicks(axes)
+    if name == "tied_autoencoder":
+        yield from learned_pairs(axes)
 
 
 def _linear_response(axes: LeftOutAxis) -> Step:

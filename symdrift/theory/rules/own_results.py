@@ -30,9 +30,9 @@ from symdrift.derivation.vocabulary import (
     TEACHER,
 )
 from symdrift.errors import counted
+from symdrift.evaluation.any_rule import evaluate_rule
 from symdrift.evaluation.any_rule.engine import orbit_space, rule_drift
 from symdrift.evaluation.any_rule.fixed_orbit import STARTS
-from symdrift.evaluation.any_rule import evaluate_rule
 from symdrift.evaluation.any_rule.rule_result import RuleEvaluation
 from symdrift.evaluation.any_rule.traced_rule import TracedRule
 from symdrift.rules.own_rule import OwnRule
@@ -259,9 +259,9 @@ def _own_drift(learner: Learner, found: RuleEvaluation) -> Step:
     """Drift of the rule
 
     With fluctuation and response at this orbit [eq:rule-variance] is in each plane of the hidden
-    axes that respond <planes>, at the learning rate of the study and at leading order in it. These
-    are numbers of this study, not formulas: the tables of a report have all of them, and how they
-    answer to learning rate, batch size and variances.
+    axes that respond <planes>, at the learning rate of the study and at leading order in it.
+    <direct> These are numbers of this study, not formulas: the tables of a report have all of them,
+    and how they answer to learning rate, batch size and variances.
     """
     planes = found.drift.planes
     variances = np.diagonal(found.drift.covariance)
@@ -278,7 +278,12 @@ def _own_drift(learner: Learner, found: RuleEvaluation) -> Step:
     return step(
         under=[Premise.LEADING_ORDER],
         own_plane=shown,
-        words={"planes": f"{_and(labels)}" if labels else "nothing, since no plane turns"},
+        words={
+            "planes": _and(labels) if labels else "nothing, since no plane turns",
+            "direct": "Samples turn the layers at the fixed point itself too, which adds to it."
+            if found.drift.direct.any()
+            else "No sample turns a layer at the fixed point itself, [eq:rule-quiet].",
+        },
         checks=(
             holds(
                 "At another point of the orbit, where the layers are turned by arbitrary "
