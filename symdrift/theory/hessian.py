@@ -295,7 +295,7 @@ def _map_hessian(examples: Examples) -> Step:
     entries = {
         FIRST_LAYER: minimum.first_layer,
         SECOND_LAYER: minimum.second_layer,
-        INPUT_COVARIANCE: minimum.input_covariance,
+        INPUT_COVARIANCE: minimum.network.input_covariance,
         SLOPE: minimum.slope,
         ANY_MAP: any_map,
         PULL_FIRST: sp.ImmutableMatrix(*minimum.first_layer.shape, pulled[:count]),
