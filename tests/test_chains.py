@@ -32,7 +32,7 @@ from symdrift.theory import (
     representation,
     step_orders,
     stimulus_frequency,
-    strict_minima,
+    strictness,
     symmetry,
 )
 from symdrift.theory.examples import Examples
@@ -63,7 +63,7 @@ STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     ],
     "hessian on maps": lambda: [hessian._map_hessian(EXAMPLES)],
     "hessian": lambda: [hessian_blocks._hessian_entries()],
-    "strict minima": lambda: strict_minima.strict_minima(EXAMPLES),
+    "strict minima": lambda: strictness.strictness(EXAMPLES),
     "noise on maps": lambda: [noise._map_noise(EXAMPLES)],
     "noise": lambda: [noise_blocks._noise_entries()],
     "fluctuation": lambda: [

@@ -112,16 +112,18 @@ def _factored(examples: Examples) -> Step:
     """The learned map and its factors
 
     Turn the hidden layer into the eigenbasis of the symmetric matrix [eq:balance]. There it is
-    diagonal, [eq:frame]: the rows of the first layer are orthogonal to each other, so are the
-    columns of the second, and both have the same squared lengths. The layers are therefore the
-    factors [eq:factored] and [eq:factored-second], in which the columns of {P} and those of {R} are
+    diagonal, [eq:frame]: the rows of the first layer are orthogonal to each other, as are the
+    columns of the second, and both have the same squared lengths, so that the layers are the
+    factors [eq:factored] and [eq:factored-second]. In these the columns of {P} and those of {R} are
     orthonormal. Their product is the singular value decomposition [eq:learned-map] of the learned
-    map. Hidden axes are numbered by decreasing singular value; this is the canonical frame. Of {p}
-    hidden units those beyond the rank {r} are silent: all of their weights vanish, and the factors
-    leave out these rows of the first layer and columns of the second. Half of the squared weights
-    is then the sum of the singular values, the nuclear norm [eq:nuclear]. No other pair of layers
-    with the same product has less. In [eq:weights-above] {W} and {U} are any such pair: the trace
-    is the nuclear norm of their product, and the squares are not negative.
+    map, and half of the squared weights is therefore the sum of the singular values, the nuclear
+    norm [eq:nuclear]. Hidden axes are numbered by decreasing singular value; this is the canonical
+    frame. Of {p} hidden units those beyond the rank {r} are silent: all of their weights vanish,
+    and the factors leave out these rows of the first layer and columns of the second.
+
+    No other pair of layers with the same product has less squared weights. In [eq:weights-above]
+    {W} and {U} are any such pair: the trace is the nuclear norm of their product, and the squares
+    are not negative.
 
     Two networks with rational entries accompany the derivation, so that what is checked on them
     is exact. One has three inputs, two outputs and two learned directions, the other three inputs
@@ -252,9 +254,9 @@ def _slope(examples: Examples) -> Step:
 
     The task pulls at the learned map with the slope {Lambda}, [eq:slope]. With it the two
     conditions [eq:stationary] are [eq:slope-pairs], and in the factors [eq:factored] and
-    [eq:factored-second], without their common root, [eq:slope-axes]. So on the axes of the learned
-    map the slope equals the weight decay, and the rest of it, {rest}, joins axes that are not
-    learned, [eq:slope-form].
+    [eq:factored-second], without their common root, [eq:slope-axes]. On the axes of the learned map
+    the slope equals the weight decay, and the rest of it, {rest}, joins axes that are not learned,
+    [eq:slope-form].
     """
     return step(
         slope=(SLOPE, RESIDUAL * INPUT_COVARIANCE),
@@ -400,14 +402,15 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     as it is. Without a bottleneck one learned map alone has the lowest loss, since the loss
     [eq:expected-loss] with the weights of [eq:nuclear] is strictly convex in it along all axes with
     input. This map is reversed into itself, and so it is diagonal in the shared axes. At a
-    bottleneck we follow the stationary points on these axes; which of them are minima says
-    [step:several-minima]. There are others, such as saddles between two of these. On the axes every
-    hidden unit serves one axis with equal weights in both layers, and the singular value {s} is the
-    square of that weight. With input variance {lambda} and gain {a} the loss changes with that
-    weight as in [eq:axis-slope]. The derivative vanishes for a direction that is not learned, and
-    where the input variance times what is missing of the gain equals the weight decay. There the
-    singular value is [eq:singular-value], which leaves the residual [eq:axis-residual] of the gain;
-    of a direction that is not learned the residual is the gain.
+    bottleneck we follow the stationary points on these axes. There are others, such as saddles
+    between two of these. Which of those on the axes are minima says [step:several-minima]. On the
+    axes every hidden unit serves one axis with equal weights in both layers, and the singular value
+    {s} is the square of that weight. With input variance {lambda} and gain {a} the loss changes
+    with that weight as in [eq:axis-slope]: the derivative vanishes for a direction that is not
+    learned and, as [eq:slope-form] asks, where the input variance times what is missing of the gain
+    equals the weight decay, so that there the singular value is [eq:singular-value], which leaves
+    the residual [eq:axis-residual] of the gain. Of a direction that is not learned the residual is
+    the gain.
     """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")

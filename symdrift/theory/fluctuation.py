@@ -99,9 +99,10 @@ def _lyapunov() -> Step:
         ),
         assumptions=(
             "The minimum is strict: in the normal space the Hessian is positive.",
-            "The learning rate is small against the critical rate of [step:second-moments]; "
-            "corrections to everything that follows are of the relative order of their ratio, "
-            "which can be much larger than the learning rate times the largest Hessian eigenvalue.",
+            "The learning rate is small against the critical rate, from which on no fluctuation "
+            "is stationary; corrections to everything that follows are of the relative order of "
+            "their ratio, which can be much larger than the learning rate times the largest "
+            "Hessian eigenvalue.",
         ),
     )
 
@@ -162,7 +163,7 @@ def _fluctuation_blocks(examples: Examples) -> Step:
     """Fluctuation of each block
 
     On shared axes [eq:lyapunov] falls apart into one equation for each block. Blocks of two rows
-    have a closed solution in trace and determinant, [eq:lyapunov-solution]: with the adjugate
+    have a closed solution in trace and determinant, [eq:lyapunov-solution]. With the adjugate
     {adjugate} of the block, {difference}, the matrix in its bracket satisfies
     [eq:lyapunov-bracket]. By [eq:lyapunov], [eq:hessian-own], [eq:noise-own] and
     [eq:axis-residual] an axis with itself fluctuates by [eq:fluctuation-own].

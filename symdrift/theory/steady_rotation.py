@@ -55,12 +55,13 @@ def _steady(examples: Examples) -> Step:
     """Where a steady rotation comes from
 
     The stationary quantity of [eq:martingale] is kicked by the noise as well, by the trace of {K}
-    times {C} on average, and what it gains in a step the rotation gains too. By [eq:mean-kicked]
-    the mean rotation is the contraction [eq:steady] of the corrector with the noise, or, in the
-    eigenbasis of the Hessian, the sum [eq:steady-entries]. It needs noise that is correlated
-    between two directions of unequal stiffness which the rotation carries into each other: the
-    softer one remembers a kick for longer than the stiffer one, so that the fluctuation
-    circulates. It is of second order in the learning rate, one order below the diffusion.
+    times {C} on average, and what it gains in a step the rotation gains too. The mean rotation
+    is therefore the contraction [eq:steady] of the corrector with the noise, or, in the
+    eigenbasis of the Hessian, the sum [eq:steady-entries]. This is [eq:mean] by [eq:mean-kicked].
+    It needs noise that is correlated between two directions of unequal stiffness which the rotation
+    carries into each other: the softer one remembers a kick for longer than the stiffer one, so
+    that the fluctuation circulates. It is of second order in the learning rate, one order below the
+    diffusion.
     """
     contracted = ETA**2 * sp.Trace(CORRECTOR * NOISE) / METRIC
     entries = (

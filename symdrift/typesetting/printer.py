@@ -380,13 +380,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         if coefficient.could_extract_minus_sign():
             return row(MINUS, self._print(-expr))
         head = EMPTY if coefficient == 1 else self._print(coefficient)
-        if isinstance(coefficient, sp.Add):
-            head = _bracketed(head)
+        head = _bracketed(head) if isinstance(coefficient, sp.Add) else head
         body = row(*(self.matrix_factor(factor) for factor in factors))
-        # Two digits that touch, of which the second may stand for a matrix, would be one number.
-        if head and body.opening is not None and body.opening.text.isdigit():
-            head += DOT
-        return row(head, body)
+        return row(head, DOT if head and body.atoms[0].text.isdigit() else EMPTY, body)
 
     def _print_MatPow(self, expr: Any) -> Formula:
         body = self._print(expr.base)

@@ -32,9 +32,9 @@ LATEX = {
     SILENT_LOWER: "h_{-}",
     SILENT_UPPER: "h_{+}",
     WOULD_BE: r"\bar s_l",
-    STRETCH: "X",
-    STRETCHED_FIRST: r"(H (X W, -U X))_{W}",
-    STRETCHED_SECOND: r"(H (X W, -U X))_{U}",
+    STRETCH: r"\Omega_{+}",
+    STRETCHED_FIRST: r"(H (\Omega_{+} W, -U \Omega_{+}))_{W}",
+    STRETCHED_SECOND: r"(H (\Omega_{+} W, -U \Omega_{+}))_{U}",
 }
 
 MEANINGS = (
@@ -43,7 +43,7 @@ MEANINGS = (
 )
 
 
-def strict_minima(examples: Examples) -> Iterator[Step]:
+def strictness(examples: Examples) -> Iterator[Step]:
     """Curvature that noise never reaches, and where all curvature across the orbit is positive."""
     yield _unreached(examples)
     yield _strictness(examples)
@@ -55,11 +55,11 @@ def _unreached(examples: Examples) -> Step:
 
     The normal directions that noise never excites matter for stability alone. Between two active
     axes, within one, and between an active axis and a silent hidden unit their curvature is
-    {between}. These directions leave the learned map as it is: with a symmetric matrix {X} where a
-    tangent vector has a generator, the layers change by {stretched}, which the Hessian multiplies
-    by {between}, [eq:stretched-first] and [eq:stretched-second]. A silent hidden unit has the
-    curvatures [eq:silent] along an axis {l} that is not learned: its two weights of this axis are
-    coupled by the slope {slope} alone, and their sum and their difference are curved by
+    {between}. These directions leave the learned map as it is: with a symmetric matrix {stretch}
+    where a tangent vector has a generator, the layers change by {stretched}, which the Hessian
+    multiplies by {between}, [eq:stretched-first] and [eq:stretched-second]. A silent hidden unit
+    has the curvatures [eq:silent] along an axis {l} that is not learned: its two weights of this
+    axis are coupled by the slope {slope} alone, and their sum and their difference are curved by
     themselves.
     """
     lower, upper = silent_curvatures()
@@ -94,7 +94,7 @@ def _unreached(examples: Examples) -> Step:
         stretched_first=chain(
             STRETCHED_FIRST,
             (
-                "[eq:hessian-pull], where the map does not change and {X} is symmetric",
+                "[eq:hessian-pull], where the map does not change and {stretch} is symmetric",
                 STRETCH * SECOND_LAYER.T * SLOPE + GAMMA * STRETCH * FIRST_LAYER,
             ),
             ("by [eq:slope-pairs]", 2 * GAMMA * STRETCH * FIRST_LAYER),
@@ -112,7 +112,7 @@ def _unreached(examples: Examples) -> Step:
         silent=[(SILENT_LOWER, lower), (SILENT_UPPER, upper)],
         symbols={
             "between": between,
-            "X": STRETCH,
+            "stretch": STRETCH,
             "stretched": sp.Tuple(STRETCH * FIRST_LAYER, -SECOND_LAYER * STRETCH),
             "slope": symbol("input_variance", "l") * symbol("gain", "l"),
         },
