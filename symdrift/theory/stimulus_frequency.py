@@ -24,6 +24,7 @@ from symdrift.theory.linear.stochastic_area import rotation_variance
 
 FREQUENT_VARIANCE = symbol("input_variance", 1)
 FREQUENT_RATE = sp.Symbol("decay_rate_1", positive=True)
+FREQUENT_DIFFUSION = sp.Symbol("representation_diffusion_1", positive=True)
 RATE_SLOPE, DIFFERENCE_SLOPE, DIFFUSION_SLOPE = sp.symbols(
     "slope_rate slope_difference slope_diffusion", real=True
 )
@@ -36,7 +37,8 @@ LATEX: dict[sp.Basic, str] = {
     FREQUENT_RATE: "k_1",
     RATE_SLOPE: r"\frac{\partial k_1}{\partial \lambda_1}",
     DIFFERENCE_SLOPE: r"\frac{\partial (k_1 - k_2)}{\partial \lambda_1}",
-    DIFFUSION_SLOPE: r"\frac{\partial D_h(x_1)}{\partial \lambda_1}",
+    FREQUENT_DIFFUSION: "D_h^{(1)}",
+    DIFFUSION_SLOPE: r"\frac{\partial D_h^{(1)}}{\partial \lambda_1}",
     **{
         slope: rf"\frac{{\partial T_{{{str(slope)[-3:]}}}}}{{\partial \lambda_1}}"
         for slope in TERM_SLOPES
@@ -45,6 +47,12 @@ LATEX: dict[sp.Basic, str] = {
     APART_SLOPE: r"\frac{\partial D_{23}}{\partial \lambda_1}",
     CRITICAL_NOISE: r"\sigma_{\mathrm{c}}",
 }
+
+MEANINGS = (
+    (FREQUENT_RATE, "decay rate of the stimulus along a frequent axis", "per step"),
+    (FREQUENT_DIFFUSION, "diffusion of its representation", "per step"),
+    (CRITICAL_NOISE, "label noise at which this order turns next to equal variances", "scalar"),
+)
 
 
 def frequent_stimulus(examples: Examples) -> Iterator[Step]:
