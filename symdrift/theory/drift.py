@@ -439,10 +439,12 @@ def _white_noise(examples: Examples) -> Step:
     """The white-noise approximation
 
     Treating noise and fluctuation as uncorrelated in time means putting {Omega} in the place
-    of {Y}, [eq:white]. It misses that kicks are pulled back. For the term of equal indices of
-    an autoencoder with small weight decay and without label noise, the exact term is the
-    approximate one times [eq:white-ratio]: equal input variances leave nothing to miss,
-    unequal ones do. The approximation is offered for comparison only.
+    of {Y}, [eq:white]. It misses that kicks are pulled back. The approximate term {white_term} of
+    equal indices is [eq:own-term] with the row of two ones in the place of both solutions. For an
+    autoencoder with small weight decay and without label noise, the blocks of
+    [step:small-weight-decay] make the exact term the approximate one times [eq:white-ratio]: equal
+    input variances leave nothing to miss, unequal ones do. The approximation is offered for
+    comparison only.
     """
     area = sp.Trace(NOISE * TURN * FLUCTUATION * TURN.T)
     exact, approximate = (

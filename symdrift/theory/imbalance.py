@@ -355,15 +355,15 @@ def feeding(minimum: Minimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
 def _mean_shift(examples: Examples) -> Step:
     """The mean of the weights is not on the manifold
 
-    The loss is no parabola, so that a fluctuation that is symmetric around the minimum leaves
-    a mean gradient, [eq:bent]: what [eq:mean-first] and [eq:mean-second] have of second order in {first} and
-    {second}, the two layers of the deviation, averaged with {Gamma}. Its part along the orbit is
-    the steady rotation. The part across the orbit, {bent}, is held by a mean deviation that pulls
-    back as much, [eq:mean-shift], of the order of {eta}. The turning of the frame adds nothing to
-    this at leading order, as kick and deviation are independent and neither has a mean. What an experimenter sees of it are
-    lengths of representations and angles between them, which no rotation changes: for the
-    stimuli {x} and {other} their inner product is {product} with [eq:mean-gram], where {W} is
-    the first layer at the minimum.
+    The loss is no parabola, so that a fluctuation that is symmetric around the minimum leaves a
+    mean gradient, [eq:bent]: what [eq:mean-first] and [eq:mean-second] have of second order in
+    {first} and {second}, the two layers of the deviation, averaged with {Gamma}. Its part along the
+    orbit is the steady rotation. The part across the orbit, {bent}, is held by a mean deviation
+    that pulls back as much, [eq:mean-shift], of the order of {eta}. The turning of the frame adds
+    nothing to this at leading order, as kick and deviation are independent and neither has a mean.
+    What an experimenter sees of it are lengths of representations and angles between them, which no
+    rotation changes: for the stimuli {x} and {other} their inner product is {product} with
+    [eq:mean-gram], where {W} is the first layer at the minimum.
     """
     first_shown = FIRST_PRODUCT * INPUT_COVARIANCE + SECOND_LAYER.T * BOTH * INPUT_COVARIANCE
     second_shown = SECOND_PRODUCT + BOTH * INPUT_COVARIANCE * FIRST_LAYER.T
@@ -469,7 +469,10 @@ def _mean_length() -> Step:
         terms = (part.as_coeff_mmul() for part in sp.MatAdd.make_args(line.doit().expand()))
         return sp.Add(*(factor * numbers[matrix.doit()] for factor, matrix in terms))
 
-    squares, twice = EVEN_SQUARE - ODD_SQUARE, sp.MatMul(2, EVEN_SQUARE - ODD_SQUARE, evaluate=False)
+    squares, twice = (
+        EVEN_SQUARE - ODD_SQUARE,
+        sp.MatMul(2, EVEN_SQUARE - ODD_SQUARE, evaluate=False),
+    )
     products = sp.MatAdd(twice, EVEN_SQUARE + ODD_SQUARE, evaluate=False)
     return step(
         under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES],
