@@ -51,6 +51,7 @@ from symdrift.theory.linear.stochastic_area import couplings, mean_rotation
 PLANE_VARIANCE = symbol("rotation_covariance", "ij")
 WHITE_VARIANCE = sp.Symbol("V_white", positive=True)
 WHITE_RATIO = sp.Symbol("white_ratio", positive=True)
+WHITE_TERM = sp.Symbol("term_white", positive=True)
 PLANE_MEAN = symbol("mean_rotation", "ij", real=True)
 OVERLAP = sp.Symbol("o_ijl", positive=True)
 OWN_OVERLAP = sp.Symbol("o_iji", positive=True)
@@ -60,12 +61,16 @@ MIXED_NOISE, MIXED_FLUCTUATION = (sp.MatrixSymbol(f"{stem}_ji", 2, 2) for stem i
 LATEX = {
     WHITE_VARIANCE: r"V^{\mathrm{white}}_{ij}",
     WHITE_RATIO: r"T_{iji} / T^{\mathrm{white}}_{iji}",
+    WHITE_TERM: r"T^{\mathrm{white}}_{iji}",
     OVERLAP: "o_{ijl}",
     OWN_OVERLAP: "o_{iji}",
     DIRECTIONS: r"\max(n, m)",
 }
 
-MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = ((OVERLAP, "overlap of two blocks", "scalar"),)
+MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
+    (OVERLAP, "overlap of two blocks", "scalar"),
+    (WHITE_TERM, "contribution of one axis in the white-noise approximation", "scalar"),
+)
 
 
 def drift(examples: Examples) -> Iterator[Step]:
@@ -447,22 +452,8 @@ def _white_noise(examples: Examples) -> Step:
     comparison only.
     """
     area = sp.Trace(NOISE * TURN * FLUCTUATION * TURN.T)
-    exact, approximate = (
-        leading_term(
-            term.xreplace(
-                renaming(
-                    i=autoencoder_direction("i", sp.Integer(0)),
-                    j=autoencoder_direction("j", sp.Integer(0)),
-                )
-            ),
-            GAMMA,
-        )
-        for term in (
-            examples.representative.own_term.exact,
-            examples.representative.own_term.white_noise,
-        )
-    )
-    shown = factor(exact[0] / approximate[0])
+    exact, approximate = _own_term_and_white(examples)
+    shown = white_ratio(examples)
     lam_i, lam_j = symbol("input_variance", "i"), symbol("input_variance", "j")
     return step(
         under={
@@ -477,6 +468,7 @@ def _white_noise(examples: Examples) -> Step:
         },
         white=(WHITE_VARIANCE, ETA**2 * area / PLANE_METRIC**2),
         white_ratio=(WHITE_RATIO, shown),
+        symbols={"white_term": WHITE_TERM},
         checks=(
             holds(
                 "The approximation is not exact: the ratio differs from one.",
@@ -506,3 +498,19 @@ def _white_noise(examples: Examples) -> Step:
             ),
         ),
     )
+
+
+def _own_term_and_white(examples: Examples) -> tuple[tuple[sp.Expr, int], ...]:
+    """Leading orders of both in the weight decay, for an autoencoder without label noise."""
+    first, second = (autoencoder_direction(k, sp.Integer(0)) for k in "ij")
+    term = examples.representative.own_term
+    return tuple(
+        leading_term(found.xreplace(renaming(i=first, j=second)), GAMMA)
+        for found in (term.exact, term.white_noise)
+    )
+
+
+def white_ratio(examples: Examples) -> sp.Expr:
+    """Term of equal indices by its white-noise approximation, for small weight decay."""
+    exact, approximate = _own_term_and_white(examples)
+    return factor(exact[0] / approximate[0])

@@ -20,11 +20,11 @@ from symdrift.theory.stimulus_frequency import (
     FREQUENT_DIFFUSION,
     FREQUENT_RATE,
     FREQUENT_VARIANCE,
+    OTHER_RATE,
 )
 
 _SMALL = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.SMALL_DECAY)
 
-RARE_RATE = sp.Symbol("decay_rate_2", positive=True)
 RARE_DIFFUSION = sp.Symbol("representation_diffusion_2", positive=True)
 DIFFUSION_LAG_SLOPE = sp.Symbol("slope_diffusion_lag", real=True)
 MIXED, APART = (symbol("diffusion_tensor", plane) for plane in ("12", "23"))
@@ -43,7 +43,6 @@ SLOPES = {
 }
 
 LATEX: dict[sp.Basic, str] = {
-    RARE_RATE: "k_2",
     RARE_DIFFUSION: "D_h^{(2)}",
     DIFFUSION_LAG_SLOPE: r"\frac{\partial (D_h^{(2)} - D_h^{(1)})}{\partial \lambda_1}"
     r"\big|_{\lambda_1 = \lambda}",
@@ -62,8 +61,7 @@ LATEX: dict[sp.Basic, str] = {
     },
 }
 MEANINGS = (
-    (RARE_RATE, "decay rate of a rare stimulus", "per step"),
-    (RARE_DIFFUSION, "diffusion of its representation", "per step"),
+    (RARE_DIFFUSION, "diffusion of the representation of a rarer stimulus", "per step"),
     (INPUT_TERMS[12], "term of an input without output", "scalar"),
     (OUTPUT_TERMS[12], "term of an output without input", "scalar"),
     (QUIET, "part of the numerator of a difference, without label noise", "scalar"),
@@ -202,15 +200,15 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     (lonely_input, lonely_output), alone = _lonely(lam_i, lam_l), _alone(lam_i)
     return step(
         under=dict.fromkeys(("small_noise", "small_terms", "turning_noise"), _SMALL),
-        frequency_rates=list(zip((FREQUENT_RATE, RARE_RATE), _RATES, strict=True)),
+        frequency_rates=list(zip((FREQUENT_RATE, OTHER_RATE), _RATES, strict=True)),
         small_noise=(il, sp.MatAdd(quiet_noise, _NOISE**2 * BLOCK_HESSIAN["il"], evaluate=False)),
         small_terms={_name(item): (item, term) for item, term in small.items()},
         frequency_lead=chain(
-            FREQUENT_RATE - RARE_RATE,
+            FREQUENT_RATE - OTHER_RATE,
             (
                 "by [eq:frequency-rates]",
                 (RANK - 2) * (MIXED - APART),
-                dict(zip((FREQUENT_RATE, RARE_RATE), _RATES, strict=True)),
+                dict(zip((FREQUENT_RATE, OTHER_RATE), _RATES, strict=True)),
             ),
             (
                 "half of [eq:total] for both planes, {metric}",
@@ -458,18 +456,24 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
     cost of the others, while the sum {total} of all variances stays. The order of two stimuli at
     given variances knows nothing of this; how their rates change does, by [eq:total-kept]. Let all
     inputs be learned, {equal}, with label noise and weight decay small together. Next to equal
-    variances the decay rates change by [eq:slopes-1others] and [eq:slopes-2others] at fixed other
-    variances, and by [eq:slopes-1total] and [eq:slopes-2total] at fixed total variance.
+    variances, the planes change as in [eq:frequency-plane] and [eq:frequency-apart], with
+    [eq:noise-terms-121] to [eq:noise-terms-231] at leading order, and the decay rates by
+    [eq:slopes-1others] and [eq:slopes-2others] at fixed other variances. Both derivatives of
+    {own_rate} add up to [eq:common-slope], the slope of {others_count} times [eq:isotropic] with
+    singular value and gain one, and this gives [eq:slopes-1total] at fixed total variance. The
+    changes of all {n} rates then add up to zero, so that [eq:slopes-2total] is minus this over
+    {others_count}.
 
-    Without label noise both rates fall at fixed other variances, that of the frequent stimulus
-    more for more than two axes. At fixed total variance the frequent stimulus still drifts more
-    slowly, but the rare ones faster: the rate of a rare stimulus has the other sign, because its
-    own variance has gone down and the residual {residual} of each rare axis has grown. The changes
-    of all {n} rates then add up to zero, as must be: at equal variances none of the axes is
-    singled out. With much label noise, the fourth power of {noise}, all four signs are reversed,
-    since noise of the labels enters the gradient multiplied by the input and so with its variance.
+    Without label noise both rates fall at fixed other variances, that of the frequent stimulus more
+    for more than two axes. At fixed total variance the frequent stimulus still drifts more slowly,
+    but the rare ones faster: the rate of a rare stimulus has the other sign, because its own
+    variance has gone down and the residual {residual} of each rare axis has grown. That all changes
+    add up to zero must be: at equal variances none of the axes is singled out. With much label
+    noise, the fourth power of {noise}, all four signs are reversed, since noise of the labels
+    enters the gradient multiplied by the input and so with its variance.
 
-    At any frequency, without label noise and for three to twelve axes, the rate of the frequent
+    At any frequency, without label noise and for three to twelve axes, Sturm's theorem counts the
+    zeros of these slopes. The rate of the frequent
     stimulus falls at fixed other variances for every {first}. At fixed total variance it falls up
     to one value of {first} over {lambda} and rises beyond it, where all other stimuli have become
     too rare; at fixed other variances a rare stimulus, too, has one such minimum.
@@ -488,6 +492,10 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
         for place, slope in slopes.items()
     }
     counted = {INPUTS: 3 + _MORE[0], _NOISE: sp.Integer(0)}
+    # The isotropic result where singular values and gains are one.
+    driving, noise = _OTHERS * _NOISE**2 + 2 * GAMMA**2, _NOISE**4 * _OTHERS
+    isotropic = (INPUTS + 2) * driving**2 / _OTHERS + (INPUTS - 2) * noise
+    common = _by_powers(sp.diff((INPUTS - 1) * ETA**3 / (64 * BATCH**2) * isotropic, _OTHERS))
     silent = {
         place: sp.fraction(cancel(slope.xreplace(counted)))[0] for place, slope in slopes.items()
     }
@@ -505,11 +513,14 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
                 },
             ),
         ),
+        common_slope=(SLOPES[1, "others"] + OTHERS_SLOPE, common),
         slopes={
             f"{stimulus}{kept}": (SLOPES[stimulus, kept], equal[stimulus, kept])
             for stimulus, kept in slopes
         },
         symbols={
+            "own_rate": FREQUENT_RATE,
+            "others_count": INPUTS - 1,
             "total": TOTAL,
             "equal": sp.Eq(RANK, INPUTS),
             "residual": GAMMA / _OTHERS,
@@ -519,6 +530,15 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
             "spread": (TOTAL - FREQUENT_VARIANCE) / (INPUTS - 1),
         },
         checks=(
+            vanishes(
+                "[eq:common-slope] is the sum of both derivatives of the exact leading order.",
+                (
+                    (sp.diff(rates[0], FREQUENT_VARIANCE) + sp.diff(rates[0], _OTHERS)).xreplace(
+                        {FREQUENT_VARIANCE: _OTHERS}
+                    ),
+                    common,
+                ),
+            ),
             vanishes(
                 "At fixed total variance the changes of all decay rates next to equal variances "
                 "add up to zero.",
