@@ -67,7 +67,7 @@ ELABORATIONS = frozenset([
     "small-blocks", "small-solutions", "small-rows", "small-noise", "diffusion-near",
     "moments-solved", "quiet-limit", "quiet-slope", "noisy-block", "alike-bent", "alike-shift",
     "frame-pull", "frame-operators", "angle-between",
-    "varied-blocks", "varied-equations", "varied-noise",
+    "varied-hessian", "varied-quiet", "varied-equations", "varied-noise",
     *(f"{kind}-terms-{term}" for kind in ("frequency", "noise") for term in (121, 122, 123, 231)),
     *(f"small-terms-{term}" for term in (121, 122, 123, 231, 232, 234)),
     *(f"small-terms-{plane}{kind}" for plane in (12, 23) for kind in ("in", "out")),

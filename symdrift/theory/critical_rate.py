@@ -287,7 +287,7 @@ def _equal_axes() -> Step:
     spread = INPUTS + 2
     steep = labels * variance * (spread + sp.sqrt(spread**2 + 16)) / (32 * BATCH * GAMMA)
     row, column = left[:, :3], (slope * right)[:3, :].applyfunc(sp.factor)
-    changed = sp.Add(*(a * b for a, b in zip(row, column, strict=True)), evaluate=False)
+    changed = sp.Add(*(a * b for a, b in zip(row, column, strict=True)))
     block = sp.ImmutableMatrix([[0, 2], [2, spread]])
     noisy_rate = labels * variance / (16 * BATCH * GAMMA)
     alike = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
@@ -317,7 +317,7 @@ def _equal_axes() -> Step:
             (
                 "the left eigenvector times [eq:quiet-slope], over {overlap}, its product with the "
                 "right one",
-                largest + sp.Mul(GAMMA / INPUTS, changed, evaluate=False),
+                largest + GAMMA / INPUTS * changed,
                 {1 / CRITICAL_RATE: largest - GAMMA * lowered},
             ),
             ("added up", largest - GAMMA * lowered),
@@ -467,11 +467,7 @@ def _seven_numbers() -> Step:
             NEXT_SPLIT,
             (
                 "first row of [eq:seven-samples]",
-                sp.Mul(
-                    sp.Rational(1, 4),
-                    bare_row[1] * (STRAIGHT + CROSSED) + bare_row[2] * (STRAIGHT - CROSSED),
-                    evaluate=False,
-                ),
+                bare_row[1] / 4 * (STRAIGHT + CROSSED) + bare_row[2] / 4 * (STRAIGHT - CROSSED),
                 {NEXT_SPLIT: 4 * symbol("singular_value") ** 2 * variance**2 * CROSSED, **rates},
             ),
             (

@@ -288,7 +288,7 @@ def moments_in_powers(plane: StationaryPolynomials) -> Step:
     It gives [eq:moment-second], which is the Lyapunov equation, then mean and third moments at the
     next power, [eq:moment-mean] and [eq:moment-third], and then the next order of the second
     moments, [eq:moment-next]. On the right stand moments found before; those of four components at
-    leading order are sums over pairs, as [eq:moments] is, since the fluctuation is Gaussian there.
+    leading order are sums over pairs, as the fluctuation is Gaussian there.
     Moments that are missing here vanish by the symmetry of [eq:read-step]: it is the same step when
     the root of {eta} and {hat} change their signs.
     """

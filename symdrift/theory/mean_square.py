@@ -51,9 +51,9 @@ from symdrift.theory.linear.second_moments import (
 from symdrift.theory.noise import COVARIANCE_ENTRY, MOMENT, B, C, D, O, U
 
 CRITICAL_RATE = sp.Symbol("eta_critical", positive=True)
-SAMPLE_HESSIAN, RELAXED, GROWN, SCATTERED, SECOND_MOMENT, NEXT_MOMENT = (
+SAMPLE_HESSIAN, RELAXED, GROWN, SCATTERED, SECOND_MOMENT, NEXT_MOMENT, STEADY_MOMENT = (
     sp.MatrixSymbol(name, SIZE, SIZE)
-    for name in ("H_sample", "relaxed", "grown", "scattered", "Psi", "Psi_next")
+    for name in ("H_sample", "relaxed", "grown", "scattered", "Psi", "Psi_next", "Psi_steady")
 )
 RELAXATION, GROWTH = (sp.MatrixSymbol(name, SIZE, SIZE) for name in ("relaxation", "growth"))
 SEEN_FIRST = sp.MatrixSymbol("seen_first", HIDDEN, INPUTS)
@@ -93,6 +93,7 @@ LATEX: dict[sp.Basic, str] = {
     GROWTH: r"\Pi",
     SCATTERED: r"\mathbb{E}[(H_x - H) \Psi (H_x - H)]",
     SECOND_MOMENT: r"\Psi",
+    STEADY_MOMENT: r"\Psi",
     NEXT_MOMENT: r"\Psi_{t+1}",
     LABELS_FIRST: _expected(_PULL_FIRST + "_{ib}", _PULL_FIRST + "_{jd}"),
     LABELS_SECOND: _expected(_PULL_SECOND + "_{oi}", _PULL_SECOND + "_{uj}"),
@@ -260,7 +261,7 @@ def _second_moments() -> Step:
         NOISE: sp.ImmutableMatrix([2, 7]),
         one: sp.ImmutableMatrix(sp.eye(2)),
     }
-    points[SECOND_MOMENT] = (points[RELAXATION] - ETA * points[GROWTH]).LUsolve(
+    points[STEADY_MOMENT] = (points[RELAXATION] - ETA * points[GROWTH]).LUsolve(
         ETA / BATCH * points[NOISE]
     )
     return step(
@@ -273,7 +274,7 @@ def _second_moments() -> Step:
         stationary_moments=(RELAXED, ETA * (GROWN + NOISE / BATCH)),
         critical=(RELAXED, CRITICAL_RATE * GROWN),
         moments_solved=chain(
-            SECOND_MOMENT,
+            STEADY_MOMENT,
             ("by [eq:stationary-moments]", (RELAXATION - ETA * GROWTH).I * leading),
             (
                 "{relaxation} taken out",

@@ -213,9 +213,9 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     grows with the learned weights, changes by [eq:frequency-diffusion]; it falls as long as
     {bound}.
 
-    The block of axis 1 and another one changes by [eq:varied-blocks], with {change} for the
-    derivative by {first}; other blocks stay. At the isotropic point {Y} and {Z} are the identity in
-    all terms, and the first order of [eq:sylvester-left] and [eq:lyapunov] is
+    The block of axis 1 and another one changes by [eq:varied-hessian] and [eq:varied-quiet], with
+    {change} for the derivative by {first}; other blocks stay. At the isotropic point {Y} and {Z}
+    are the identity in all terms, and the first order of [eq:sylvester-left] and [eq:lyapunov] is
     [eq:varied-equations]; [eq:sylvester-right] differs in the sign of its right side. With the
     solutions of [eq:varied-equations] computer algebra differentiates [eq:term] and [eq:own-term]
     by the product rule. The terms of the axes 1, 2 and 3 change by [eq:frequency-terms-121] to
@@ -232,17 +232,27 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
         DIFFUSION_SLOPE: simplify_by(effect.representation_diffusion, quiet, FACTOR),
     }
     silent = {name: form.expression for name, form in forms.items()}
-    lam = symbol("input_variance")
+    lam, shared = symbol("input_variance"), (Premise.GAUSSIAN, Premise.SHARED_AXES)
     moving = {
         RATE_SLOPE: silent[RATE_SLOPE],
         FREQUENT_RATE: (INPUTS - 1) * known[DIFFUSION],
     }
     return step(
-        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.QUIET_LABELS],
-        varied_blocks=[
-            (VARIED_HESSIAN["il"], varied.hessian),
-            (VARIED_NOISE["il"], varied.noise),
-        ],
+        under=dict.fromkeys(("varied_hessian", "varied_equations"), shared)
+        | dict.fromkeys(
+            (
+                "varied_quiet",
+                "frequency_terms",
+                "frequency_plane",
+                "frequency_apart",
+                "frequency_rate",
+                "frequency_difference",
+                "frequency_diffusion",
+            ),
+            (*shared, Premise.QUIET_LABELS),
+        ),
+        varied_hessian=(VARIED_HESSIAN["il"], varied.hessian),
+        varied_quiet=(VARIED_NOISE["il"], varied.noise),
         varied_equations=[
             (
                 BLOCK_HESSIAN["il"] * VARIED_LEFT + VARIED_LEFT * BLOCK_HESSIAN["il"],
@@ -313,7 +323,7 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
             ),
             vanishes(
                 "Put into [eq:term] by the product rule, the solutions of [eq:varied-equations] "
-                "for [eq:varied-blocks] give [eq:frequency-terms-123] and "
+                "for [eq:varied-hessian] and [eq:varied-quiet] give [eq:frequency-terms-123] and "
                 "[eq:frequency-terms-231].",
                 *varied.terms_left(known),
             ),
