@@ -142,13 +142,13 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
 
     Let weight decay and label noise be small together, {noise} of the order of {gamma}. Singular
     values are then one, and label noise adds {square} times the Hessian to the noise in
-    [eq:small-blocks], [eq:small-noise]; an axis by itself has the entries {own_stiff} and
+    [eq:small-blocks], [eq:small-noise]; for an axis by itself Hessian and noise are {own_stiff} and
     {own_noise}. An input {l} without output has a block of one row, with the entries {in_stiff} and
     {in_noise} for the hidden axis {i}, and an output without input one with {out_stiff} and
     {out_noise}; their overlap is one. Inserted into [eq:term] and [eq:own-term], with solutions as
     in [eq:small-solutions] and [eq:small-rows], these blocks give the terms [eq:small-terms-121] to
-    [eq:small-terms-23out]: {in_term} is that of an input without output in the plane of the axes
-    1 and 2, {out_term} that of an output without input.
+    [eq:small-terms-23out]: {in_term} is that of an input without output in the plane of the axes 1
+    and 2, {out_term} that of an output without input.
 
     The difference of the decay rates is [eq:frequency-lead], with [eq:lead-quiet] to
     [eq:lead-loud]. For {frequent} both {quiet} and {loud} are positive, since all of their

@@ -439,10 +439,10 @@ def _mean_length() -> Step:
 
     When all {n} axes are alike and learned, the two layers stay balanced on average, as
     [eq:imbalance-fed] vanishes, and all mean values are multiples of the identity. Noise reaches
-    only the part of a deviation that both layers have in common: each deviates by {even} and
-    {odd}, a symmetric and a skew matrix. Products of one of each average to zero, and [eq:bent]
-    becomes [eq:alike-bent]. The Hessian multiplies a shift of both layers by a multiple of the
-    identity by {stiff}, so that [eq:mean-shift] is [eq:alike-shift], and [eq:mean-gram] becomes
+    only the part of a deviation that both layers have in common: each deviates by {even} and {odd},
+    a symmetric and a skew matrix. Products of one of each average to zero, and [eq:bent] becomes
+    [eq:alike-bent]. The Hessian multiplies a shift of both layers by a multiple of the identity by
+    {stiff}, so that [eq:mean-shift] is [eq:alike-shift]. The inner products [eq:mean-gram] become
     [eq:mean-length]: the singular value less {half} times the variance {own} of
     [eq:fluctuation-own] divided by {batch}. All representations are shorter than those on the
     manifold, the more so the more axes there are.

@@ -150,7 +150,7 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     Here {psi} begins with the fourth power, and {decay} is {decay_series} with [eq:decay-first]: by
     [eq:decay-waiting] {psi} takes out of the mean square of a rotation what depends on the
     deviation. At the eighth power take the stationary mean of [eq:decay-equation]: the two means of
-    {psi} cancel, as the deviation is as likely after a step as before it, and so do products of a
+    {psi} cancel, as a step changes no stationary mean, and so do products of a
     rotation with {psi} before the step, as the rotation has no mean. What is left is
     [eq:decay-next]: beside half the mean square, of all products whose powers add up to the
     eighth, what a rotation and the change of the deviation in the same step have in common, since

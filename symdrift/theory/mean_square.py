@@ -362,8 +362,8 @@ def _read_by_samples(examples: Examples) -> Step:
 
     Label noise, independent of the inputs, pulls at {W} through {second} and at {U} through
     {first}. Terms with a single factor of it vanish on average. The others are [eq:read-labels] for
-    one deviation, and are to be averaged over deviations: in the first layer, of the hidden units
-    {i} and {j}; in the second; and between the layers.
+    one deviation, and are to be averaged over deviations: between the layers; in the first, of the
+    hidden units {i} and {j}; and in the second.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     kept = MOMENT[B, C, D, l] - COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, l]

@@ -81,14 +81,15 @@ def two_axes(absent: Collection[sp.Symbol]) -> Iterator[Step]:
 def _two_axes_frame(case: TwoAxes) -> Step:
     """The canonical frame
 
-    Two inputs, two outputs and two learned directions are the smallest network that can
-    rotate. Express inputs and outputs in the axes of the learned map, so that it is the
-    diagonal matrix {S} of {s_1} and {s_2}; all that is left of the task is the covariance in this
-    frame, [eq:frame-covariance], and its off-diagonal entry {correlation} measures the
-    misalignment. In what follows {frame_sigma} is this matrix. The teacher follows from [eq:task].
-    As both directions are learned, [eq:slope-form] makes the slope {gamma} times the identity and
-    the residual map {residual_here}. The operator [eq:map-hessian] is then [eq:frame-pull], and in
-    the order 11, 12, 21, 22 of the entries of a map the matrix [eq:frame-hessian].
+    Two inputs, two outputs and two learned directions are the smallest network that can rotate.
+    Express inputs and outputs in the axes of the learned map, so that it is the diagonal matrix {S}
+    of {s_1} and {s_2}; all that is left of the task is the covariance in this frame,
+    [eq:frame-covariance], and its off-diagonal entry {correlation} measures the misalignment. In
+    what follows {frame_sigma} is this matrix. The teacher follows from [eq:task]. As both
+    directions are learned, [eq:slope-form] makes the slope {gamma} times the identity and the
+    residual map {residual_here}. The operator [eq:map-hessian] is then [eq:frame-pull]. In the
+    order 11, 12, 21, 22 of the entries of a map, [eq:map-hessian] is the matrix [eq:frame-hessian]
+    here.
     """
     minimum = case.minimum
     covariance = minimum.input_covariance
@@ -96,9 +97,9 @@ def _two_axes_frame(case: TwoAxes) -> Step:
     f, values = FRAME_MAP, FRAME_VALUES
     pulled = (values * f + f * values) * FRAME_SIGMA + GAMMA * (f - f.T)
     return step(
-        frame_pull=(FRAME_IMAGES[0], pulled),
         frame_covariance=(CANONICAL_COVARIANCE, covariance),
         frame_teacher=(CANONICAL_TEACHER, minimum.teacher.applyfunc(_as_one)),
+        frame_pull=(FRAME_IMAGES[0], pulled),
         frame_hessian=(CURVATURE, curvature),
         symbols={
             "s_1": S_1,
@@ -126,13 +127,13 @@ def _two_axes_frame(case: TwoAxes) -> Step:
 def _two_axes_traces(case: TwoAxes) -> Step:
     """Rate and variance as traces
 
-    The rotation of the two hidden axes, [eq:map-turn], and the noise of one sample on learned maps
-    are [eq:frame-operators] in this frame. In the same order of entries these are the matrices
-    [eq:frame-turn] and [eq:frame-noise], the noise to be divided by the size of a batch. With these
-    two and [eq:frame-hessian] the equations [eq:map-equations] are linear systems for matrices of
-    four rows. Their solutions give the mean rotation per step, [eq:frame-mean], and its variance
-    per step, [eq:frame-variance]. Both are leading orders in {eta}, without any other
-    approximation.
+    In this frame a rotation and the noise of one sample act on a learned map by
+    [eq:frame-operators]. In the same order of entries the rotation of the two hidden axes,
+    [eq:map-turn], is the matrix [eq:frame-turn], and the noise [eq:frame-noise], to be divided by
+    the size of a batch. With these two and [eq:frame-hessian] the equations [eq:map-equations] are
+    linear systems for matrices of four rows. Their solutions give the mean rotation per step,
+    [eq:frame-mean], and its variance per step, [eq:frame-variance]. Both are leading orders in
+    {eta}, without any other approximation.
     """
     metric = 2 * (S_1 + S_2)
     mean = ETA * sp.Trace(CURVATURE.T * TURN * FLUCTUATION) / metric

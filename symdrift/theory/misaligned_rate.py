@@ -121,14 +121,14 @@ def two_axes_rate(case: TwoAxes) -> Step:
     noise directly. This is [eq:response-rate], the rate at leading order in {eta} and without any
     other approximation.<parts>
 
-    Its entries are quotients of polynomials in the parameters of the minimum. The determinant of
-    the ten equations is the product of all sums of two of the four eigenvalues {first} to {last} of
-    the Hessian [eq:frame-hessian], of each with itself too. Computer algebra finds that the latter
-    cancel, and half the product of the others is the common denominator {common}, [eq:rate-common].
-    In the numerator the misalignment {correlation} is a factor, as reversing one axis changes its
-    sign and the sense of rotation, [step:reflection], and so is the difference of the singular
-    values, for which the canonical frame loses its meaning where it vanishes. The rest has a name
-    in [eq:explicit-rate]: <meanings>.
+    The entries of {response} are quotients of polynomials in the parameters of the minimum. The
+    determinant of the ten equations is the product of all sums of two of the four eigenvalues
+    {first} to {last} of the Hessian [eq:frame-hessian], of each with itself too. Computer algebra
+    finds that the latter cancel, and half the product of the others is the common denominator
+    {common}, [eq:rate-common]. In the numerator the misalignment {correlation} is a factor, as
+    reversing one axis changes its sign and the sense of rotation, [step:reflection], and so is the
+    difference of the singular values, for which the canonical frame loses its meaning where it
+    vanishes. The rest has a name in [eq:explicit-rate]: <meanings>.
     """
     several = len(case.names) > 1
     meanings = ", ".join(

@@ -213,14 +213,15 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     grows with the learned weights, changes by [eq:frequency-diffusion]; it falls as long as
     {bound}.
 
-    The block of axis 1 and another one changes by [eq:varied-hessian] and [eq:varied-quiet], with
-    {change} for the derivative by {first}; other blocks stay. At the isotropic point {Y} and {Z}
-    are the identity in all terms, and the first order of [eq:sylvester-left] and [eq:lyapunov] is
-    [eq:varied-equations]; [eq:sylvester-right] differs in the sign of its right side. With the
-    solutions of [eq:varied-equations] computer algebra differentiates [eq:term] and [eq:own-term]
-    by the product rule. The terms of the axes 1, 2 and 3 change by [eq:frequency-terms-121] to
-    [eq:frequency-terms-231]. This changes the plane of the axes 1 and 2 by [eq:frequency-plane],
-    where {D} is [eq:isotropic-quiet], and that of the axes 2 and 3 by [eq:frequency-apart].
+    The block of axis 1, here {i}, and another one changes by [eq:varied-hessian] and
+    [eq:varied-quiet], with {change} for the derivative by {first}; other blocks stay. At the
+    isotropic point {Y} and {Z} are the identity in all terms, and the first order of
+    [eq:sylvester-left] and [eq:lyapunov] is [eq:varied-equations]; [eq:sylvester-right] differs in
+    the sign of its right side. With the solutions of [eq:varied-equations] computer algebra
+    differentiates [eq:term] and [eq:own-term] by the product rule. The terms of the axes 1, 2 and 3
+    change by [eq:frequency-terms-121] to [eq:frequency-terms-231]. This changes the plane of the
+    axes 1 and 2 by [eq:frequency-plane], where {D} is [eq:isotropic-quiet], and that of the axes 2
+    and 3 by [eq:frequency-apart].
     """
     slopes = _slopes(examples, sp.Integer(0), "frequency-terms")
     varied = _varied_block(examples, sp.Integer(0))
@@ -340,11 +341,11 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
 def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
     """Label noise reverses the order
 
-    With label noise the lead of the frequent stimulus changes by [eq:frequency-noise]. The
-    terms in the fourth power of {sigma} have the opposite sign for small weight decay: a frequent
-    input multiplies the label noise more often. There the order turns at the critical
-    label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts faster than
-    the others.
+    With label noise the difference of the rates of a frequent stimulus and another one changes by
+    [eq:frequency-noise]. The terms in the fourth power of {sigma} have the opposite sign for small
+    weight decay: a frequent input multiplies the label noise more often. There the order turns at
+    the critical label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts
+    faster than the others.
 
     The noise of the block of axis 1 and another one now changes by [eq:varied-noise], and its
     Hessian as before. The terms change by [eq:noise-terms-121] to [eq:noise-terms-231], and the

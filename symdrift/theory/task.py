@@ -496,5 +496,5 @@ def _study_rate(
     )
 
 
-def _shown(value: float) -> sp.Float:
-    return sp.Float(f"{float(value):.{DIGITS}g}", DIGITS)
+def _shown(value: float) -> sp.Expr:
+    return sp.Integer(0) if value == 0 else sp.Float(f"{float(value):.{DIGITS}g}", DIGITS)
