@@ -20,15 +20,24 @@ from symdrift.derivation.vocabulary import CENTRED_NOISE, METRIC, MINIMUM_POINT,
 from symdrift.theory import (
     area,
     correlations,
+    coupled_blocks,
     critical_rate,
+    drift,
+    fixed_points,
+    fluctuation,
     frequency_order,
+    hessian,
     hessian_blocks,
     imbalance,
     mean_square,
     misaligned,
+    noise,
     noise_blocks,
+    representation,
     step_orders,
     stimulus_frequency,
+    strictness,
+    symmetry,
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import isotropic_diffusion
@@ -47,11 +56,32 @@ def alike() -> Step:
 
 
 STEPS: dict[str, Callable[[], Iterable[Step]]] = {
+    "minimum": lambda: [
+        fixed_points._factored(EXAMPLES),
+        *fixed_points.learned_axes(EXAMPLES),
+        symmetry._tangent(EXAMPLES.indexed),
+    ],
+    "hessian on maps": lambda: [hessian._map_hessian(EXAMPLES)],
     "hessian": lambda: [hessian_blocks._hessian_entries()],
+    "strict minima": lambda: strictness.strictness(EXAMPLES),
+    "noise on maps": lambda: [noise._map_noise(EXAMPLES)],
     "noise": lambda: [noise_blocks._noise_entries()],
+    "fluctuation": lambda: [
+        fluctuation._excess_loss(EXAMPLES),
+        fluctuation._fluctuation_blocks(EXAMPLES),
+    ],
+    "area": lambda: [area._area(EXAMPLES.generic)],
     "one step": lambda: step_orders.one_step(EXAMPLES),
     "corrector": lambda: [area._corrector(), area._statistics()],
     "correlations": lambda: correlations.correlations(EXAMPLES),
+    "coupled blocks": lambda: [
+        *coupled_blocks.coupled_blocks(EXAMPLES),
+        drift._terms(EXAMPLES),
+    ],
+    "representation": lambda: [
+        *representation.representation(EXAMPLES),
+        representation._displacement(EXAMPLES),
+    ],
     "equal axes": lambda: [alike()],
     "second moments": lambda: [mean_square._second_moments()],
     "critical rate": lambda: critical_rate.critical_rate(EXAMPLES),
@@ -75,10 +105,25 @@ DRIFT = [
     "rule-bend", "rule-corrector", "rule-answer-i", "rule-answer-j", "rule-term",
 ]  # fmt: skip
 CHAINS = {
+    "minimum": ["learned-map", "reduction", "dimension"],
+    "hessian on maps": ["pull-first", "pull-second"],
     "hessian": ["hessian-first", "hessian-cross", "hessian-axis"],
+    "strict minima": [
+        "stretched-first", "stretched-second", "determinant", "turning", "exchange",
+    ],
+    "noise on maps": ["map-noise-gaussian"],
+    "fluctuation": ["excess-loss", "lyapunov-bracket"],
+    "area": ["rotation-step"],
     "noise": ["noise-push", "noise-first", "noise-cross", "noise-axis"],
     "one step": ["gauge-slope", "tangent-step", "rotation-orders", "normal-orders"],
-    "corrector": ["without-pull", "covariance"],
+    "corrector": [
+        "without-pull", "martingale", "sylvester", "covariance", "mean", "mean-kicked",
+    ],
+    "coupled blocks": [
+        "overlap", "own-overlap", "cayley-left", "cayley-inverse", "solution-left",
+        "own-solution-left",
+    ],
+    "representation": ["one-turn", "displaced", "memory"],
     "correlations": ["kick-and-pull", "pull-and-pull", "lags", "summed"],
     "equal axes": ["isotropic-other", "isotropic-own", "isotropic"],
     "second moments": ["moments-solved"],

@@ -20,7 +20,6 @@ from symdrift.evaluation import dense
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.kernels.standalone import write_kernels
 from symdrift.study import Study, read_study
-from symdrift.theory.area import rotation
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
 from symdrift.theory.fixed_points import minimum, optimality
@@ -33,6 +32,7 @@ from symdrift.theory.misaligned import _small_angle, two_axes
 from symdrift.theory.noise import noise, other_inputs
 from symdrift.theory.representation import representation
 from symdrift.theory.results import results, synaptic_results
+from symdrift.theory.steady_rotation import rotation
 from symdrift.theory.subject import subject_of
 from symdrift.theory.synaptic_noise import synaptic_noise
 from symdrift.theory.task import task

@@ -125,6 +125,16 @@ def test_unreached_curvature_is_an_eigenvalue_off_the_gradients_of_the_map() -> 
     np.testing.assert_allclose(restricted[1:], example.number(unreached_curvature()), rtol=1e-12)
 
 
+def test_the_unreached_curvature_is_also_that_of_active_axes_with_silent_units() -> None:
+    """Two learned axes of three and two silent units: as often as symmetric matrices count."""
+    example = aligned_example(2, 1, 4, 3, 3)
+    values = np.linalg.eigvalsh(curvature_by_differences(example))
+    decay = example.problem.weight_decay
+    found = np.count_nonzero(np.abs(values - 2 * decay) < 1e-6)
+    learned, silent = 2, 2
+    assert found == learned * (learned + 1) // 2 + learned * silent == 7
+
+
 def test_silent_curvatures_are_those_of_two_weights() -> None:
     """``-lambda a u w + gamma (u^2 + w^2) / 2`` has curvatures ``gamma -+ lambda a``."""
     lower, upper = silent_curvatures()

@@ -26,7 +26,7 @@ from symdrift.documents.lean import Omission, examined, lean_certificate
 from symdrift.study import read_study
 from symdrift.theory.derive import derive
 from symdrift.theory.examples import Examples
-from symdrift.theory.hessian_blocks import _strictness
+from symdrift.theory.strictness import _strictness
 
 QUICK = {"anisotropic_autoencoder", "misaligned_teacher", "digits"}
 STUDIES = [
@@ -224,7 +224,7 @@ def test_a_certificate_has_the_same_bytes_in_every_process() -> None:
         "from dataclasses import replace\n"
         "from documents_example import example_derivation\n"
         "from symdrift.documents.lean import lean_certificate\n"
-        "from symdrift.theory.hessian_blocks import _strictness\n"
+        "from symdrift.theory.strictness import _strictness\n"
         "from symdrift.theory.examples import Examples\n"
         "steps = (_strictness(Examples()),)\n"
         "print(lean_certificate(replace(example_derivation(), steps=steps)))\n"

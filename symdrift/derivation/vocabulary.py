@@ -159,7 +159,9 @@ LATEX: dict[sp.Basic, str] = {
     CURVED: r"\mathcal{H} F",
     SHAKEN: r"\mathcal{C} F",
     TURNED: r"\mathcal{O} F",
-    MEAN_PRODUCT: r"\mathbb{E}[\langle e x^{\mathsf{T}}, F\rangle\, e x^{\mathsf{T}}]",
+    MEAN_PRODUCT: (
+        r"\mathbb{E}[\operatorname{tr}(F^{\mathsf{T}} e x^{\mathsf{T}})\, e x^{\mathsf{T}}]"
+    ),
     MAP_HESSIAN: r"\mathcal{H}",
     MAP_NOISE: r"\mathcal{C}",
     MAP_FLUCTUATION: r"\mathcal{X}",

@@ -65,15 +65,20 @@ def _correlations() -> Step:
 
     The variance can be had without a corrector, by adding up how the rotation of one step is
     correlated with those of all others. A step rotates by a kick, {eta} {kick}, and by a pull,
-    {eta} {pull_form}, where {pull}, half of [eq:corrector] on its right, is what the quadratic form
-    sees of Hessian times rotation. A kick is correlated with itself, and with the pulls that
-    follow, because these pull back what it has moved: after {tau} steps of [eq:normal-step] the
-    deviation is {kept} times the old one, less {eta} {kept_before} times the kick, plus younger
-    noise, which gives [eq:kick-and-pull]. A pull is correlated with the pulls that follow because
-    the deviation lasts, [eq:pull-and-pull]. Kicks are correlated with no pull before them. In the
-    eigenbasis of the Hessian, with eigenvalues {h_a} and {h_b}, the sum over all lags is the
-    geometric series [eq:lags]. At leading order it divides the entries of {pull} by {eta} times the
-    sum of two eigenvalues, which makes of them those of {K} over {eta}, by [eq:corrector].
+    {eta} {pull_form}, over {G}, where {pull} is the right side of [eq:corrector]: what the
+    quadratic form sees of Hessian times rotation. A kick is correlated with itself, and with the
+    pulls that follow, because these pull back what it has moved: after {tau} steps of
+    [eq:normal-step] the deviation is {kept} times the old one, less {eta} {kept_before} times the
+    kick, plus younger noise, which gives [eq:kick-and-pull]. A pull is correlated with the pulls
+    that follow because the deviation lasts, [eq:pull-and-pull]; as a sum of many small and
+    independent kicks it is Gaussian at leading order, and its fourth moments are sums over three
+    pairings. Kicks are correlated with no pull before them. In the eigenbasis of the
+    Hessian, with eigenvalues {h_a} and {h_b}, the sum over all lags is the geometric series
+    [eq:lags]. At leading order it divides the entries of {pull} by {eta} times the sum of two
+    eigenvalues, and so turns {pull} into {K} over {eta}, by [eq:corrector]. The power that is less
+    by one in [eq:kick-and-pull] and whether a sum begins at lag zero or one do not matter at this
+    order. Lags of both signs count: [eq:pull-and-pull] twice, and [eq:kick-and-pull] twice as well,
+    as kick and pull and as pull and kick.
     """
     h = sp.diag(*sp.symbols("h_1:3", positive=True))
     power = sp.symbols("b_1:3", positive=True)
@@ -123,7 +128,8 @@ def _correlations() -> Step:
         kick_and_pull=chain(
             KICK_AND_PULL,
             (
-                "a mean without kick, or with one alone, vanishes",
+                "{zeta} and {n_t} are independent, without mean: of {later} only the product of "
+                "both is left, twice",
                 -2
                 * ETA
                 * Mean(kick * sp.Trace(NORMAL.T * KEPT * PULL * KEPT_BEFORE * CENTRED_NOISE)),
@@ -143,7 +149,7 @@ def _correlations() -> Step:
                 {PULL_AND_PULL: averaged(pull * later) - averaged(pull) * averaged(later)},
             ),
             (
-                "two of three pairings are left, and are equal",
+                "the product of means takes one of three pairings away; the other two are equal",
                 2 * sp.Trace(PULL * FLUCTUATION * KEPT * PULL * KEPT * FLUCTUATION),
             ),
             value=value,
@@ -161,6 +167,7 @@ def _correlations() -> Step:
             "kick": kick,
             "pull_form": pull,
             "pull": PULL,
+            "later": LATER,
             "kept": KEPT,
             "kept_before": KEPT_BEFORE,
             "h_a": FIRST,
@@ -175,8 +182,8 @@ def _summed_over_lags() -> Step:
     Kicks with themselves, twice kicks with later pulls, and pulls with pulls at all lags of either
     sign add up to the first line of [eq:summed]. The equations of the corrector and of the
     fluctuation turn it into [eq:covariance] of one plane: both roads lead to the same variance, and
-    it is seen what the corrector does. The first term alone would be the variance of kicks without
-    memory; {Y} in the place of {Omega} accounts for what is pulled back.
+    it is seen what the corrector does. The last term of that line alone would be the variance of
+    kicks without memory; {Y} in the place of {Omega} accounts for what is pulled back.
     """
     size = 3
     h = sp.symbols(f"h_1:{size + 1}", positive=True)
@@ -230,7 +237,7 @@ def _summed_over_lags() -> Step:
                 {ROTATION_COVARIANCE: at_finite_rate() / METRIC**2},
             ),
             (
-                "by [eq:corrector], and a trace read from another factor on",
+                "by [eq:corrector]; the trace is cyclic",
                 ETA**2 * whole
                 - 4 * ETA**2 * mixed
                 + 4
@@ -249,7 +256,7 @@ def _summed_over_lags() -> Step:
                 + 4 * ETA**2 * sp.Trace(CORRECTOR * NOISE * CORRECTOR * FLUCTUATION),
             ),
             (
-                "{K} is symmetric",
+                "{K} is symmetric, and a trace is that of the transpose",
                 ETA**2 * sp.Trace(kept_apart.T * NOISE * kept_apart * FLUCTUATION),
             ),
             ("by [eq:coloured]", ETA**2 * sp.Trace(COLOURED.T * NOISE * COLOURED * FLUCTUATION)),

@@ -9,13 +9,12 @@ import sympy as sp
 from symdrift.algebra.equations import solve_sylvester
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import factor, is_zero, leading_term, replaced
-from symdrift.derivation.chapter import Side, holds, step, vanishes
+from symdrift.derivation.chapter import Side, chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
-    BLOCK_HESSIAN,
     BLOCK_NOISE,
     FLUCTUATION,
     I_INDEX,
@@ -34,188 +33,78 @@ from symdrift.derivation.vocabulary import (
 from symdrift.theory.block_solutions import (
     MIXED_HESSIAN,
     OF_ONE_AXIS,
-    OF_TWO_BLOCKS,
     ONES,
     OWN_RESULTANT,
-    RESULTANT,
     ROW_LEFT,
     ROW_RIGHT,
+    UNIT,
     term,
 )
-from symdrift.theory.examples import SHARED, Examples
+from symdrift.theory.coupled_blocks import OVERLAP, OWN_OVERLAP, coupled_blocks
+from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import DriftTerm, counterparts, renaming
 from symdrift.theory.linear.limits import autoencoder_direction
-from symdrift.theory.linear.normal_space import NormalSpace, reached_directions
+from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.linear.stochastic_area import couplings, mean_rotation
 
 PLANE_VARIANCE = symbol("rotation_covariance", "ij")
 WHITE_VARIANCE = sp.Symbol("V_white", positive=True)
 WHITE_RATIO = sp.Symbol("white_ratio", positive=True)
-WHITE_TERM = sp.Symbol("term_white", positive=True)
 PLANE_MEAN = symbol("mean_rotation", "ij", real=True)
-OVERLAP = sp.Symbol("o_ijl", positive=True)
-OWN_OVERLAP = sp.Symbol("o_iji", positive=True)
 DIRECTIONS = sp.Symbol("n_axes", positive=True, integer=True)
 MIXED_NOISE, MIXED_FLUCTUATION = (sp.MatrixSymbol(f"{stem}_ji", 2, 2) for stem in ("C", "Gamma"))
 
 LATEX = {
     WHITE_VARIANCE: r"V^{\mathrm{white}}_{ij}",
     WHITE_RATIO: r"T_{iji} / T^{\mathrm{white}}_{iji}",
-    WHITE_TERM: r"T^{\mathrm{white}}_{iji}",
-    OVERLAP: "o_{ijl}",
-    OWN_OVERLAP: "o_{iji}",
     DIRECTIONS: r"\max(n, m)",
 }
-
-MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
-    (OVERLAP, "overlap of two blocks", "scalar"),
-    (WHITE_TERM, "contribution of one axis in the white-noise approximation", "scalar"),
-)
 
 
 def drift(examples: Examples) -> Iterator[Step]:
     """From coupled blocks to the diffusion tensor, and what approximates it."""
-    yield _couplings(examples)
-    yield _sylvester_blocks()
+    yield from coupled_blocks(examples)
     yield _terms(examples)
     yield _total(examples)
     yield _no_mean_rotation(examples)
     yield _white_noise(examples)
 
 
-def _couplings(examples: Examples) -> Step:
-    """A rotation couples two blocks for each third axis
-
-    The rotation of the hidden units {i} and {j} carries the block of the axes {i} and {l} into
-    that of {j} and {l}, for each {l}; between the unit vectors of the two blocks it is a
-    multiple of the identity, [eq:overlap]. For {l} equal to {i} the first block has a single
-    row, and the identity becomes a row of ones, [eq:own-overlap]. No two planes share a pair
-    of blocks.
-    """
-    representative = examples.representative
-    other, own = representative.other_term.couplings[0], representative.own_term.couplings[0]
-
-    def structure() -> bool:
-        """With four axes, plane (i, j) joins blocks {i, l} and {j, l}, and only these."""
-        minimum = examples.four_axes
-        reached = reached_directions(minimum)
-        seen: set[frozenset[frozenset[int]]] = set()
-        for i, j in minimum.planes:
-            rotation = minimum.network.rotation(i, j)
-            joined = {
-                frozenset(frozenset((d.output, d.input)) for d in (left, right))
-                for right in reached
-                for image in [rotation * right.vector]
-                for left in reached
-                if (left.vector.T * image)[0] != 0
-            }
-            stated = {frozenset((frozenset((i, l)), frozenset((j, l)))) for l in range(4)}
-            if joined != stated or joined & seen:
-                return False
-            seen |= joined
-        return True
-
-    return step(
-        under=[Premise.SHARED_AXES],
-        overlap=(OVERLAP, other.overlap),
-        own_overlap=(OWN_OVERLAP, own.overlap),
-        checks=(
-            holds(
-                "With four axes each plane couples exactly these blocks, never a block with "
-                "itself, and each pair of blocks belongs to one plane.",
-                Method.CASES,
-                structure,
-            ),
-            vanishes(
-                "Between the images of two maps the rotation in all weights is that on learned "
-                f"maps: {SHARED}.",
-                *(
-                    (
-                        space.minimum.reach.T
-                        * space.minimum.network.rotation(*plane)
-                        * space.minimum.reach,
-                        space.minimum.turn(plane),
-                    )
-                    for space in examples.shared_axes
-                    for plane in space.minimum.planes
-                ),
-            ),
-            vanishes(
-                "The rotation between the two blocks is the stated multiple of the identity and "
-                "of a row of ones.",
-                (other.orientation, sp.eye(2)),
-                (own.orientation, sp.ones(1, 2)),
-            ),
-        ),
-    )
-
-
-def _sylvester_blocks() -> Step:
-    """Solving for two blocks
-
-    From the block of {i} and {l} to that of {j} and {l} the matrix {Y} of [eq:sylvester] is the
-    overlap times {left}, and on the way back it is the overlap times the transpose of {right},
-    with a minus sign. Without the overlap the Sylvester equation becomes [eq:sylvester-left] and
-    [eq:sylvester-right]. By the theorem of Cayley and Hamilton the solutions are polynomials in
-    the two blocks: the first is [eq:solution-left], divided by the resultant [eq:resultant] of
-    their characteristic polynomials, and the sum of both equations gives the second,
-    [eq:solution-right].
-    """
-    p, q = BLOCK_HESSIAN["il"], BLOCK_HESSIAN["jl"]
-    found = OF_TWO_BLOCKS
-
-    def solved() -> tuple[tuple[Side, Side], ...]:
-        a, b, d, e, f, g = sp.symbols("a b d e f g")
-        left, right = sp.ImmutableMatrix([[a, b], [b, d]]), sp.ImmutableMatrix([[e, f], [f, g]])
-        y, z = found.at({p: left, q: right})
-        return (left * y + y * right, 2 * right), (left * z + z * right, 2 * left)
-
-    def common_roots() -> tuple[Side, Side]:
-        """The resultant is the product of all sums of an eigenvalue of each block."""
-        a, b, e, f = sp.symbols("a b e f")
-        sums = sp.Mul(*(one + other for one in (a, b) for other in (e, f)))
-        blocks = {p: sp.ImmutableMatrix.diag(a, b), q: sp.ImmutableMatrix.diag(e, f)}
-        return evaluate_matrix(found.resultant, blocks), sums
-
-    return step(
-        sylvester_left=(p * LEFT_SOLUTION + LEFT_SOLUTION * q, 2 * q),
-        sylvester_right=(p * RIGHT_SOLUTION + RIGHT_SOLUTION * q, 2 * p),
-        resultant=(RESULTANT, found.resultant),
-        solution_left=(LEFT_SOLUTION, found.left),
-        solution_right=(RIGHT_SOLUTION, found.right(LEFT_SOLUTION)),
-        symbols={"left": LEFT_SOLUTION, "right": RIGHT_SOLUTION},
-        checks=(
-            vanishes(
-                "With arbitrary symmetric blocks in their places, [eq:solution-left] satisfies "
-                "[eq:sylvester-left] and [eq:solution-right] satisfies [eq:sylvester-right].",
-                *solved(),
-            ),
-            vanishes(
-                "[eq:resultant] is the product of all sums of an eigenvalue of the one block and "
-                "an eigenvalue of the other: it vanishes for no two positive blocks.",
-                common_roots(),
-            ),
-        ),
-    )
-
-
 def _terms(examples: Examples) -> Step:
     """What each axis contributes
 
     The trace in [eq:covariance] falls apart into one term for each {l}, [eq:term], with the
-    blocks [eq:hessian-pair], [eq:noise-pair] and [eq:lyapunov-solution]. For {l} equal to {i}
-    it is [eq:own-term], where the rows {y} and {z} solve [eq:own-sylvester]: they are
-    [eq:own-solution-left] and [eq:own-solution-right] with the resultant [eq:own-resultant].
-    For {l} equal to {j} the indices {i} and {j} change places.
+    blocks [eq:hessian-pair], [eq:noise-pair] and [eq:lyapunov-solution]. The part with {left} is
+    that of rows in the block of {i} and {l}, and the part with {right} that of rows in the other,
+    where the minus sign squares away. For {l} equal to {i} the term is [eq:own-term], where the
+    rows {y} and {z} solve [eq:own-sylvester]: they are [eq:own-solution-left] and
+    [eq:own-solution-right] with the resultant [eq:own-resultant]. For {l} equal to {j} the indices
+    {i} and {j} change places.
     """
     representative = examples.representative
     y, z = LEFT_SOLUTION, RIGHT_SOLUTION
     found = OF_ONE_AXIS
     other, own = term("i", "j", "l"), term("i", "j", "i")
 
+    e, f, g, h = sp.symbols("e f g h")
+    mixed = sp.ImmutableMatrix([[e, f], [f, g]])
+    blocks = {
+        MIXED_HESSIAN: mixed,
+        ONES: sp.ImmutableMatrix(sp.ones(1, 2)),
+        ROW_LEFT: sp.ImmutableMatrix(
+            solve_sylvester(sp.Matrix([[h]]), sp.Matrix(mixed), 2 * sp.ones(1, 2) * mixed)
+        ),
+    }
+    resultant = evaluate_matrix(found.resultant.xreplace({OWN_HESSIAN: h}), blocks)
+    known_numbers = {OWN_HESSIAN: h, OWN_RESULTANT: resultant}
+    trace = sp.Trace(MIXED_HESSIAN)
+
+    def value(line: sp.Basic) -> sp.ImmutableMatrix:
+        """A line with an arbitrary number and an arbitrary block."""
+        return evaluate_matrix(line.xreplace(known_numbers), blocks)
+
     def solved() -> tuple[tuple[Side, Side], ...]:
-        e, f, g, h = sp.symbols("e f g h")
-        block, ones = sp.ImmutableMatrix([[e, f], [f, g]]), sp.ones(1, 2)
+        block, ones = mixed, sp.ones(1, 2)
         left, right = found.at({MIXED_HESSIAN: block}, {OWN_HESSIAN: h})
         return (
             (h * left + left * block, 2 * ones * block),
@@ -263,10 +152,29 @@ def _terms(examples: Examples) -> Step:
             (OWN_HESSIAN * ROW_RIGHT + ROW_RIGHT * MIXED_HESSIAN, 2 * OWN_HESSIAN * ONES),
         ],
         own_resultant=(OWN_RESULTANT, found.resultant),
-        own_solution_left=(ROW_LEFT, found.left),
+        own_solution_left=chain(
+            ROW_LEFT,
+            (
+                "[eq:own-sylvester] solved",
+                2 * ONES * MIXED_HESSIAN * sp.Inverse(OWN_HESSIAN * UNIT + MIXED_HESSIAN),
+            ),
+            (
+                "two rows: the adjugate over the determinant, which is [eq:own-resultant]",
+                2 / OWN_RESULTANT * ONES * MIXED_HESSIAN
+                * ((OWN_HESSIAN + trace) * UNIT - MIXED_HESSIAN),
+            ),
+            ("by the theorem of Cayley and Hamilton for {block}", found.left),
+            value=value,
+        ),
         own_solution_right=(ROW_RIGHT, found.right(ROW_LEFT)),
         own_term=own,
-        symbols={"y": ROW_LEFT, "z": ROW_RIGHT},
+        symbols={
+            "left": LEFT_SOLUTION,
+            "right": RIGHT_SOLUTION,
+            "y": ROW_LEFT,
+            "z": ROW_RIGHT,
+            "block": MIXED_HESSIAN,
+        },
         checks=(
             vanishes(
                 "With an arbitrary number and an arbitrary symmetric block in their places, "
@@ -298,9 +206,9 @@ def _total(examples: Examples) -> Step:
     """The diffusion tensor
 
     The rotation of the plane of {i} and {j} has the variance per step [eq:total], a sum over
-    all axes; different planes are uncorrelated. Half of it is the diffusion coefficient of the
-    plane. Axes without input or without output are included as axes of zero input variance or
-    zero gain.
+    all axes. Different planes are uncorrelated, since they share no pair of blocks. Half of the
+    variance is the diffusion coefficient of the plane. Axes without input are included as axes of
+    zero input variance, those without output as axes of zero gain and without label noise.
     """
     representative = examples.representative
     total = (
@@ -440,20 +348,73 @@ def _no_mean_rotation(examples: Examples) -> Step:
     )
 
 
+def _before(factor_: sp.Expr, matrix: sp.ImmutableMatrix) -> sp.MatMul:
+    """A matrix with a common factor in front of it."""
+    inner = matrix.applyfunc(lambda entry: sp.cancel(entry / factor_))
+    return sp.MatMul(factor_, inner, evaluate=False)
+
+
 def _white_noise(examples: Examples) -> Step:
     """The white-noise approximation
 
-    Treating noise and fluctuation as uncorrelated in time means putting {Omega} in the place
-    of {Y}, [eq:white]. It misses that kicks are pulled back. The approximate term {white_term} of
-    equal indices is [eq:own-term] with the row of two ones in the place of both solutions. For an
-    autoencoder with small weight decay and without label noise, the blocks of
-    [step:small-weight-decay] make the exact term the approximate one times [eq:white-ratio]: equal
-    input variances leave nothing to miss, unequal ones do. The approximation is offered for
-    comparison only.
+    Treating noise and fluctuation as uncorrelated in time means putting {Omega} in the place of
+    {Y}, [eq:white], and rows of ones in that of {y} and {z}. It misses that kicks are pulled back.
+    For the term of equal indices of an autoencoder, where all gains are one, with small weight
+    decay and without label noise, the exact term is the approximate one times [eq:white-ratio]:
+    equal input variances leave nothing to miss, unequal ones do. What stands in [eq:own-term] is
+    then, at leading order in {gamma}, [eq:white-axis] for the axis with itself, [eq:white-block]
+    for the block, the fluctuation of which follows entry by entry from [eq:lyapunov], and
+    [eq:white-rows]; put in, these give the ratio. The approximation is offered for comparison only.
     """
     area = sp.Trace(NOISE * TURN * FLUCTUATION * TURN.T)
-    exact, approximate = _own_term_and_white(examples)
-    shown = white_ratio(examples)
+    exact, approximate = (
+        leading_term(
+            term.xreplace(
+                renaming(
+                    i=autoencoder_direction("i", sp.Integer(0)),
+                    j=autoencoder_direction("j", sp.Integer(0)),
+                )
+            ),
+            GAMMA,
+        )
+        for term in (
+            examples.representative.own_term.exact,
+            examples.representative.own_term.white_noise,
+        )
+    )
+    shown = factor(exact[0] / approximate[0])
+    coupling = examples.representative.own_term.couplings[0]
+    quiet = renaming(
+        i=autoencoder_direction("i", sp.Integer(0)), j=autoencoder_direction("j", sp.Integer(0))
+    )
+
+    def leading(matrix: sp.ImmutableMatrix) -> sp.ImmutableMatrix:
+        """Each entry to the lowest order in the weight decay that the whole has."""
+        terms = [leading_term(entry.xreplace(quiet), GAMMA) for entry in matrix]
+        lowest = min(order for size, order in terms if size != 0)
+        kept = [size * GAMMA**order if order == lowest else 0 for size, order in terms]
+        # The block found begins with the entry ``ij``, that of [eq:own-term] with ``ji``.
+        return sp.ImmutableMatrix(*matrix.shape, kept[::-1])
+
+    own, block = coupling.left, coupling.right
+    curved, shaken = leading(block.hessian), leading(block.noise)
+    fluctuating = sp.ImmutableMatrix(
+        2, 2, lambda a, b: ETA * shaken[a, b] / (curved[a, a] + curved[b, b])
+    )
+    row = leading(coupling.coloured_orientation)
+    other_row = leading(2 * coupling.orientation - coupling.coloured_orientation)
+    (axis_curved,), (axis_shaken,), (axis_moved,) = (
+        leading(matrix) for matrix in (own.hessian, own.noise, own.fluctuation)
+    )
+
+    def area_of(left: sp.ImmutableMatrix, right: sp.ImmutableMatrix) -> sp.Expr:
+        """[eq:own-term] at leading order, over the overlap."""
+        return (
+            axis_shaken * (left * fluctuating * left.T)[0]
+            + axis_moved * (right * shaken * right.T)[0]
+        )
+
+    ones = sp.ImmutableMatrix(sp.ones(1, 2))
     lam_i, lam_j = symbol("input_variance", "i"), symbol("input_variance", "j")
     return step(
         under={
@@ -467,9 +428,20 @@ def _white_noise(examples: Examples) -> Step:
             ],
         },
         white=(WHITE_VARIANCE, ETA**2 * area / PLANE_METRIC**2),
+        white_axis=[
+            (OWN_HESSIAN, axis_curved),
+            (OWN_NOISE, axis_shaken),
+            (OWN_FLUCTUATION, axis_moved),
+        ],
+        white_block=[(MIXED_HESSIAN, curved), (MIXED_NOISE, _before(2 * GAMMA**2, shaken))],
+        white_rows=[(ROW_LEFT, row), (ROW_RIGHT, other_row)],
         white_ratio=(WHITE_RATIO, shown),
-        symbols={"white_term": WHITE_TERM},
+        symbols={"y": ROW_LEFT, "z": ROW_RIGHT},
         checks=(
+            vanishes(
+                "The displayed blocks and rows, put in the term of equal indices, give the ratio.",
+                (area_of(row, other_row) / area_of(ones, ones), shown),
+            ),
             holds(
                 "The approximation is not exact: the ratio differs from one.",
                 Method.IDENTITY,
@@ -498,19 +470,3 @@ def _white_noise(examples: Examples) -> Step:
             ),
         ),
     )
-
-
-def _own_term_and_white(examples: Examples) -> tuple[tuple[sp.Expr, int], ...]:
-    """Leading orders of both in the weight decay, for an autoencoder without label noise."""
-    first, second = (autoencoder_direction(k, sp.Integer(0)) for k in "ij")
-    term = examples.representative.own_term
-    return tuple(
-        leading_term(found.xreplace(renaming(i=first, j=second)), GAMMA)
-        for found in (term.exact, term.white_noise)
-    )
-
-
-def white_ratio(examples: Examples) -> sp.Expr:
-    """Term of equal indices by its white-noise approximation, for small weight decay."""
-    exact, approximate = _own_term_and_white(examples)
-    return factor(exact[0] / approximate[0])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import sympy as sp
 
-from symdrift.derivation.chapter import Given, holds, step, vanishes
+from symdrift.algebra.matrices import evaluate_matrix
+from symdrift.derivation.chapter import Given, chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
@@ -109,14 +111,19 @@ def _balance(network: LinearNetwork) -> Step:
 def _factored(examples: Examples) -> Step:
     """The learned map and its factors
 
-    Balanced layers can be turned into a common frame of the hidden layer, in which, by
-    [eq:balance], the squared lengths of what a hidden unit receives and of what it sends are equal:
-    they are singular values of the learned map, [eq:learned-map], and the layers are therefore its
-    factors [eq:factored] and [eq:factored-second]. Hidden axes are numbered by decreasing singular
-    value; this is the canonical frame. Of {p} hidden units those beyond the rank {r} are silent:
-    all of their weights vanish, and the factors leave out these rows of the first layer and columns
-    of the second. Half of the squared weights is then the sum of the singular values, the nuclear
-    norm [eq:nuclear], and no other pair of layers with the same product has less.
+    Turn the hidden layer into the eigenbasis of the symmetric matrix [eq:balance]. There it is
+    diagonal, [eq:frame]: the rows of the first layer are orthogonal to each other, as are the
+    columns of the second, and both have the same squared lengths, so that the layers are the
+    factors [eq:factored] and [eq:factored-second]. In these the columns of {P} and those of {R} are
+    orthonormal. Their product is the singular value decomposition [eq:learned-map] of the learned
+    map, and half of the squared weights is therefore the sum of the singular values, the nuclear
+    norm [eq:nuclear]. Hidden axes are numbered by decreasing singular value; this is the canonical
+    frame. Of {p} hidden units those beyond the rank {r} are silent: all of their weights vanish,
+    and the factors leave out these rows of the first layer and columns of the second.
+
+    No other pair of layers with the same product has less squared weights. In [eq:weights-above]
+    {W} and {U} are any such pair: the trace is the nuclear norm of their product, and the squares
+    are not negative.
 
     Two networks with rational entries accompany the derivation, so that what is checked on them
     is exact. One has three inputs, two outputs and two learned directions, the other three inputs
@@ -135,16 +142,60 @@ def _factored(examples: Examples) -> Step:
     def squared(matrix: sp.MatrixBase) -> sp.Expr:
         return sp.Add(*(entry**2 for entry in matrix))
 
+    across = LEFT_AXES.T * SECOND_LAYER - RIGHT_AXES.T * FIRST_LAYER.T
+    beyond_left = SECOND_LAYER - LEFT_AXES * LEFT_AXES.T * SECOND_LAYER
+    beyond_right = FIRST_LAYER - FIRST_LAYER * RIGHT_AXES * RIGHT_AXES.T
+    excess = sp.Add(*(sp.Trace(part * part.T) / 2 for part in (across, beyond_left, beyond_right)))
+    entries = {
+        FIRST_LAYER: first.as_immutable(),
+        SECOND_LAYER: second.as_immutable(),
+        LEFT_AXES: left,
+        RIGHT_AXES: right,
+    }
+
+    def canonical(line: sp.Basic) -> Any:
+        """A line for the network of two learned directions in three."""
+        values = sp.ImmutableMatrix.diag(*minimum.singular_values)
+        known = {
+            LEARNED_MAP: minimum.learned_map,
+            CANONICAL_FIRST: minimum.first_layer,
+            CANONICAL_SECOND: minimum.second_layer,
+            LEFT_AXES: left,
+            RIGHT_AXES: right,
+            VALUES: values,
+            ROOTS: values.applyfunc(sp.sqrt),
+        }
+        return evaluate_matrix(line, known)
+
     gap = (
         squared(left.T * second - right.T * first.T)
         + squared(second - left * left.T * second)
         + squared(first - first * right * right.T)
     )
     return step(
-        learned_map=(LEARNED_MAP, LEFT_AXES * VALUES * RIGHT_AXES.T),
+        frame=[
+            (CANONICAL_FIRST * CANONICAL_FIRST.T, VALUES),
+            (CANONICAL_SECOND.T * CANONICAL_SECOND, VALUES),
+        ],
         factored=(CANONICAL_FIRST, ROOTS * RIGHT_AXES.T),
         factored_second=(CANONICAL_SECOND, LEFT_AXES * ROOTS),
+        learned_map=chain(
+            LEARNED_MAP,
+            ("the product of the layers", CANONICAL_SECOND * CANONICAL_FIRST),
+            (
+                "by [eq:factored] and [eq:factored-second]",
+                LEFT_AXES * ROOTS * ROOTS * RIGHT_AXES.T,
+            ),
+            ("the roots square", LEFT_AXES * VALUES * RIGHT_AXES.T),
+            value=canonical,
+            method=Method.POINTS,
+        ),
         nuclear=(squares, NUCLEAR),
+        weights_above=(
+            squares,
+            sp.Trace(LEFT_AXES.T * SECOND_LAYER * FIRST_LAYER * RIGHT_AXES) + excess,
+        ),
+        symbols={"P": LEFT_AXES, "R": RIGHT_AXES},
         checks=(
             vanishes(
                 "The factors are balanced, their product is the learned map and half of their "
@@ -164,13 +215,27 @@ def _factored(examples: Examples) -> Step:
                 method=Method.POINTS,
             ),
             vanishes(
-                "For arbitrary layers and axes half of the squared weights exceeds the trace of "
-                "the product between the axes by half a sum of squares.",
+                "For arbitrary layers and the axes of one of these networks both sides of "
+                "[eq:weights-above] agree.",
                 (
                     half * (squared(first) + squared(second))
                     - (left.T * second * first * right).trace(),
                     half * gap,
                 ),
+                (evaluate_matrix(squares, entries), half * (squared(first) + squared(second))),
+                (evaluate_matrix(excess, entries), half * gap),
+            ),
+            vanishes(
+                "In both networks the layers of the canonical frame satisfy [eq:frame].",
+                *(
+                    matrix - sp.diag(*network.singular_values)
+                    for network in examples.rational
+                    for matrix in (
+                        network.first_layer * network.first_layer.T,
+                        network.second_layer.T * network.second_layer,
+                    )
+                ),
+                method=Method.POINTS,
             ),
             holds(
                 "Teacher and covariance of the two networks do not share axes.",
@@ -187,19 +252,28 @@ def _factored(examples: Examples) -> Step:
 def _slope(examples: Examples) -> Step:
     """Stationarity in terms of the slope
 
-    The task pulls at the learned map with the slope {Lambda}, [eq:slope]. In the factors
-    [eq:factored] the two conditions [eq:stationary] say what the slope does to the input axes and
-    to the output axes of the learned map. Together they are [eq:slope-form]: on these axes the
-    slope equals the weight decay, and the rest of it joins axes that are not learned.
+    The task pulls at the learned map with the slope {Lambda}, [eq:slope]. With it the two
+    conditions [eq:stationary] are [eq:slope-pairs], and in the factors [eq:factored] and
+    [eq:factored-second], without their common root, [eq:slope-axes]. So on the axes of the learned
+    map the slope equals the weight decay, and the rest of it, {rest}, joins axes that are not
+    learned, [eq:slope-form].
     """
     return step(
         slope=(SLOPE, RESIDUAL * INPUT_COVARIANCE),
+        slope_pairs=[
+            (SECOND_LAYER.T * SLOPE, GAMMA * FIRST_LAYER),
+            (SLOPE * FIRST_LAYER.T, GAMMA * SECOND_LAYER),
+        ],
+        slope_axes=[
+            (LEFT_AXES.T * SLOPE, GAMMA * RIGHT_AXES.T),
+            (SLOPE * RIGHT_AXES, GAMMA * LEFT_AXES),
+        ],
         slope_form=[
             (SLOPE, GAMMA * LEFT_AXES * RIGHT_AXES.T + UNLEARNED),
             (LEFT_AXES.T * UNLEARNED, sp.ZeroMatrix(*RIGHT_AXES.T.shape)),
             (UNLEARNED * RIGHT_AXES, sp.ZeroMatrix(*LEFT_AXES.shape)),
         ],
-        symbols={"Lambda": SLOPE},
+        symbols={"Lambda": SLOPE, "rest": UNLEARNED},
         checks=(
             vanishes(
                 "With a slope of this form the mean gradient of both layers vanishes: the two "
@@ -212,6 +286,8 @@ def _slope(examples: Examples) -> Step:
                         - network.weight_decay * network.first_layer,
                         network.slope * network.first_layer.T
                         - network.weight_decay * network.second_layer,
+                        network.left.T * network.slope - network.weight_decay * network.right.T,
+                        network.slope * network.right - network.weight_decay * network.left,
                         network.left.T * network.unlearned_slope,
                         network.unlearned_slope * network.right,
                     )
@@ -322,15 +398,18 @@ def _share_axes(teacher: sp.MatrixBase, covariance: sp.MatrixBase) -> bool:
 def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     """Singular values of an aligned task
 
-    When teacher and inputs share axes, these are the axes of the learned map: in the factors
-    [eq:factored] and [eq:factored-second] every hidden unit serves one axis with equal weights
-    in both layers, and the singular value {s} is the square of that weight. On an axis with
-    input variance {lambda} and gain {a} the loss changes with that weight as in
-    [eq:axis-slope]. The derivative vanishes for a direction that is not learned and, as
-    [eq:slope-form] asks, where the input variance times what is missing of the gain equals
-    the weight decay: there the singular value is [eq:singular-value], which leaves the
-    residual [eq:axis-residual] of the gain. Any further direction stays as it is: its residual
-    is its gain.
+    When teacher and inputs share axes, reversing one of these in inputs and outputs leaves the loss
+    as it is. Without a bottleneck one learned map alone has the lowest loss, since the loss
+    [eq:expected-loss] with the weights of [eq:nuclear] is strictly convex in it along all axes with
+    input. This map is reversed into itself, and so it is diagonal in the shared axes. At a
+    bottleneck we follow the stationary points on these axes; which of them are minima says
+    [step:several-minima]. There are others, such as saddles between two of these. On the axes every
+    hidden unit serves one axis with equal weights in both layers, and the singular value {s} is the
+    square of that weight. With input variance {lambda} and gain {a} the loss changes with that
+    weight as in [eq:axis-slope]: the derivative vanishes for a direction that is not learned and,
+    as [eq:slope-form] asks, where the input variance times what is missing of the gain equals the
+    weight decay, so that there the singular value is [eq:singular-value], which leaves the residual
+    [eq:axis-residual] of the gain. Of a direction that is not learned the residual is the gain.
     """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")
@@ -363,8 +442,9 @@ def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> 
 
     A direction can be learned when its singular value is positive, [eq:active]; the loss is
     then lower by [eq:reduction]. With fewer hidden units than such directions - a bottleneck -
-    the network keeps those with the largest reduction. Directions with positive singular value
-    in the learned map are called active. Each direction contributes to the loss on the
+    the lowest loss has those with the largest reduction. Learning can end with others too, as
+    [step:several-minima] shows. Directions with positive singular value in the learned map are
+    called active. Each direction contributes to the loss on the
     manifold, [eq:axis-loss] when active and [eq:axis-loss-left-out] when not, and the expected
     loss is their sum.
     """
@@ -377,7 +457,16 @@ def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> 
     learned_or_not = symbol("singular_value", nonnegative=True)
     return step(
         active=sp.Gt(variance * gain, GAMMA),
-        reduction=(REDUCTION, reduction),
+        reduction=chain(
+            REDUCTION,
+            (
+                "the loss [eq:axis-loss-left-out] less [eq:axis-loss]",
+                variance * gain**2 / 2 - GAMMA * value - GAMMA**2 / (2 * variance),
+                {REDUCTION: left_out - learned},
+            ),
+            ("{gain}", reduction, {gain: value + GAMMA / variance}),
+        ),
+        symbols={"gain": sp.Eq(gain, value + GAMMA / variance)},
         axis_loss=Given((AXIS_LOSS, learned), sp.Gt(learned_or_not, 0)),
         axis_loss_left_out=Given((AXIS_LOSS, left_out), sp.Eq(learned_or_not, 0)),
         checks=(

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.equations import solve_lyapunov
-from symdrift.derivation.chapter import Side, holds, step, vanishes
+from symdrift.algebra.matrices import evaluate_matrix
+from symdrift.derivation.chapter import Side, chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA
@@ -20,6 +21,7 @@ from symdrift.derivation.vocabulary import (
     HESSIAN,
     NEXT_NORMAL,
     NOISE,
+    NOISE_ENTRY,
     NORMAL,
     OWN_FLUCTUATION,
 )
@@ -27,8 +29,16 @@ from symdrift.theory.examples import Examples
 from symdrift.theory.linear.normal_space import NormalSpace
 
 EXCESS = sp.Symbol("L_excess", positive=True)
+ADJUGATE = sp.MatrixSymbol("adjugate_il", 2, 2)
+STIFFNESS, FLUCTUATION_ENTRY = sp.IndexedBase("stiffness"), sp.IndexedBase("fluctuation_entry")
+A, B = sp.symbols("a b", integer=True, positive=True)
 
-LATEX = {EXCESS: r"\langle L \rangle - L^{*}"}
+LATEX: dict[sp.Basic, str] = {
+    EXCESS: r"\langle L \rangle - L^{*}",
+    ADJUGATE: r"\operatorname{adj}(H_{il})",
+    STIFFNESS.label: "h",
+    FLUCTUATION_ENTRY.label: r"\Gamma",
+}
 
 
 def fluctuation(examples: Examples) -> Iterator[Step]:
@@ -46,10 +56,12 @@ def _lyapunov() -> Step:
     """An Ornstein-Uhlenbeck process
 
     A deviation {n_t} into the normal space is pulled back by the Hessian and kicked by the
-    centred noise {zeta}, [eq:normal-step]. One step changes its covariance by
-    [eq:covariance-step]; with {Gamma} of order {eta}, stationarity at leading order is the
-    Lyapunov equation [eq:lyapunov]. Every deviation is pulled back where the minimum is strict,
-    and the equation then has one solution.
+    centred noise {zeta}, [eq:normal-step]. What pulls in a step is the Hessian of its sample, of
+    which the mean is left at leading order, as [step:order-by-order] shows. A covariance {Gamma}
+    that a step leaves as it is satisfies [eq:covariance-step]; with {Gamma} of order {eta}, its
+    leading order is the Lyapunov equation [eq:lyapunov]. Every deviation is pulled back where the
+    minimum is strict, and the equation then has one solution: in the eigenbasis of {H} it says
+    {entries}, with positive eigenvalues {h_a} and {h_b}.
     """
     size = NORMAL.shape[0]
     identity = sp.Identity(size)
@@ -70,6 +82,13 @@ def _lyapunov() -> Step:
             (identity - ETA * HESSIAN) * FLUCTUATION * (identity - ETA * HESSIAN) + ETA**2 * NOISE,
         ),
         lyapunov=(HESSIAN * FLUCTUATION + FLUCTUATION * HESSIAN, ETA * NOISE),
+        symbols={
+            "h_a": STIFFNESS[A],
+            "h_b": STIFFNESS[B],
+            "entries": sp.Eq(
+                (STIFFNESS[A] + STIFFNESS[B]) * FLUCTUATION_ENTRY[A, B], ETA * NOISE_ENTRY[A, B]
+            ),
+        },
         checks=(
             holds(
                 "With a covariance proportional to the learning rate, the change in one step is "
@@ -80,8 +99,10 @@ def _lyapunov() -> Step:
         ),
         assumptions=(
             "The minimum is strict: in the normal space the Hessian is positive.",
-            "The learning rate times the largest Hessian eigenvalue is small; corrections to "
-            "everything that follows are of relative order of that product.",
+            "The learning rate is small against the critical rate, from which on no fluctuation "
+            "is stationary; corrections to everything that follows are of the relative order of "
+            "their ratio, which can be much larger than the learning rate times the largest "
+            "Hessian eigenvalue.",
         ),
     )
 
@@ -89,15 +110,28 @@ def _lyapunov() -> Step:
 def _excess_loss(examples: Examples) -> Step:
     """Excess loss
 
-    The trace of the Lyapunov equation gives the excess loss of the fluctuating network,
-    [eq:excess-loss]: it does not depend on the Hessian. It is constant while the
-    representation drifts.
+    A fluctuating network has the excess loss [eq:excess-loss], which does not depend on the
+    Hessian. It is constant while the representation drifts.
     """
+    space = examples.weight_spaces[0]
+    entries = {HESSIAN: space.hessian, FLUCTUATION: space.fluctuation, NOISE: space.noise}
+    second_order = sp.Trace(HESSIAN * FLUCTUATION) / 2
     return step(
-        excess_loss=[
-            (EXCESS, sp.Trace(HESSIAN * FLUCTUATION) / 2),
-            (EXCESS, ETA * sp.Trace(NOISE) / 4),
-        ],
+        excess_loss=chain(
+            EXCESS,
+            (
+                "the loss to second order in the deviation, averaged",
+                second_order,
+                {EXCESS: evaluate_matrix(second_order, entries)},
+            ),
+            (
+                "the trace is cyclic",
+                sp.Trace(HESSIAN * FLUCTUATION + FLUCTUATION * HESSIAN) / 4,
+            ),
+            ("by [eq:lyapunov]", ETA * sp.Trace(NOISE) / 4, {ETA: sp.Integer(1)}),
+            value=lambda line: evaluate_matrix(line, entries),
+            method=Method.POINTS,
+        ),
         checks=(
             vanishes(
                 "Half the trace of Hessian times fluctuation equals a quarter of the trace of the "
@@ -129,27 +163,45 @@ def _fluctuation_blocks(examples: Examples) -> Step:
     """Fluctuation of each block
 
     On shared axes [eq:lyapunov] falls apart into one equation for each block. Blocks of two rows
-    have a closed solution in trace and determinant, [eq:lyapunov-solution]; by [eq:lyapunov],
-    [eq:hessian-own] and [eq:noise-own], an axis with itself fluctuates by [eq:fluctuation-own].
+    have a closed solution in trace and determinant, [eq:lyapunov-solution]. With the adjugate
+    {adjugate} of the block, {difference}, the matrix in its bracket satisfies
+    [eq:lyapunov-bracket]. By [eq:lyapunov], [eq:hessian-own], [eq:noise-own] and
+    [eq:axis-residual] an axis with itself fluctuates by [eq:fluctuation-own].
     """
     h, c, gamma = BLOCK_HESSIAN["il"], BLOCK_NOISE["il"], BLOCK_FLUCTUATION["il"]
     trace, determinant = sp.Trace(h), sp.Determinant(h)
     adjugate = sp.Trace(h) * sp.Identity(2) - h
     solution = ETA * (determinant * c + adjugate * c * adjugate) / (2 * trace * determinant)
     own = examples.representative.diagonal_block
+    bracket = determinant * c + ADJUGATE * c * ADJUGATE
+    a, b, d, e, f, g = sp.symbols("a b d e f g")
+    block = sp.ImmutableMatrix([[a, b], [b, d]])
+    entries = {
+        h: block,
+        c: sp.ImmutableMatrix([[e, f], [f, g]]),
+        ADJUGATE: sp.ImmutableMatrix(block.adjugate()),
+    }
 
     def generic() -> Iterator[tuple[Side, Side]]:
-        a, b, d, e, f, g = sp.symbols("a b d e f g")
-        operator = sp.Matrix([[a, b], [b, d]])
-        source = sp.Matrix([[e, f], [f, g]])
+        operator, source = sp.Matrix(block), sp.Matrix(entries[c])
         found = solve_lyapunov(operator, source)
         yield operator * found + found * operator, source
         yield operator.adjugate(), operator.trace() * sp.eye(2) - operator
 
     spaces = (examples.all_active, examples.bottleneck, examples.more_outputs)
     return step(
+        lyapunov_bracket=chain(
+            h * bracket + bracket * h,
+            (
+                "a block times its adjugate is its determinant",
+                determinant * (h * c + c * h + ADJUGATE * c + c * ADJUGATE),
+            ),
+            ("a block and its adjugate add up to its trace", 2 * trace * determinant * c),
+            value=lambda line: evaluate_matrix(line, entries),
+        ),
         lyapunov_solution=(gamma, solution),
         fluctuation_own=(OWN_FLUCTUATION, sp.factor(own.fluctuation[0])),
+        symbols={"adjugate": ADJUGATE, "difference": adjugate},
         checks=(
             vanishes(
                 "Substituted into the Lyapunov equation with arbitrary symmetric blocks, the "

@@ -7,18 +7,22 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
-from symdrift.derivation.chapter import Side, holds, step, vanishes
+from symdrift.derivation.chapter import Side, chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, INPUTS
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
+    CANONICAL_FIRST,
+    CANONICAL_SECOND,
     CENTRED_NOISE,
     CURVATURE,
     CURVED,
     FIRST_LAYER,
+    GENERATOR,
     HESSIAN,
     INPUT_COVARIANCE,
+    LEFT_AXES,
     MAP_HESSIAN,
     MAPS,
     MINIMUM_POINT,
@@ -29,8 +33,10 @@ from symdrift.derivation.vocabulary import (
     REACHED_FIRST,
     REACHED_SECOND,
     RESIDUAL,
+    RIGHT_AXES,
     SECOND_LAYER,
     SIZE,
+    SLOPE,
     STEP_FIRST,
     STEP_SECOND,
     TURN,
@@ -44,7 +50,21 @@ FLAT_SLOPE, SAMPLE_PRODUCT = (
     sp.MatrixSymbol(name, MAPS, 1) for name in ("slope_flat", "sample_product")
 )
 
-LATEX = {FLAT_SLOPE: r"\Lambda", SAMPLE_PRODUCT: r"e x^{\mathsf{T}}"}
+CHANGED_FIRST, PULL_FIRST = (
+    sp.MatrixSymbol(f"{name}_first", *FIRST_LAYER.shape) for name in ("changed", "curved_image")
+)
+CHANGED_SECOND, PULL_SECOND = (
+    sp.MatrixSymbol(f"{name}_second", *SECOND_LAYER.shape) for name in ("changed", "curved_image")
+)
+
+LATEX = {
+    FLAT_SLOPE: r"\Lambda",
+    SAMPLE_PRODUCT: r"e x^{\mathsf{T}}",
+    CHANGED_FIRST: r"(H (\delta W, \delta U))_{W}",
+    CHANGED_SECOND: r"(H (\delta W, \delta U))_{U}",
+    PULL_FIRST: r"(H J F)_{W}",
+    PULL_SECOND: r"(H J F)_{U}",
+}
 
 
 def curvature(examples: Examples) -> Iterator[Step]:
@@ -58,6 +78,17 @@ def curvature(examples: Examples) -> Iterator[Step]:
 def changed_map(first: sp.MatrixExpr, second: sp.MatrixExpr) -> sp.MatrixExpr:
     """What changes of the two layers change in the learned map, at first order."""
     return second * FIRST_LAYER + SECOND_LAYER * first
+
+
+CHANGED = (
+    SECOND_LAYER.T * changed_map(STEP_FIRST, STEP_SECOND) * INPUT_COVARIANCE
+    - STEP_SECOND.T * SLOPE
+    + GAMMA * STEP_FIRST,
+    changed_map(STEP_FIRST, STEP_SECOND) * INPUT_COVARIANCE * FIRST_LAYER.T
+    - SLOPE * STEP_FIRST.T
+    + GAMMA * STEP_SECOND,
+)
+"""What the Hessian makes of a change of both layers, in each of them."""
 
 
 def _second_variation(network: LinearNetwork) -> Step:
@@ -105,12 +136,20 @@ def _second_variation(network: LinearNetwork) -> Step:
 def _flat(examples: Examples) -> Step:
     """The Hessian vanishes along the manifold
 
-    Equal loss along the orbit means that the Hessian {H} annihilates every tangent vector,
-    [eq:flat]; what is left is the normal space, the orthogonal complement of the tangent
-    vectors. The gradient noise has no tangent component either, by [eq:orthogonal].
+    The mean gradient vanishes at every point of the orbit. Its derivative along the orbit is the
+    Hessian {H} times a tangent vector, which therefore vanishes too, [eq:flat]. Here {theta_star}
+    has the weights of both layers in the canonical frame, and {Omega} turns both: the tangent
+    vector consists of {first} and {second}. What is left is the normal space, the orthogonal
+    complement of the tangent vectors. The gradient noise has no tangent component either, by
+    [eq:orthogonal].
     """
     return step(
         flat=(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1)),
+        symbols={
+            "theta_star": MINIMUM_POINT,
+            "first": GENERATOR * CANONICAL_FIRST,
+            "second": -CANONICAL_SECOND * GENERATOR,
+        },
         checks=(
             vanishes(
                 "Hessian and gradient noise of networks with shared axes, as full matrices in all "
@@ -142,8 +181,10 @@ def _reached(examples: Examples) -> Step:
     its shape, pulls at the weights through {J}, the transpose of the derivative of the map by the
     weights, [eq:reach]: the gradient of a sample is weight decay minus the image of the error
     times the input, and the noise, its deviation from the mean, is [eq:noise-reached]. So noise
-    stays in the image of {J}, and no sample pushes on a silent hidden unit. Pulls that join outputs
-    and inputs which are both not learned have no image, so that its dimension is [eq:reach-rank].
+    stays in the image of {J}, and no sample pushes on a silent hidden unit. Without image are the
+    pulls with {no_first} and {no_second} only, which join outputs and inputs that are both not
+    learned. The dimension of the image is that of all pulls, {all}, less that of these,
+    {without}: [eq:reach-rank].
     """
     network = examples.generic
     error_times_input = sp.Matrix([*(network.residual * network.sample_input.T)])
@@ -165,7 +206,14 @@ def _reached(examples: Examples) -> Step:
         ],
         noise_reached=(CENTRED_NOISE, -REACH * (SAMPLE_PRODUCT - FLAT_SLOPE)),
         reach_rank=(REACH_RANK, rank),
-        symbols={"F": ANY_MAP, "J": REACH},
+        symbols={
+            "F": ANY_MAP,
+            "J": REACH,
+            "no_first": sp.Eq(LEFT_AXES.T * ANY_MAP, sp.ZeroMatrix(RANK, INPUTS), evaluate=False),
+            "no_second": sp.Eq(ANY_MAP * RIGHT_AXES, sp.ZeroMatrix(OUTPUTS, RANK), evaluate=False),
+            "all": MAPS,
+            "without": (OUTPUTS - RANK) * (INPUTS - RANK),
+        },
         checks=(
             vanishes(
                 "At arbitrary weights the gradient of a sample is weight decay minus the image "
@@ -200,6 +248,29 @@ def _reached(examples: Examples) -> Step:
     )
 
 
+def _change_of_mean_gradient(network: LinearNetwork) -> tuple[Side, Side]:
+    """Derivative of the slope of the expected loss along a line, and the displayed one."""
+    weights = network.coordinates
+    change = sp.symbols(f"d0:{len(weights)}")
+    slopes = [sp.diff(network.expected_loss, weight) for weight in weights]
+    found = [
+        sp.Add(*(sp.diff(slope, weight) * d for weight, d in zip(weights, change, strict=True)))
+        for slope in slopes
+    ]
+    count = network.hidden * network.inputs
+    residual = network.teacher - network.second_layer * network.first_layer
+    entries = {
+        FIRST_LAYER: network.first_layer,
+        SECOND_LAYER: network.second_layer,
+        INPUT_COVARIANCE: network.input_covariance,
+        SLOPE: residual * network.input_covariance,
+        STEP_FIRST: sp.ImmutableMatrix(network.hidden, network.inputs, change[:count]),
+        STEP_SECOND: sp.ImmutableMatrix(network.outputs, network.hidden, change[count:]),
+    }
+    shown = [entry for formula in CHANGED for entry in evaluate_matrix(formula, entries)]
+    return sp.Matrix(found), sp.Matrix(shown)
+
+
 def _map_hessian(examples: Examples) -> Step:
     """The Hessian on learned maps
 
@@ -208,14 +279,77 @@ def _map_hessian(examples: Examples) -> Step:
     task, with the covariance of the inputs; what is gained from changing both layers together,
     with the slope; and weight decay. It involves the number of hidden units nowhere, and it is
     rational in axes, singular values, slope, covariance and weight decay.
+
+    To see it, let the weights change in [eq:mean-first] and [eq:mean-second]: at first order in the
+    change the Hessian makes of it [eq:hessian-pull]. Of the image of {F} it makes [eq:pull-first]
+    and [eq:pull-second], in which [eq:slope-pairs] replaces the layers beside the slope. Both are
+    the image of one and the same map, the bracket. Another map with the same image would do as
+    well: {curvature} is fixed up to what {J} does not see.
     """
     two_axes = examples.two_axes.minimum
+    network, space = examples.generic, examples.weight_spaces[1]
+    minimum = space.minimum
+    any_map = sp.ImmutableMatrix(*minimum.slope.shape, sp.symbols("f_1:10"))
+    pulled = space.hessian * minimum.reach * sp.Matrix([*any_map])
+    count = minimum.first_layer.rows * minimum.first_layer.cols
+    entries = {
+        FIRST_LAYER: minimum.first_layer,
+        SECOND_LAYER: minimum.second_layer,
+        INPUT_COVARIANCE: minimum.input_covariance,
+        SLOPE: minimum.slope,
+        ANY_MAP: any_map,
+        PULL_FIRST: sp.ImmutableMatrix(*minimum.first_layer.shape, pulled[:count]),
+        PULL_SECOND: sp.ImmutableMatrix(*minimum.second_layer.shape, pulled[count:]),
+    }
+
+    def value(line: sp.Basic) -> sp.ImmutableMatrix:
+        """A line for the second network with rational entries, and any map."""
+        return evaluate_matrix(line, entries).xreplace({GAMMA: minimum.weight_decay})
+
+    moved = ANY_MAP * FIRST_LAYER.T * FIRST_LAYER + SECOND_LAYER * SECOND_LAYER.T * ANY_MAP
+    image = {STEP_FIRST: SECOND_LAYER.T * ANY_MAP, STEP_SECOND: ANY_MAP * FIRST_LAYER.T}
+    bracket = HESSIAN_ON_MAPS
     return step(
         under={"map_hessian": [Premise.POSITIVE_DECAY]},
+        hessian_pull=[(CHANGED_FIRST, CHANGED[0]), (CHANGED_SECOND, CHANGED[1])],
+        pull_first=chain(
+            PULL_FIRST,
+            (
+                "[eq:hessian-pull] for {image}",
+                SECOND_LAYER.T * moved * INPUT_COVARIANCE
+                - FIRST_LAYER * ANY_MAP.T * SLOPE
+                + GAMMA * SECOND_LAYER.T * ANY_MAP,
+            ),
+            ("{W} by [eq:slope-pairs]", SECOND_LAYER.T * bracket),
+            value=value,
+            method=Method.POINTS,
+        ),
+        pull_second=chain(
+            PULL_SECOND,
+            (
+                "the same for the second layer",
+                moved * INPUT_COVARIANCE * FIRST_LAYER.T
+                - SLOPE * ANY_MAP.T * SECOND_LAYER
+                + GAMMA * ANY_MAP * FIRST_LAYER.T,
+            ),
+            ("{U} by [eq:slope-pairs]", bracket * FIRST_LAYER.T),
+            value=value,
+            method=Method.POINTS,
+        ),
         intertwined=(HESSIAN * REACH, REACH * MAP_HESSIAN),
         map_hessian=(CURVED, HESSIAN_ON_MAPS),
-        symbols={"F": ANY_MAP, "curvature": MAP_HESSIAN},
+        symbols={
+            "F": ANY_MAP,
+            "J": REACH,
+            "curvature": MAP_HESSIAN,
+            "image": sp.Tuple(*image.values()),
+        },
         checks=(
+            vanishes(
+                "The derivative of the mean gradient along an arbitrary line at arbitrary weights "
+                "is [eq:hessian-pull], in every weight.",
+                _change_of_mean_gradient(network),
+            ),
             vanishes(
                 "The full Hessian, from second derivatives of the expected loss, satisfies "
                 "[eq:intertwined]: the networks with rational entries and those with shared axes.",

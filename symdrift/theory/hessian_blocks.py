@@ -8,7 +8,6 @@ from typing import Any
 import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
-from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import Side, chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
@@ -31,8 +30,6 @@ from symdrift.theory.linear.aligned import any_direction, block_of
 from symdrift.theory.linear.curvature import (
     connected_blocks,
     hessian,
-    silent_curvatures,
-    unreached_curvature,
 )
 from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
@@ -44,9 +41,6 @@ U_IL, U_LI = (sp.Symbol(f"step_U_{index}") for index in ("il", "li"))
 W_IL, W_LI = (sp.Symbol(f"step_W_{index}") for index in ("il", "li"))
 NORMAL_IL, NORMAL_LI = (sp.Symbol(f"normal_{index}") for index in ("il", "li"))
 COUPLING = sp.Symbol("coupling_l", positive=True)
-DETERMINANT = sp.Symbol("det_H_il", real=True)
-SILENT_LOWER, SILENT_UPPER = sp.symbols("h_minus h_plus", real=True)
-EXCHANGED = sp.Symbol("det_H_li", real=True)
 OTHER_FIRST, OTHER_SECOND, MAP_CHANGE, OTHER_CHANGE = (
     sp.MatrixSymbol(name, *shaped.shape)
     for name, shaped in (
@@ -57,7 +51,6 @@ OTHER_FIRST, OTHER_SECOND, MAP_CHANGE, OTHER_CHANGE = (
     )
 )
 FIRST_ENTRY, CROSS_ENTRY = sp.symbols("hessian_entry_first hessian_entry_cross", real=True)
-WOULD_BE = sp.Symbol("s_l_lost", positive=True)
 
 LATEX = {
     AXES: "N",
@@ -69,11 +62,6 @@ LATEX = {
     NORMAL_IL: "u_{il}",
     NORMAL_LI: "u_{li}",
     COUPLING: r"\Lambda_l",
-    DETERMINANT: r"\det(H_{il})",
-    EXCHANGED: r"\det(H_{li})",
-    SILENT_LOWER: "h_{-}",
-    SILENT_UPPER: "h_{+}",
-    WOULD_BE: r"\bar s_l",
     OTHER_FIRST: r"\delta W^{\prime}",
     OTHER_SECOND: r"\delta U^{\prime}",
     MAP_CHANGE: r"\delta M",
@@ -85,19 +73,15 @@ LATEX = {
 MEANINGS = (
     (NORMAL_IL, "unit vector of two axes, or of one, in the normal space", "vector"),
     (COUPLING, "slope along an axis, which couples the entries of a block", "scalar"),
-    (WOULD_BE, "singular value that an axis left out would have", "scalar"),
 )
 
 
 def hessian_blocks(examples: Examples) -> Iterator[Step]:
-    """Blocks, unit vectors and Hessian of shared axes, what noise leaves out, strictness."""
+    """Blocks, unit vectors and Hessian of shared axes."""
     yield _blocks(examples)
     yield _unit_vectors(examples)
     yield _hessian_entries()
     yield _hessian_blocks(examples)
-    yield _unreached()
-    yield _strictness(examples)
-    yield _several_minima(examples)
 
 
 def _blocks(examples: Examples) -> Step:
@@ -156,7 +140,10 @@ def _unit_vectors(examples: Examples) -> Step:
     Take a map {F} with a single entry, for output {i} and input {l}: its image under {J} is
     what an error of that output does to the weights that carry that input. Normalised, the
     images of the two entries between two axes are [eq:reached], and the same with equal indices
-    for one axis. All of them are orthogonal to each other.
+    for one axis. All of them are orthogonal to each other. Here {U_il} and {W_il} stand for the
+    unit vectors of single weights, from hidden unit {l} to output {i} and from input {l} to hidden
+    unit {i}. For an {l} that is not learned there is no hidden unit: {s_l} is zero, and the weight
+    drops out.
     """
     first, second = examples.representative.pair_block.directions
     root = sp.sqrt(examples.representative.pair_block.squared_norm)
@@ -181,7 +168,7 @@ def _unit_vectors(examples: Examples) -> Step:
             (NORMAL_IL, combination(U_IL, W_IL, sp.sqrt(s_l), sp.sqrt(s_i))),
             (NORMAL_LI, combination(U_LI, W_LI, sp.sqrt(s_i), sp.sqrt(s_l))),
         ],
-        symbols={"F": ANY_MAP, "J": REACH},
+        symbols={"F": ANY_MAP, "J": REACH, "U_il": U_IL, "W_il": W_IL},
         checks=(
             vanishes(
                 "The unit vectors displayed are the images of two entries of the learned map.",
@@ -222,15 +209,17 @@ def _hessian_entries() -> Step:
     """A block of the Hessian, entry by entry
 
     The entries of a block are the second variation [eq:second-variation] along its unit vectors.
-    Along {normal} the only entries of {step_U} and of {step_W} are those for output {i} and input
-    {l}, {of_U} and {of_W} by [eq:reached], and the layers themselves are diagonal, with the roots
-    of the singular values. The map therefore changes in the same entry, by {changed} together, and
-    {both} vanishes, since its two factors do not meet in an index. This gives the first entry
-    [eq:hessian-first]; the last one is the same with {i} and {l} exchanged. Between the two unit
-    vectors the second variation is replaced by its bilinear form, in which primes mark what belongs
-    to the second of them. Both maps change in different entries, so that only the slope is left,
-    and stationarity turns it into [eq:hessian-cross]. Along the unit vector of one axis,
-    {own_first} in both layers, all three terms contribute to [eq:hessian-axis].
+    Along {normal} the only entry of {step_U} is {of_U}, for output {i} and hidden unit {l}, and
+    that of {step_W} is {of_W}, for hidden unit {i} and input {l}, by [eq:reached]. The layers
+    themselves are diagonal, with the roots of the singular values, and so are covariance and
+    residual map, with entries such as {lambda_i} and {E_i}. The map therefore changes in the same
+    entry, by {changed} together, and {both} vanishes, since its two factors do not meet in an
+    index. This gives the first entry [eq:hessian-first]; the last one is the same with {i} and {l}
+    exchanged. Between the two unit vectors the second variation is replaced by its bilinear form,
+    in which primes mark what belongs to the second of them. Both maps change in different entries,
+    so that only the slope is left, and stationarity turns it into [eq:hessian-cross]. Along the
+    unit vector of one axis, {own_first} in both layers, all three terms contribute to
+    [eq:hessian-axis].
     """
     minimum = AlignedMinimum((any_direction("i"), any_direction("l")), 2, 2, 2)
     network, curved = minimum.network, hessian(minimum)
@@ -354,11 +343,12 @@ def _hessian_blocks(examples: Examples) -> Step:
     """Hessian blocks
 
     In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} the
-    operator [eq:map-hessian] is the block [eq:hessian-pair]. Task and weight decay multiply the
-    entry for output {i} and input {l} by {first} and by {gamma}, and the term with the slope
-    brings in the mirror image. The coupling [eq:coupling], input variance times residual, is the
-    slope along the axis {l}: it equals the weight decay when {l} is active, and {lost} when it is
-    not. An axis with itself has [eq:hessian-own].
+    operator [eq:map-hessian] is the block [eq:hessian-pair]; the images of both entries have the
+    same length, so that the matrix of the operator is that of the Hessian. Task and weight decay
+    multiply the entry for output {i} and input {l} by {first} and by {gamma}, and the term with the
+    slope brings in the mirror image. The coupling [eq:coupling], input variance times residual, is
+    the slope along the axis {l}: it equals the weight decay when {l} is active, and {lost} when it
+    is not. An axis with itself has [eq:hessian-own].
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block
@@ -449,150 +439,4 @@ def _instance(
             symbol("singular_value", "l"): direction.singular_value,
             symbol("residual_map", "l"): direction.residual,
         }
-    )
-
-
-def _unreached() -> Step:
-    """Curvature of the remaining normal directions
-
-    The normal directions that noise never excites matter for stability alone. Between two
-    active axes, and within one, their curvature is {between}; a silent hidden unit has the
-    curvatures [eq:silent] along an axis {l} that is not learned.
-    """
-    lower, upper = silent_curvatures()
-    between = unreached_curvature()
-    s = sp.Symbol("h", real=True)
-    characteristic = (s * sp.eye(2) - sp.Matrix(hessian(_left_out()))).det()
-    return step(
-        under=[Premise.SHARED_AXES],
-        silent=[(SILENT_LOWER, lower), (SILENT_UPPER, upper)],
-        symbols={"between": between},
-        checks=(
-            vanishes(
-                "The two curvatures of a silent unit are the roots of the characteristic "
-                "polynomial of its Hessian.",
-                (characteristic, (s - lower) * (s - upper)),
-            ),
-            vanishes(
-                "All curvatures of two learned axes, with the tangent direction, add up to the "
-                "trace of the Hessian.",
-                _traces(between),
-            ),
-        ),
-    )
-
-
-def _left_out() -> AlignedMinimum:
-    return AlignedMinimum((inactive_direction("l"),), hidden=1, inputs=1, outputs=1)
-
-
-def _traces(between: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
-    minimum = AlignedMinimum((active_direction("i"), active_direction("j")), 2, 2, 2)
-    space = NormalSpace(minimum)
-    return space.hessian.trace(), sum(b.hessian.trace() for b in space.blocks) + 3 * between
-
-
-def _strictness(examples: Examples) -> Step:
-    """When the minimum is strict
-
-    The curvature {own} of an active axis closes when its singular value does; that of a silent
-    unit, [eq:silent], closes at the same threshold from the other side. At a bottleneck the
-    block of an active {i} and a direction {l} that is left out has the determinant
-    [eq:determinant], where {lost} is the singular value that {l} would have. Where the loss
-    reductions tie, it is [eq:tie]: not negative, and zero only for equal input variances. The
-    minimum with the largest reductions is therefore strict, as [eq:lyapunov] needs it to be, and
-    at a tie of unequal variances two separate orbits have the same loss.
-    """
-    pair = examples.representative.pair_block
-    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
-    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
-    residual = symbol("residual_map", "l")
-    left_out = pair.hessian.xreplace({s_l: sp.Integer(0), residual: WOULD_BE + GAMMA / lam_l})
-    determinant = cancel(left_out.det())
-    arranged = lam_l * (lam_i * s_i**2 - lam_l * WOULD_BE**2) + GAMMA * (
-        s_i * (lam_i + lam_l) - 2 * lam_l * WOULD_BE
-    )
-    root_i, root_l = sp.sqrt(lam_i), sp.sqrt(lam_l)
-    tie = arranged.subs(s_i, WOULD_BE * root_l / root_i)
-    at_tie = GAMMA * WOULD_BE * root_l / root_i * (root_i - root_l) ** 2
-    lower, _ = silent_curvatures()
-    return step(
-        determinant=(DETERMINANT, arranged),
-        tie=(DETERMINANT, at_tie),
-        symbols={"own": 2 * symbol("input_variance") * symbol("singular_value"), "lost": WOULD_BE},
-        checks=(
-            vanishes(
-                "The determinant of the block found is the displayed one.", (determinant, arranged)
-            ),
-            vanishes("At the tie it reduces to [eq:tie].", (tie, at_tie)),
-            vanishes(
-                "The curvature of a silent unit vanishes where input variance times gain equals "
-                "weight decay.",
-                lower.subs(symbol("gain", "l"), GAMMA / lam_l),
-            ),
-        ),
-    )
-
-
-def _several_minima(examples: Examples) -> Step:
-    """Several strict minima
-
-    At a bottleneck every choice of as many active directions as there are hidden units gives a
-    stationary point. It is a strict minimum where the determinant [eq:determinant], in terms of the
-    gains [eq:turning], is positive for each active {i} and each {l} that is left out, since all
-    other curvatures across the orbit are positive. Where it is negative a hidden unit turns from
-    {i} to {l} downhill. With the parts of {i} and {l} exchanged, the two determinants, over the
-    variances of the directions left out, add up to [eq:exchange]. Where the larger variance goes
-    with the larger slope, variance times gain, one of them is positive; where it does not, that of
-    the direction {i} of the larger slope is, since no term of [eq:turning] is then against it. Of
-    two directions one at the most displaces the other. Several strict minima, at each of which
-    learning can end, need two of which neither does, and choices that differ by them must not be
-    displaced by any third. That takes weight decay, without which [eq:exchange] vanishes, a larger
-    variance with a larger slope, and directions of unequal gain.
-    """
-    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
-    a_i, a_l = symbol("gain", "i"), symbol("gain", "l")
-    s_i = symbol("singular_value", "i")
-    slope_i, slope_l = lam_i * a_i, lam_l * a_l
-    block = examples.representative.pair_block.hessian.xreplace(
-        {symbol("singular_value", "l"): sp.Integer(0), symbol("residual_map", "l"): a_l}
-    )
-    determinant = block.det().xreplace({s_i: a_i - GAMMA / lam_i})
-    exchanged = determinant.xreplace({lam_i: lam_l, lam_l: lam_i, a_i: a_l, a_l: a_i})
-    total = GAMMA * (lam_i - lam_l) * (slope_i - slope_l) / (lam_i * lam_l)
-    turning = (slope_i**2 - slope_l**2) + slope_i * s_i * (lam_l - lam_i)
-
-    def two_of_three() -> bool:
-        """Two strict minima of three choices."""
-        variances, gains = (sp.Integer(4), sp.Rational(1, 4), sp.Integer(6)), (
-            sp.Rational(11, 20), sp.Rational(57, 20), sp.Integer(1)
-        )  # fmt: skip
-
-        def keeps(i: int, l: int) -> bool:
-            numbers = {lam_i: variances[i], a_i: gains[i], lam_l: variances[l], a_l: gains[l]}
-            return bool(determinant.xreplace({**numbers, GAMMA: sp.Rational(1, 5)}) > 0)
-
-        strict = [keeps(1, 0) and keeps(2, 0), keeps(0, 1) and keeps(2, 1)]
-        return all(strict) and not (keeps(0, 2) and keeps(1, 2))
-
-    return step(
-        turning=(DETERMINANT, turning),
-        exchange=(DETERMINANT / lam_l + EXCHANGED / lam_i, total),
-        checks=(
-            vanishes(
-                "The determinant of the block found is the displayed one.",
-                (determinant, turning.xreplace({s_i: a_i - GAMMA / lam_i})),
-            ),
-            vanishes(
-                "The two determinants add up to [eq:exchange].",
-                (determinant / lam_l + exchanged / lam_i, total),
-            ),
-            holds(
-                "Three axes of variances 4, 1/4 and 6 and gains 11/20, 57/20 and 1, two hidden "
-                "units and the weight decay 1/5: of the three choices two are strict minima, "
-                "those that learn the third axis.",
-                Method.POINTS,
-                two_of_three,
-            ),
-        ),
     )

@@ -15,7 +15,7 @@ from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA
 from symdrift.derivation.vocabulary import GRADIENT, MINIMUM_POINT, SIZE
-from symdrift.theory.area import STIFFNESS
+from symdrift.theory.fluctuation import STIFFNESS
 from symdrift.theory.linear.step_series import (
     HIGHEST,
     OneStep,

@@ -138,9 +138,9 @@ def _sample_hessian(examples: Examples) -> Step:
 
     In the Lyapunov equation the expected loss pulls at a deviation. What really pulls is the
     loss of the sample of that step, whose Hessian {H_x} has {H} for its mean, [eq:sample-step].
-    Let {first} and {second} be the two layers of the deviation, and {e} the error of the sample at
-    the minimum, which a deviation changes by minus {change} times {x}. Then [eq:gradient-first]
-    and [eq:gradient-second], differentiated, are the pull [eq:sample-hessian].
+    With {first} and {second} the two layers of the deviation, the error {e} of the sample at the
+    minimum changes by {changed}, and by [eq:gradient-first] and [eq:gradient-second] the sample
+    pulls by [eq:sample-hessian].
     """
     network = examples.generic
     return step(
@@ -150,7 +150,7 @@ def _sample_hessian(examples: Examples) -> Step:
             "H_x": SAMPLE_HESSIAN,
             "first": STEP_FIRST,
             "second": STEP_SECOND,
-            "change": MAP_CHANGE,
+            "changed": -(SECOND_LAYER * STEP_FIRST + STEP_SECOND * FIRST_LAYER) * INPUT,
         },
         checks=(
             vanishes(

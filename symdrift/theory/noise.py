@@ -7,29 +7,34 @@ from itertools import combinations_with_replacement
 
 import sympy as sp
 
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.wick import expectation
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, INPUTS
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
+    INPUT,
+    INPUT_COVARIANCE,
     KURTOSIS,
+    LABEL_NOISE,
     MAP_NOISE,
     MEAN_PRODUCT,
     NOISE,
     NOISE_COVARIANCE,
     NOISE_ENTRY,
     REACH,
+    RESIDUAL,
     SHAKEN,
     SLOPE,
 )
 from symdrift.theory.examples import EXAMPLE_KURTOSIS, Examples, turned
 from symdrift.theory.linear.gradient_noise import gradient_noise
 from symdrift.theory.linear.maps import ELLIPTICAL_ON_MAPS, GAUSSIAN_ON_MAPS, elliptical_noise
-from symdrift.theory.linear.points import (
-    ChosenMinimum,
-)
+from symdrift.theory.linear.points import ChosenMinimum
+from symdrift.theory.setting import explicit_network
+from symdrift.typesetting.printer import MeanMatrix
 
 BATCH_NOISE = sp.MatrixSymbol("C_batch", *NOISE.shape)
 MOMENT = sp.IndexedBase("fourth")
@@ -83,16 +88,59 @@ def _map_noise(examples: Examples) -> Step:
     error times input, [eq:noise-intertwined], which as an operator on matrices {F} is
     [eq:map-noise]. It needs the fourth moments {moments} of the inputs, the indices of which are
     components of a sample. For Gaussian inputs these are sums over the three pairings,
-    [eq:moments], so that the operator is [eq:map-noise-gaussian]: what the residual map misses,
-    once for each pairing that the mean does not take away, and the label noise, of covariance
-    {label_noise}.
+    [eq:moments], so that the operator is [eq:map-noise-gaussian], with the covariance
+    {label_noise} of the label noise.
     """
+    network = explicit_network(2, 2, 1)
+    residual, any_map = (
+        sp.ImmutableMatrix(2, 2, sp.symbols(f"{name}_1:5")) for name in ("E", "f")
+    )
+    x, label = network.sample_input, network.sample_label_noise
+    error = residual * x + label
+    slope = residual * network.input_covariance
+
+    def averaged(matrix: sp.MatrixBase) -> sp.ImmutableMatrix:
+        return sp.ImmutableMatrix(matrix).applyfunc(
+            lambda entry: network.average(sp.expand(entry))
+        )
+
+    of_inputs = MeanMatrix(INPUT * INPUT.T * RESIDUAL.T * ANY_MAP * INPUT * INPUT.T)
+    of_labels = MeanMatrix(LABEL_NOISE * LABEL_NOISE.T * ANY_MAP * INPUT * INPUT.T)
+    entries = {
+        RESIDUAL: residual,
+        ANY_MAP: any_map,
+        SLOPE: slope,
+        INPUT_COVARIANCE: network.input_covariance,
+        NOISE_COVARIANCE: sp.ImmutableMatrix.diag(*network.label_noise),
+        SHAKEN: averaged((any_map.T * error * x.T).trace() * error * x.T)
+        - (slope.T * any_map).trace() * slope,
+        of_inputs: averaged(x * x.T * residual.T * any_map * x * x.T),
+        of_labels: averaged(label * label.T * any_map * x * x.T),
+    }
+    paired = (
+        sp.Trace(RESIDUAL.T * ANY_MAP * INPUT_COVARIANCE) * INPUT_COVARIANCE
+        + INPUT_COVARIANCE * RESIDUAL.T * ANY_MAP * INPUT_COVARIANCE
+        + INPUT_COVARIANCE * ANY_MAP.T * RESIDUAL * INPUT_COVARIANCE
+    )
+    mean = sp.Trace(SLOPE.T * ANY_MAP) * SLOPE
     return step(
         under={"moments": [Premise.GAUSSIAN], "map_noise_gaussian": [Premise.GAUSSIAN]},
         noise_intertwined=(NOISE, REACH * MAP_NOISE * REACH.T),
-        map_noise=(SHAKEN, MEAN_PRODUCT - sp.Trace(SLOPE.T * ANY_MAP) * SLOPE),
+        map_noise=(SHAKEN, MEAN_PRODUCT - mean),
         moments=(MOMENT[A, B, C, D], _pairings()),
-        map_noise_gaussian=(SHAKEN, GAUSSIAN_ON_MAPS),
+        map_noise_gaussian=chain(
+            SHAKEN,
+            (
+                "by [eq:error-split]; label noise is independent of the inputs",
+                RESIDUAL * of_inputs + of_labels - mean,
+            ),
+            (
+                "the three pairings of [eq:moments]",
+                RESIDUAL * paired + NOISE_COVARIANCE * ANY_MAP * INPUT_COVARIANCE - mean,
+            ),
+            ("by [eq:slope]; the mean takes the first pairing away", GAUSSIAN_ON_MAPS),
+            value=lambda line: evaluate_matrix(line, entries),
+        ),
         symbols={
             "F": ANY_MAP,
             "noise": MAP_NOISE,

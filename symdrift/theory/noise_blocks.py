@@ -25,8 +25,8 @@ INPUT_I, INPUT_L = (symbol("input", index, real=True) for index in "il")
 LABEL_I, LABEL_L = (symbol("label_noise_sample", index, real=True) for index in "il")
 
 LATEX: dict[sp.Basic, str] = {
-    PUSH: r"\langle g, u_{il}\rangle",
-    OWN_PUSH: r"\langle g, u_{ii}\rangle",
+    PUSH: r"g^{\mathsf{T}} u_{il}",
+    OWN_PUSH: r"g^{\mathsf{T}} u_{ii}",
     SLOPE_FIRST: "(g_W)_{il}",
     SLOPE_SECOND: "(g_U)_{il}",
     FIRST_ENTRY: "(C_{il})_{11}",
@@ -188,8 +188,9 @@ def _noise_blocks(examples: Examples) -> Step:
     """Noise blocks
 
     On shared axes, and with Gaussian inputs, the covariance of the gradient falls into the same
-    blocks as the Hessian, [step:blocks]: the operator [eq:map-noise-gaussian] is carried to the
-    weights by [eq:noise-intertwined]. In the unit vectors [eq:reached] the noise of two axes is
+    blocks as the Hessian, [step:blocks]: of a map with a single entry the operator
+    [eq:map-noise-gaussian] makes that entry and its mirror image, and [eq:noise-intertwined]
+    carries both to the weights. In the unit vectors [eq:reached] the noise of two axes is
     [eq:noise-pair] and that of one is [eq:noise-own], with residuals {E_i} and {E_l} and
     label-noise variances {variance_i} and {variance_l}. Without label noise the block of two axes
     has rank one; what an axis does not explain of its target is noise for the others.

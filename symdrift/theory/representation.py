@@ -8,8 +8,10 @@ from itertools import product
 
 import sympy as sp
 
-from symdrift.derivation.chapter import Side, step, vanishes
-from symdrift.derivation.steps import Step
+from symdrift.algebra.matrices import evaluate_matrix
+from symdrift.algebra.wick import expectation
+from symdrift.derivation.chapter import Side, chain, step, vanishes
+from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, TIME, symbol
 from symdrift.derivation.vocabulary import (
     CANONICAL_FIRST,
@@ -18,7 +20,10 @@ from symdrift.derivation.vocabulary import (
     INPUT,
     J_INDEX,
     L_INDEX,
+    PLANE_GENERATOR,
     RANK,
+    UNIT_I,
+    UNIT_J,
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.network import generator
@@ -28,6 +33,7 @@ from symdrift.theory.linear.propagator import (
     propagator,
     splitting,
 )
+from symdrift.typesetting.printer import Mean
 
 MEAN_ROTATION = sp.MatrixSymbol("Q_mean", RANK, RANK)
 DECAY = sp.MatrixSymbol("Delta", RANK, RANK)
@@ -46,7 +52,12 @@ FORGOTTEN = sp.Symbol("forgotten", positive=True)
 HIDDEN_VECTOR = sp.MatrixSymbol("w_hidden", RANK, 1)
 MEAN_MATRIX = sp.MatrixSymbol("mean_matrix", RANK, RANK)
 EXPONENTIAL = sp.MatrixSymbol("exponential", RANK, RANK)
+DECAYED = sp.MatrixSymbol("decayed", RANK, RANK)
 SPEED = sp.Symbol("mean_speed", nonnegative=True)
+PLANE_ANGLE = sp.Symbol("plane_angle", real=True)
+MEAN_TURN = sp.MatrixSymbol("mean_turn", RANK, RANK)
+DISPLACED = sp.Symbol("displaced", positive=True)
+WEIGHT_NOW, WEIGHT_LATER = sp.symbols("weight_now weight_later", real=True)
 SUMMED_PLANES = sp.MatrixSymbol("summed_planes", RANK, RANK)
 SUMMED_MEANS = sp.MatrixSymbol("summed_means", RANK, RANK)
 
@@ -56,7 +67,13 @@ LATEX = {
     DIFFUSION: "D_h",
     HIDDEN_VECTOR: "w",
     MEAN_MATRIX: r"\bar\mu",
+    PLANE_ANGLE: r"\xi_{\Omega}",
+    MEAN_TURN: r"\mathbb{E}[\mathrm{e}^{\sum_{\Omega} \xi_{\Omega} \Omega}]",
+    DISPLACED: r"\mathbb{E}[\lVert Q_\tau w - w \rVert^2]",
+    WEIGHT_NOW: r"(\delta W_t)_{il}",
+    WEIGHT_LATER: r"(\delta W_{t+\tau})_{il}",
     EXPONENTIAL: r"\mathrm{e}^{\tau(\bar\mu - \Delta)}",
+    DECAYED: r"\mathrm{e}^{-\Delta\tau}",
     SPEED: "v_h",
     SUMMED_PLANES: r"\sum_{\Omega, \Omega'} V_{\Omega\Omega'}\, \Omega\, \Omega'",
     SUMMED_MEANS: r"\sum_{\Omega} \mu_{\Omega}\, \Omega",
@@ -137,25 +154,41 @@ def _average_rotation() -> Step:
     """Average rotation
 
     The hidden layer starts in the canonical frame and turns by small rotations with mean and
-    covariance as derived, independent from step to step beyond a few relaxation times. Their
-    average after {tau} steps is [eq:mean-rotation], where [eq:mean-matrix] collects the mean
+    covariance as derived, independent from step to step beyond a few relaxation times. To second
+    order in the angles {angle} of a step the average of its rotation is [eq:one-turn], where the
+    covariances are those of [eq:covariance], with the correlations between near steps summed up;
+    what such steps fail to commute by is of higher order. The average after {tau} independent steps
+    is [eq:mean-rotation], where [eq:mean-matrix] collects the mean
     rotations of all planes, with a generator {generator} for each, and [eq:decay-matrix] the
     covariances: planes may be correlated, and the decay matrix need not be diagonal.
     """
     turn = _small_turn()
     second_order = turn.rotation + turn.rotation**2 / 2
+    unit = sp.Identity(RANK)
+    entries = {
+        unit: sp.ImmutableMatrix(sp.eye(3)),
+        MEAN_TURN: sp.ImmutableMatrix(sp.eye(3) + second_order.applyfunc(turn.average)),
+        SUMMED_MEANS: turn.steady,
+        SUMMED_PLANES: -2 * turn.decay,
+        MEAN_MATRIX: turn.steady,
+        DECAY: turn.decay,
+    }
     return step(
+        one_turn=chain(
+            MEAN_TURN,
+            (
+                "to second order, the square of the means left out",
+                unit + SUMMED_MEANS + SUMMED_PLANES / 2,
+            ),
+            ("by [eq:mean-matrix] and [eq:decay-matrix]", unit + MEAN_MATRIX - DECAY),
+            value=lambda line: evaluate_matrix(line, entries),
+            method=Method.ORDER,
+        ),
         mean_rotation=(MEAN_ROTATION, EXPONENTIAL),
         mean_matrix=(MEAN_MATRIX, SUMMED_MEANS),
         decay_matrix=(DECAY, -SUMMED_PLANES / 2),
-        symbols={"generator": GENERATOR},
+        symbols={"generator": GENERATOR, "angle": PLANE_ANGLE},
         checks=(
-            vanishes(
-                "The average of a small rotation of three hidden axes, with any means and any "
-                "covariances of its angles, is one plus the exponent of one step, to second "
-                "order.",
-                (second_order.applyfunc(turn.average), turn.steady - turn.decay),
-            ),
             vanishes(
                 "The mean rotation is skew-symmetric and the decay matrix symmetric.",
                 turn.steady + turn.steady.T,
@@ -175,23 +208,46 @@ def _stimulus_quantities() -> Step:
     A stimulus {x} has the representation [eq:hidden-vector] in the canonical frame. It
     diffuses by [eq:diffusion] per step, loses its autocorrelation at first with the rate
     [eq:rate], and moves steadily with the speed [eq:speed]. Scalar products of representations
-    are not affected by the rotation: similarity stays, which makes this drift.
+    are not affected by the rotation: similarity stays, which is what is meant by drift. Diffusion
+    is half of the mean squared distance from where it was, per step, as long as this is small,
+    [eq:displaced]. The autocorrelation {correlation} is lost at the same pace, relative to the
+    squared norm with which it begins, and {mean} is the steady motion in a step.
     """
     turn = _small_turn()
     vector = sp.Matrix(sp.symbols("w_1:4", real=True))
     moved, carried = turn.rotation * vector, turn.steady * vector
+    entries = {
+        HIDDEN_VECTOR: sp.ImmutableMatrix(vector),
+        MEAN_ROTATION: sp.ImmutableMatrix(sp.eye(3) + TIME * (turn.steady - turn.decay)),
+        DECAY: turn.decay,
+    }
+    correlation = sp.Trace(HIDDEN_VECTOR.T * MEAN_ROTATION * HIDDEN_VECTOR)
+    spread = TIME * turn.average((moved.T * moved)[0])
     return step(
         hidden_vector=(HIDDEN_VECTOR, CANONICAL_FIRST * INPUT),
+        displaced=chain(
+            DISPLACED,
+            (
+                "a rotation keeps the norm",
+                2 * (sp.Trace(HIDDEN_VECTOR.T * HIDDEN_VECTOR) - correlation),
+                {DISPLACED: spread},
+            ),
+            (
+                "by [eq:mean-rotation] to first order in {tau}; {mean_matrix} is skew",
+                2 * TIME * sp.Trace(HIDDEN_VECTOR.T * DECAY * HIDDEN_VECTOR),
+            ),
+            value=lambda line: evaluate_matrix(line, entries),
+            method=Method.ORDER,
+        ),
         diffusion=(DIFFUSION, sp.Trace(HIDDEN_VECTOR.T * DECAY * HIDDEN_VECTOR)),
         rate=(RATE, DIFFUSION / sp.Trace(HIDDEN_VECTOR.T * HIDDEN_VECTOR)),
         speed=(SPEED**2, -sp.Trace(HIDDEN_VECTOR.T * MEAN_MATRIX * MEAN_MATRIX * HIDDEN_VECTOR)),
+        symbols={
+            "correlation": correlation,
+            "mean": MEAN_MATRIX * HIDDEN_VECTOR,
+            "mean_matrix": MEAN_MATRIX,
+        },
         checks=(
-            vanishes(
-                "Half the mean squared length of a random rotation of a vector of three hidden "
-                "units is its scalar product with the decay matrix, for any covariance of the "
-                "angles.",
-                (turn.average((moved.T * moved)[0]) / 2, (vector.T * turn.decay * vector)[0]),
-            ),
             vanishes(
                 "The squared length of the steady change is [eq:speed].",
                 (carried.T * carried)[0] + (vector.T * turn.steady * turn.steady * vector)[0],
@@ -204,9 +260,10 @@ def _decay() -> Step:
     """Decay along the hidden axes
 
     On shared axes no plane rotates steadily, [eq:no-mean], and different planes are
-    uncorrelated. Of [eq:mean-rotation] the decay matrix {Delta} is left, which is diagonal:
-    along the hidden axis {i} it is the sum of the diffusion coefficients of all planes through
-    that axis, [eq:axis-decay].
+    uncorrelated. Planes with a silent hidden unit do not rotate, since neither noise nor deviation
+    has a part there. Of [eq:mean-rotation] the decay matrix {Delta} is left, in which the generator
+    of each plane is squared, {square}. It is therefore diagonal: along the hidden axis {i} it is
+    the sum of the diffusion coefficients of all planes through that axis, [eq:axis-decay].
     """
     i, j, plane = I_INDEX, J_INDEX, PLANE_DIFFUSION[I_INDEX, J_INDEX]
     others = sp.Sum(plane, (j, 1, i - 1)) + sp.Sum(plane, (j, i + 1, RANK))
@@ -225,12 +282,19 @@ def _decay() -> Step:
     }
     return step(
         axis_decay=(INDEXED_DECAY[i], others),
-        symbols={"Delta": DECAY},
+        symbols={
+            "Delta": DECAY,
+            "square": sp.Eq(PLANE_GENERATOR**2, -UNIT_I * UNIT_I.T - UNIT_J * UNIT_J.T),
+        },
         checks=(
             vanishes(
                 "Minus half the sum of variance times squared generator is the diagonal matrix "
                 "of [eq:axis-decay], for three hidden axes.",
                 (decay_matrix(variances, 3), expected),
+            ),
+            vanishes(
+                "The square of a generator takes both of its axes to their negatives.",
+                (generator(3, 0, 1) ** 2, sp.diag(-1, -1, 0)),
             ),
             vanishes(
                 "It is what [eq:decay-matrix] is without correlations between planes.",
@@ -246,9 +310,9 @@ def _stimulus(examples: Examples) -> Step:
     Along the hidden axis {i} the representation of a stimulus is [eq:component], its
     diffusion per step is the sum [eq:representation-diffusion], and its autocorrelation
     [eq:autocorrelation] starts at the squared norm of the representation and falls axis by axis
-    at the pace of that axis: at first with the rate [eq:decay-rate], a mean of these paces. The
-    first and the last come from [eq:diffusion] and [eq:rate]; the steady motion [eq:speed]
-    vanishes.
+    at the pace of that axis: at first with the rate [eq:decay-rate], a mean of these paces. With
+    the diagonal {Delta} diffusion and rate are [eq:diffusion] and [eq:rate], and the
+    autocorrelation is {correlated}; the steady motion [eq:speed] vanishes.
     """
     s_i = symbol("singular_value", "i")
     minimum = examples.bottleneck.minimum
@@ -269,6 +333,10 @@ def _stimulus(examples: Examples) -> Step:
         representation_diffusion=(DIFFUSION, quadratic),
         autocorrelation=(AUTOCORRELATION(TIME), correlation),
         decay_rate=(RATE, quadratic / norm),
+        symbols={
+            "Delta": DECAY,
+            "correlated": sp.Trace(HIDDEN_VECTOR.T * DECAYED * HIDDEN_VECTOR),
+        },
         checks=(
             vanishes(
                 "The canonical first layer maps a stimulus to [eq:component], with one axis left "
@@ -294,10 +362,12 @@ def _displacement(examples: Examples) -> Step:
     """Mean-squared displacement
 
     Between two times a lag {tau} apart a representation moves by drift and by fluctuation of
-    the first layer, [eq:displacement]. The fluctuation of the weight from input {l} to hidden
-    axis {i} is remembered for a few relaxation times; what is forgotten of it is [eq:memory],
-    with the blocks of a single sample and the batch size {batch}. Drift takes over at long lags
-    and saturates at twice the squared norm.
+    the first layer, [eq:displacement]. By drift it moves as in [eq:autocorrelation]: twice the
+    squared norm, less twice the autocorrelation. The weights of one hidden unit lie in different
+    blocks and fluctuate independently. The fluctuation of the weight from input {l} to hidden
+    axis {i} is remembered for a few relaxation times; what is lost of its variance is
+    [eq:memory], with the blocks of a single sample and the batch size {batch}. Drift takes over at
+    long lags and saturates at twice the squared norm.
     """
     drift = sp.Sum(
         drift_displacement(INDEXED_COMPONENT[I_INDEX] ** 2, INDEXED_DECAY[I_INDEX]),
@@ -318,6 +388,20 @@ def _displacement(examples: Examples) -> Step:
     block = sp.ImmutableMatrix([[a, b], [b, d]])
     half = sp.Symbol("rho", positive=True)
     forward = propagator(block, half)
+    shaken = sp.ImmutableMatrix(2, 2, lambda k, q: sp.Symbol(f"Gamma_{min(k, q)}{max(k, q)}"))
+    kept = sp.ImmutableMatrix(2, 2, sp.symbols("kept_1:5"))
+    forgotten = (shaken - kept * shaken)[0]
+    at_lags = {
+        (WEIGHT_NOW, WEIGHT_NOW): share * shaken[0] / BATCH,
+        (WEIGHT_LATER, WEIGHT_LATER): share * shaken[0] / BATCH,
+        (WEIGHT_NOW, WEIGHT_LATER): share * (kept * shaken)[0] / BATCH,
+    }
+
+    def averaged(line: sp.Basic) -> sp.Expr:
+        """A line with the moments of a weight at two times in a stationary fluctuation."""
+        moments = line.replace(Mean, lambda part: expectation(sp.expand(part), at_lags))
+        return moments.xreplace({FORGOTTEN: forgotten})
+
 
     def solves() -> Iterator[Side | tuple[Side, Side]]:
         """d/dtau exp(-eta tau H) = -eta H exp(-eta tau H), and the identity at zero lag."""
@@ -337,7 +421,24 @@ def _displacement(examples: Examples) -> Step:
 
     return step(
         displacement=(DISPLACEMENT(TIME), drift + fluctuation),
-        memory=(MEMORY[I_INDEX, L_INDEX], share * FORGOTTEN / BATCH),
+        memory=chain(
+            MEMORY[I_INDEX, L_INDEX],
+            (
+                "half of the mean squared change of the weight",
+                Mean((WEIGHT_LATER - WEIGHT_NOW) ** 2) / 2,
+                {MEMORY[I_INDEX, L_INDEX]: share * forgotten / BATCH},
+            ),
+            (
+                "the fluctuation is stationary",
+                Mean(WEIGHT_NOW**2) - Mean(WEIGHT_NOW * WEIGHT_LATER),
+            ),
+            (
+                "its part along [eq:reached]; by [eq:normal-step] the exponential of the old "
+                "deviation is left",
+                share * FORGOTTEN / BATCH,
+            ),
+            value=averaged,
+        ),
         checks=(
             vanishes(
                 "The share of the first layer in the unit vector [eq:reached] is that of "

@@ -110,7 +110,8 @@ def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
             ),
         ),
         assumptions=(
-            f"{inputs}; label noise is independent of the inputs and of the other outputs.",
+            f"{inputs}; label noise averages to zero and is independent of the inputs and from "
+            "output to output.",
         ),
     )
 
@@ -146,7 +147,8 @@ def _expected_loss(network: LinearNetwork, size: str) -> Step:
 
     Averaging over inputs and label noise needs their second moments only and leaves the
     residual map {E}, what the network misses of the teacher. The label noise, of covariance
-    {noise_covariance}, adds a constant.
+    {noise_covariance}, adds a constant. In the residual map the error of a sample is
+    [eq:error-split].
     """
     quadratic = sp.Trace(RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T) / 2
     expected = quadratic + sp.Trace(NOISE_COVARIANCE) / 2 + RULE.penalty(LAYERS, sp.Trace)
@@ -158,6 +160,7 @@ def _expected_loss(network: LinearNetwork, size: str) -> Step:
     slopes = sp.Matrix([sp.diff(network.expected_loss, w) for w in network.coordinates])
     return step(
         residual=(RESIDUAL, TEACHER - SECOND_LAYER * FIRST_LAYER),
+        error_split=(ERROR, RESIDUAL * INPUT + LABEL_NOISE),
         expected_loss=(EXPECTED_LOSS, expected),
         mean_first=(MEAN_FIRST, mean_first),
         mean_second=(MEAN_SECOND, mean_second),
@@ -171,6 +174,10 @@ def _expected_loss(network: LinearNetwork, size: str) -> Step:
             vanishes(
                 "Its derivatives equal [eq:mean-first] and [eq:mean-second].",
                 (slopes, explicit_mean),
+            ),
+            vanishes(
+                "The error of a sample is [eq:error-split] in every output.",
+                (network.residual, instantiate(RESIDUAL * INPUT + LABEL_NOISE, network)),
             ),
         ),
     )

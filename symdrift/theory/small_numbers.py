@@ -22,9 +22,9 @@ from symdrift.derivation.vocabulary import (
     OWN_FLUCTUATION,
     SIZE,
 )
-from symdrift.theory.area import STIFFNESS
 from symdrift.theory.drift import DIRECTIONS
 from symdrift.theory.examples import Examples
+from symdrift.theory.fluctuation import STIFFNESS
 from symdrift.theory.imbalance import MEAN_IMBALANCE, feeding
 from symdrift.theory.linear.aligned import block_of
 from symdrift.theory.linear.gradient_noise import covariance_of

@@ -27,13 +27,8 @@ from symdrift.derivation.vocabulary import (
     TERM,
 )
 from symdrift.theory.block_solutions import ROW_LEFT, ROW_RIGHT
-from symdrift.theory.drift import (
-    MIXED_FLUCTUATION,
-    MIXED_NOISE,
-    OVERLAP,
-    OWN_OVERLAP,
-    white_ratio,
-)
+from symdrift.theory.coupled_blocks import OVERLAP, OWN_OVERLAP
+from symdrift.theory.drift import MIXED_FLUCTUATION, MIXED_NOISE
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import (
     autoencoder_direction,
@@ -153,15 +148,6 @@ def small_weight_decay(examples: Examples) -> Step:
                 "decay leaves about a tenth of the error.",
                 Method.POINTS,
                 approaches,
-            ),
-            vanishes(
-                "With rows of ones in the place of both solutions [eq:small-own] is divided by "
-                "[eq:white-ratio].",
-                (
-                    leading["own"] / white_ratio(examples),
-                    own[OWN_NOISE] * (ones * beside.fluctuation * ones.T)[0] / 4
-                    + own[OWN_FLUCTUATION] * (ones * beside.noise * ones.T)[0] / 4,
-                ),
             ),
             vanishes(
                 "With equal input variances they add up to the isotropic result.",

@@ -27,9 +27,7 @@ from symdrift.derivation.vocabulary import (
     RANK,
     TERM,
 )
-from symdrift.theory.drift import (
-    OVERLAP,
-)
+from symdrift.theory.coupled_blocks import OVERLAP
 from symdrift.theory.examples import Examples
 from symdrift.theory.frequency_order import frequency_order
 from symdrift.theory.linear.aligned import DriftTerm

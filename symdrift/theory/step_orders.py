@@ -25,6 +25,7 @@ from symdrift.derivation.vocabulary import (
     ROTATION_STEP,
     SIZE,
     TURN,
+    WEIGHTS,
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.points import AlignedMinimum, active_direction
@@ -34,6 +35,7 @@ ROOT = sp.sqrt(ETA)
 SCALED, NEXT_SCALED, REST_VECTOR = (
     sp.MatrixSymbol(f"n_{name}", SIZE, 1) for name in ("scaled", "scaled_next", "rest")
 )
+TURN_SO_FAR = sp.MatrixSymbol("turn_so_far", SIZE, SIZE)
 TURNED_BACK = sp.MatrixSymbol("turned_back", SIZE, SIZE)
 GAUGE_SLOPE, REST = sp.symbols("gauge_slope order_rest", real=True)
 
@@ -60,14 +62,16 @@ def _unique_frame(examples: Examples) -> Step:
     """The frame is unique near the orbit
 
     The condition [eq:normal] chooses the rotation in [eq:slice]: among all rotated copies of the
-    canonical point it is the one next to the weights, whose distance does not change at first order
-    when the copy is turned further. Turned further by a little in the sense of {Omega}, the copy
-    takes that much out of the deviation, and the left side of [eq:normal] changes at the rate
-    [eq:gauge-slope], with the squared length {G} of the tangent vector. For two different
-    generators {Omega} and {other} the same line holds without {G}, since their tangent vectors are
-    orthogonal to each other. As long as the deviation is short against the tangent vectors, the
-    rates are therefore those of an invertible matrix, and the condition has one solution near each
-    point of the orbit: weights near the orbit have one frame and one deviation.
+    canonical point it is the one nearest to the weights. Turned further by a little in the sense of
+    {Omega}, a copy changes the deviation {n_t}, which is {seen}, at the rate {moved}. By this the
+    squared distance changes at twice the negative of the left side of [eq:normal], which vanishes
+    where the copy is nearest; and this side itself changes at the rate [eq:gauge-slope], with the
+    squared length {G} of the tangent vector. For two different generators {Omega} and {other} the
+    same line holds without {G}, since their tangent vectors are orthogonal to each other; planes of
+    two silent units, which have none, are left out. As long as the deviation is short against the
+    tangent vectors, the rates are therefore those of an invertible matrix, and the condition has
+    one solution near each point of the orbit: weights near the orbit have one frame and one
+    deviation.
     """
     minimum = examples.all_active.minimum
     network = minimum.network
@@ -94,7 +98,7 @@ def _unique_frame(examples: Examples) -> Step:
         gauge_slope=chain(
             GAUGE_SLOPE,
             (
-                "the derivative of a rotation is its generator",
+                "the deviation changes by {moved}",
                 -sp.Trace((TURN * (MINIMUM_POINT + NORMAL)).T * TURN * MINIMUM_POINT),
                 {GAUGE_SLOPE: slope},
             ),
@@ -105,7 +109,11 @@ def _unique_frame(examples: Examples) -> Step:
             ),
             value=lambda line: evaluate_matrix(line, entries),
         ),
-        symbols={"other": OTHER_TURN},
+        symbols={
+            "other": OTHER_TURN,
+            "seen": TURN_SO_FAR.T * WEIGHTS - MINIMUM_POINT,
+            "moved": -TURN * (MINIMUM_POINT + NORMAL),
+        },
         checks=(
             holds(
                 "The tangent vectors of three learned axes are orthogonal to each other.",
@@ -240,8 +248,8 @@ def _order_by_order() -> Step:
 
     The fluctuation turns out to be of the size of the root of the learning rate, so that
     {deviation} is written as {scaled} with {hat} of order one. Seen from the frame in which it
-    begins, a step leads from {before} to {after}. Of this, [eq:tangent-step] lies along the tangent
-    vector. The next frame is turned by the angle {xi} that takes this part away, at the rate
+    begins, a step leads from {before} to {after}. The product of this with the tangent vector is
+    [eq:tangent-step]. The next frame is turned by the angle {xi} that takes it away, at the rate
     [eq:gauge-slope]; with the gradient expanded around the minimum, where it is {zeta} for one
     sample and has the derivative {sample_hessian}, the Hessian of the loss of that sample, the
     angle is [eq:rotation-orders]. Turned back by it, the deviation is [eq:normal-orders].
@@ -258,16 +266,22 @@ def _order_by_order() -> Step:
     {root}.
 
     Such terms could still enter with one power of {root}, through their products with the leading
-    ones. They do not. The weights {before} stay the same when {root} and {hat} both change their
-    sign, and besides this a step knows {eta} alone. Therefore {hat} changes its sign in the next
-    step as well, and the angle does not change: each power of {root} that is missing or in excess
-    comes with a deviation more or less. The leading fluctuation is symmetric, and averages of odd
-    products vanish in it. Multiplicative noise, cubic terms and the fluctuation of the rate
-    [eq:gauge-slope] change averages at the relative order {eta}, no earlier.
+    ones. They do not. A step, to all orders, stays as it is when {root}, {hat} and {next} change
+    their sign and {xi} does not, because the weights {before} stay the same. An average in the
+    stationary state is therefore the same with the other sign of {root} and of all deviations. Of
+    what is even in the deviation, such as second moments and the variance of {xi}, averages contain
+    whole powers of {eta} only. Multiplicative noise, cubic terms and the fluctuation of the rate
+    [eq:gauge-slope] change them at the relative order {eta}, no earlier.
+
+    The last term of [eq:normal-orders] keeps the deviation normal: by the derivative of
+    [eq:orthogonal] at the minimum, [eq:tangent-pull], it takes away the part of {bent} along the
+    tangent vector. What is left is [eq:normal-step], with the Hessian of the sample in the place
+    of {H}.
 
     With several planes the rates [eq:gauge-slope] are a matrix, diagonal at leading order. The last
-    term of [eq:rotation-orders] is then a sum over the planes, and nothing else changes, because
-    rotations in different planes commute up to terms of sixth order in {root}.
+    terms of [eq:rotation-orders] and of [eq:normal-orders] are then sums over the planes, and
+    nothing else changes, because rotations in different planes commute up to terms of sixth order
+    in {root}.
     """
     plane = _Plane()
     tangent = TURN * MINIMUM_POINT
@@ -290,7 +304,8 @@ def _order_by_order() -> Step:
         rotation_orders=chain(
             ROTATION_STEP,
             (
-                "the part [eq:tangent-step], divided by the rate [eq:gauge-slope]",
+                "[eq:tangent-step] and {xi} times [eq:gauge-slope] add up to zero, but for {xi} "
+                "times {eta} and its square",
                 ETA * ROOT * swept / (METRIC + ROOT * beside) + REST,
             ),
             (
@@ -326,8 +341,13 @@ def _order_by_order() -> Step:
             value=plane.deviation_orders,
             method=Method.ORDER,
         ),
+        tangent_pull=(
+            (SAMPLE_HESSIAN * SCALED).T * tangent,
+            -CENTRED_NOISE.T * TURN * SCALED,
+        ),
         symbols={
             "deviation": NORMAL,
+            "next": NEXT_SCALED,
             "hat": SCALED,
             "scaled": ROOT * SCALED,
             "root": ROOT,
@@ -339,6 +359,11 @@ def _order_by_order() -> Step:
             "pull": ETA * HESSIAN * SCALED,
         },
         checks=(
+            vanishes(
+                "In a network with two axes a sample pulls along the tangent vector by "
+                "[eq:tangent-pull].",
+                plane.value(sp.Trace((SAMPLE_HESSIAN * SCALED).T * tangent) + kick),
+            ),
             vanishes(
                 "With the sign of the root of the learning rate and that of the deviation changed, "
                 "a network with two axes takes the same step: the tangent of its angle, in full, "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.rational import cancel
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.vocabulary import (
     DIMENSION,
@@ -71,10 +71,11 @@ def _invariance(network: LinearNetwork) -> Step:
 def _noise_is_normal(network: LinearNetwork) -> Step:
     """No sample ever pushes along the orbit
 
-    Differentiating the invariance along a rotation gives [eq:orthogonal] for every sample and
-    at every point of weight space, not only at the minimum: the gradient of a sample is
-    orthogonal to the orbit. Noise cannot push along the manifold. To first order there is no
-    drift; it has to come from the second.
+    A rotation {Q} through a small angle is the identity plus that angle times a skew generator
+    {generator}, and changes the layers by the angle times {tangent}. Differentiating the invariance
+    along this change gives [eq:orthogonal] for every sample and at every point of weight space, not
+    only at the minimum: the gradient of a sample is orthogonal to the orbit. Noise cannot push
+    along the manifold. To first order there is no drift; it has to come from the second.
     """
     tangents = [
         network.rotation(i, j) * sp.Matrix(network.coordinates)
@@ -87,6 +88,10 @@ def _noise_is_normal(network: LinearNetwork) -> Step:
             - sp.Trace(GRADIENT_SECOND.T * SECOND_LAYER * GENERATOR),
             0,
         ),
+        symbols={
+            "generator": GENERATOR,
+            "tangent": sp.Tuple(GENERATOR * FIRST_LAYER, -SECOND_LAYER * GENERATOR),
+        },
         checks=(
             vanishes(
                 "The scalar product of a sample's gradient with the tangent vector of each "
@@ -102,9 +107,12 @@ def _tangent(minimum: AlignedMinimum) -> Step:
 
     The rotation in the plane of hidden units {i} and {j} has the generator [eq:generator], written
     with the columns {unit_i} and {unit_j} of the identity; it moves the weights along the tangent
-    vector {tangent}. In the canonical frame these vectors are orthogonal, with squared length
-    [eq:metric]; a silent hidden unit has singular value zero. Planes of two silent units do not
-    move anything, so {r} active directions and {p} hidden units give a manifold of dimension
+    vector {tangent}. It exchanges the rows {i} and {j} of the first layer and the columns {i} and
+    {j} of the second, but for a sign. In the canonical frame rows are orthogonal to each other and
+    so are columns, with the singular values for their squared lengths. The tangent vectors of
+    different planes are therefore orthogonal, even where these share an axis, and have the squared
+    length [eq:metric]; a silent hidden unit has singular value zero. Planes of two silent units do
+    not move anything, so {r} active directions and {p} hidden units give a manifold of dimension
     [eq:dimension].
     """
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
@@ -114,7 +122,15 @@ def _tangent(minimum: AlignedMinimum) -> Step:
     return step(
         generator=(PLANE_GENERATOR, UNIT_I * UNIT_J.T - UNIT_J * UNIT_I.T),
         metric=(PLANE_METRIC, lengths[0, 1]),
-        dimension=(DIMENSION, dimension),
+        dimension=chain(
+            DIMENSION,
+            (
+                "planes of two active units, and of an active and a silent one",
+                RANK * (RANK - 1) / 2 + RANK * (HIDDEN - RANK),
+                {DIMENSION: dimension},
+            ),
+            ("added up", dimension),
+        ),
         symbols={
             "tangent": sp.Tuple(GENERATOR * FIRST_LAYER, -SECOND_LAYER * GENERATOR),
             "unit_i": UNIT_I,
@@ -129,11 +145,6 @@ def _tangent(minimum: AlignedMinimum) -> Step:
             vanishes(
                 "The generator is skew-symmetric and moves only its own plane.",
                 generator(3, 0, 1) + generator(3, 0, 1).T,
-            ),
-            vanishes(
-                "Planes of two active units and planes of an active and a silent unit add up to "
-                "the dimension.",
-                (RANK * (RANK - 1) / 2 + RANK * (HIDDEN - RANK), dimension),
             ),
             holds(
                 "The tangent vectors are linearly independent.",

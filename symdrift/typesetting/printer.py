@@ -380,9 +380,9 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         if coefficient.could_extract_minus_sign():
             return row(MINUS, self._print(-expr))
         head = EMPTY if coefficient == 1 else self._print(coefficient)
-        if isinstance(coefficient, sp.Add):
-            head = _bracketed(head)
-        return row(head, *(self.matrix_factor(factor) for factor in factors))
+        head = _bracketed(head) if isinstance(coefficient, sp.Add) else head
+        body = row(*(self.matrix_factor(factor) for factor in factors))
+        return row(head, DOT if head and body.atoms[0].text.isdigit() else EMPTY, body)
 
     def _print_MatPow(self, expr: Any) -> Formula:
         body = self._print(expr.base)
