@@ -486,8 +486,9 @@ def test_one_singular_value_stands_without_brackets_and_nothing_can_drift(
     write_study: Callable[[str], Path],
 ) -> None:
     (step,) = task(read_study(write_study(ONE_OUTPUT)))
-    assert step.equations[0].expression.lhs == sp.Symbol("s_1", positive=True)
-    assert step.equations[0].expression.rhs.is_Float
+    (values,) = (e.expression for e in step.equations if e.label == "study-values")
+    assert values.lhs == sp.Symbol("s_1", positive=True)
+    assert values.rhs.is_Float
     assert "nothing can drift" in step.prose
     assert "singular value [eq:" in step.prose
 

@@ -105,6 +105,19 @@ def test_the_order_of_the_diffusions_turns_at_a_weight_decay(inputs: int) -> Non
         assert frequent.diffusion < rare.diffusion
 
 
+@pytest.mark.parametrize(("learned", "inputs"), [(3, 4), (3, 5), (4, 8)])
+def test_where_they_turn_depends_on_the_inputs_without_output(learned: int, inputs: int) -> None:
+    """At a zero of [eq:diffusion-near], by the dense road."""
+    slope = equations()["diffusion-near"].expression.rhs.subs(
+        {INPUTS: inputs, RANK: learned, symbol("input_variance"): 1, ETA: 1, symbol("batch"): 1}
+    )
+    zeros = sp.Poly(sp.fraction(sp.cancel(slope))[0], GAMMA).real_roots(multiple=False)
+    (turning,) = (float(zero) for zero, _ in zeros if 0 < zero < 1)
+    for factor, smaller in ((0.98, True), (1.02, False)):
+        frequent, rare = stimuli((inputs, learned), 1.001, decay=factor * turning)
+        assert (frequent.diffusion < rare.diffusion) is smaller
+
+
 @pytest.mark.parametrize("share", [0.0, 3.0])
 def test_slopes_at_fixed_others_and_at_fixed_total_variance(share: float) -> None:
     """Their values and so their signs, without label noise and with more than turns them."""

@@ -342,16 +342,16 @@ def test_a_document_says_what_each_symbol_of_the_study_stands_for() -> None:
         return text.format(**symbols)
 
     assert sentence("bottleneck") == (
-        " The study calls the input variances lambda_1, lambda_2 and nu, the learning rate eta "
-        "and the weight decay gamma."
+        " The study writes lambda_1, lambda_2 and nu for the input variances, eta for the "
+        "learning rate and gamma for the weight decay."
     )
     assert sentence("isotropic_autoencoder") == (
-        " The study calls the number of inputs, outputs and hidden units n, the input variance "
-        "lambda, the variance of the label noise sigma**2, the learning rate eta and the weight "
-        "decay gamma."
+        " The study writes n for the number of inputs, outputs and hidden units, lambda for the "
+        "input variance, sigma**2 for the variance of the label noise, eta for the learning rate "
+        "and gamma for the weight decay."
     )
     assert sentence("misaligned_teacher").startswith(
-        " The study calls the entry of the input covariance correlation, the learning rate eta "
+        " The study writes correlation for the entry of the input covariance, eta for the "
     )
     assert sentence("digits") == ""
 

@@ -47,11 +47,11 @@ def blocks_of_study(examples: Examples, subject: Subject, terms: Sequence[Place]
 
     Two learned axes {i} and {l} of this study have the blocks [eq:study-hessian-learned] and
     [eq:study-noise-learned], with trace [eq:study-trace-learned] and determinant
-    [eq:study-determinant-learned].<left_out><letters>
-    An axis with itself has [eq:study-own-hessian], [eq:study-own-noise] and
-    [eq:study-own-fluctuation]. The rest of a term follows from these: the fluctuation of two axes
-    by [eq:lyapunov-solution], the solutions {Y} and {Z} of two blocks by [eq:solution-left] and
-    [eq:solution-right], the rows {y} and {z} by [eq:own-solution-left] and [eq:own-solution-right],
+    [eq:study-determinant-learned].<left_out><letters> An axis with itself has
+    [eq:study-own-hessian], [eq:study-own-noise] and [eq:study-own-fluctuation]. The rest of a term
+    follows from these: the fluctuation of two axes by [eq:lyapunov-solution], the solutions {Y} and
+    {Z} of two blocks by [eq:solution-left] and [eq:solution-right], the rows {y} and {z} of the
+    plane of the first two indices of a term by [eq:own-solution-left] and [eq:own-solution-right],
     and the overlaps by [eq:overlap] and [eq:own-overlap]. This is every term of the study. The
     trace of {C} is that of all these blocks, each pair of axes counted once.
     """

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 
 import sympy as sp
 
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, is_zero
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, GAMMA, INPUTS, symbol
-from symdrift.derivation.vocabulary import I_INDEX, J_INDEX, L_INDEX, SIZE
+from symdrift.derivation.vocabulary import (
+    FIRST_LAYER,
+    I_INDEX,
+    J_INDEX,
+    L_INDEX,
+    RESIDUAL,
+    SECOND_LAYER,
+    SIZE,
+    STEP_FIRST,
+    STEP_SECOND,
+)
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.equal_axes import (
     LABEL_NOISE,
@@ -23,10 +34,13 @@ from symdrift.theory.linear.equal_axes import (
 )
 from symdrift.theory.mean_square import (
     CRITICAL_RATE,
+    EXCESS,
     GROWTH,
     MOMENTS,
     RELAXATION,
     SAMPLED,
+    SPREAD_ERROR,
+    SPREAD_INPUT,
     VARIANCES,
     pair_read,
 )
@@ -35,7 +49,7 @@ from symdrift.theory.noise import B, D, O, U
 SPLIT, STRAIGHT, CROSSED = sp.symbols("moment_1 moment_2 moment_3", real=True)
 NEXT_SPLIT, NEXT_STRAIGHT, NEXT_CROSSED = sp.symbols("next_1 next_2 next_3", real=True)
 POWERS = sp.IndexedBase("power")
-POWER_VECTOR = sp.MatrixSymbol("powers", SIZE, 1)
+POWER_VECTOR, MOMENT_VECTOR = (sp.MatrixSymbol(name, SIZE, 1) for name in ("powers", "moments"))
 OWN_BLOCKS, READ_POWERS, FED_BACK = (
     sp.MatrixSymbol(name, SIZE, SIZE) for name in ("own_blocks", "read_powers", "fed_back")
 )
@@ -50,6 +64,13 @@ SEVEN_RELAXED, SEVEN_MEAN, SEVEN_SAMPLES = (
     sp.MatrixSymbol(f"seven_{name}", 7, 7) for name in ("relaxed", "mean", "samples")
 )
 
+QUIET_LIMIT = sp.MatrixSymbol("quiet_limit", 3, 3)
+QUIET_SLOPE = sp.MatrixSymbol("quiet_slope", 3, 1)
+NOISY_BLOCK = sp.MatrixSymbol("noisy_block", 2, 2)
+ERROR_SPREAD, EXCESS_COMMON, EXCESS_APART = (
+    sp.MatrixSymbol(f"{name}_alike", INPUTS, INPUTS)
+    for name in ("error_spread", "excess_1", "excess_2")
+)
 COMMON_PART, APART_PART = (
     sp.MatrixSymbol(f"part_{name}", INPUTS, INPUTS) for name in ("common", "apart")
 )
@@ -63,9 +84,14 @@ LATEX: dict[sp.Basic, str] = {
     NEXT_CROSSED: r"\mathcal{V}'_3",
     POWERS.label: r"\mathcal{K}",
     POWER_VECTOR: r"\mathcal{K}",
+    MOMENT_VECTOR: r"\mathcal{V}",
     OWN_BLOCKS: r"\mathcal{B}",
     READ_POWERS: r"\mathcal{G}",
     FED_BACK: r"\mathcal{F}",
+    QUIET_LIMIT: r"\mathcal{R}_3 |_{\gamma = 0}",
+    QUIET_SLOPE: r"\frac{\partial \mathcal{R}_3}{\partial \gamma}"
+    r" (0\, 1\, 0)^{\mathsf{T}}",
+    NOISY_BLOCK: r"\mathcal{R}_2",
     RATES[0]: "h_{+}",
     RATES[1]: "h_{-}",
     RATES[2]: r"h_{\perp}",
@@ -75,12 +101,37 @@ LATEX: dict[sp.Basic, str] = {
     BELOW: "q_{-}",
     RELAXED_DIAGONAL: r"\operatorname{diag} \Theta_7",
     MEAN_DIAGONAL: r"\operatorname{diag} \Pi_7",
+    ERROR_SPREAD: r"\delta(e x^{\mathsf{T}})",
+    EXCESS_COMMON: r"((H_x - H) \delta_t)_{+}",
+    EXCESS_APART: r"((H_x - H) \delta_t)_{\perp}",
     COMMON_PART: r"\delta_{+}",
     APART_PART: r"\delta_{\perp}",
     SEVEN_RELAXED: r"\Theta_7",
     SEVEN_MEAN: r"\Pi_7",
     SEVEN_SAMPLES: r"\Pi'_7",
 }
+
+MEANINGS = (
+    (SPLIT, "coefficient of a pairing in a second moment of equal axes", "scalar"),
+    (POWERS[I_INDEX], "power of a deviation, summed over all inputs", "scalar"),
+    (OWN_BLOCKS, "growth of second moments within blocks", "matrix"),
+    (READ_POWERS, "what reads the powers off the moments", "matrix"),
+    (FED_BACK, "what is fed back of the powers", "matrix"),
+    (QUIET_LIMIT, "inverse rates of the sum of the layers, equal axes", "3 by 3"),
+    (NOISY_BLOCK, "those of their difference", "2 by 2"),
+    (COMMON_PART, "sum of the layers of a deviation of equal axes over the root of two", "n by n"),
+    (APART_PART, "difference of these layers over the root of two", "n by n"),
+    (RATES[0], "curvature of symmetric deviations that both layers share", "scalar"),
+    (RATES[1], "curvature of skew ones", "scalar"),
+    (RATES[2], "curvature of deviations in which the layers differ", "scalar"),
+    (SEVEN_RELAXED, "relaxation of the seven second moments of equal axes", "7 by 7"),
+    (SEVEN_MEAN, "their growth by the squared pull of the mean", "7 by 7"),
+    (SEVEN_SAMPLES, "their growth by what samples add", "7 by 7"),
+    (LABELS, "strength of the label noise", "scalar"),
+    (STRENGTH, "strength of residuals and label noise", "scalar"),
+    (ABOVE, "this strength, with the curvature", "scalar"),
+    (BELOW, "the same with the other sign of the weight decay", "scalar"),
+)
 
 _ALIKE = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
 
@@ -96,14 +147,20 @@ def _powers_of_axes() -> Step:
     """The equation of the critical rate
 
     The sums over all inputs are the powers {power} of [eq:power-of-axis]; with them [eq:read-pair]
-    is [eq:read-power], and of other pairs nothing is left in the moments of a pair. Six such powers
-    for each axis, of two of the three matrices at a time, and with label noise one more of the
-    variance that a unit has, are therefore all that joins the blocks. In coordinates in which
+    is [eq:read-power], and of other pairs nothing is left in the moments of a pair. There are six
+    such powers for each axis, of two of the three matrices at a time, and with label noise one more
+    of the variance that a unit has; they are all that joins the blocks. In coordinates in which
     {relaxation} is the identity, let {own} be what a step does within blocks, {read} what reads the
-    powers off the moments, and {fed} what is fed back of them: {whole} is all of {growth}. Moments
-    of the eigenvalue {value} are then {moments}, and their own powers are {power} again,
-    [eq:powers-again]. The critical rate is the smallest for which this has a solution: one equation
-    for a few numbers by axis, in the place of ten by pair of axes.
+    powers off the moments, and {fed} what is fed back of them, a matrix of variances, weights and
+    residuals. What returns a pull to the weights is the transpose of what reads it, as in
+    [eq:reach], but for {missed} and {first}, which change places in [eq:read-excess]: the one is
+    read from {second} and pulls at {W}, the other is read from {first} and pulls at {U}. This
+    exchange is part of {fed}, so that {whole} is all of {growth}. Moments of the eigenvalue {value}
+    are then {moments}, and their own powers are {power} again, [eq:powers-again]. No solution is
+    missed, as a positive second moment has positive powers. The critical rate is the smallest for
+    which there is a solution: one equation for a few numbers by axis. By pair of axes there would
+    be ten: six products of the three directions across the orbit between both, and two for each
+    axis with itself.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     variance = sp.IndexedBase(VARIANCES)
@@ -111,12 +168,19 @@ def _powers_of_axes() -> Step:
     told = variance[j] * (POWERS[i] + variance[j] * MOMENTS[i, j, i, j])
     value = 1 / CRITICAL_RATE
     solved = (value * sp.Identity(SIZE) - OWN_BLOCKS).I
-    again = READ_POWERS * solved * READ_POWERS.T * FED_BACK * POWER_VECTOR
+    moments = solved * READ_POWERS.T * FED_BACK * POWER_VECTOR
+    entries = _joined_blocks()
     return step(
         under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         power_of_axis=(POWERS[i], felt),
         read_power=(SAMPLED[i, j, i, j], told),
-        powers_again=(POWER_VECTOR, again),
+        powers_again=chain(
+            POWER_VECTOR,
+            ("by [eq:power-of-axis]", READ_POWERS * MOMENT_VECTOR),
+            ("by [eq:critical], solved for the moments", READ_POWERS * moments),
+            value=lambda line: evaluate_matrix(line.xreplace({value: _VALUE}), entries),
+            method=Method.POINTS,
+        ),
         symbols={
             "power": POWERS[i],
             "relaxation": RELAXATION,
@@ -126,7 +190,10 @@ def _powers_of_axes() -> Step:
             "fed": FED_BACK,
             "whole": OWN_BLOCKS + READ_POWERS.T * FED_BACK * READ_POWERS,
             "value": value,
-            "moments": solved * READ_POWERS.T * FED_BACK * POWER_VECTOR,
+            "moments": moments,
+            "missed": STEP_SECOND.T * RESIDUAL,
+            "first": STEP_FIRST,
+            "second": STEP_SECOND,
         },
         checks=(
             vanishes(
@@ -145,6 +212,29 @@ def _powers_of_axes() -> Step:
     )
 
 
+_VALUE = sp.Rational(3, 2)
+
+
+def _joined_blocks() -> dict[sp.MatrixExpr, sp.ImmutableMatrix]:
+    """Two blocks of two moments and two powers, where a vector of moments has `_VALUE`."""
+    read = sp.ImmutableMatrix([[2, 1, 0, -3], [0, 1, 4, 1]])
+    fed = sp.ImmutableMatrix([[0, -1], [-1, 1]])
+    moments = sp.ImmutableMatrix([1, 2, -1, 3])
+    # A symmetric matrix that makes of these moments what is missing.
+    missing = _VALUE * moments - read.T * fed * read * moments
+    squared = moments.dot(moments)
+    own = (missing * moments.T + moments * missing.T) / squared
+    own -= missing.dot(moments) * moments * moments.T / squared**2
+    return {
+        OWN_BLOCKS: sp.ImmutableMatrix(own),
+        READ_POWERS: read,
+        FED_BACK: fed,
+        MOMENT_VECTOR: moments,
+        POWER_VECTOR: sp.ImmutableMatrix(read * moments),
+        sp.Identity(SIZE): sp.ImmutableMatrix(sp.eye(4)),
+    }
+
+
 def _same_eigenvalues() -> bool:
     """Whether both determinants vanish together, for two blocks of two that two powers join."""
     value = sp.Symbol("value")
@@ -160,18 +250,27 @@ def _same_eigenvalues() -> bool:
 def _equal_axes() -> Step:
     """The critical rate of equal axes
 
-    When all {n} axes are alike and learned, a second moment has the three coefficients of
-    [eq:pairings-of-axes], one for each way to pair its indices, and [eq:read] turns them into
-    [eq:read-equal]. The deviation across the orbit is any matrix, the mean of both
-    layers, and a symmetric one, their difference: seven numbers in all, and the inverse of the
-    critical rate is the largest eigenvalue of a matrix of seven rows. The equation for it is
-    [eq:seven-critical]. For small weight decay, and without label noise, the inverse of the
-    critical rate is [eq:critical-quiet] up to terms of second order in {gamma}: samples disperse
-    the learned map, and the rate times {s} times the power {power} of all inputs, over {batch},
-    must be small. With label noise, weight decay can be so small that the
-    difference of the layers disperses first: the inverse rate then tends to [eq:critical-labels],
-    the larger, the smaller {gamma}. So far away from balance, terms that the linearised dynamics
-    leave out hold the layers together: what ends there is the theory, not the training.
+    Let all {n} axes be alike and learned, with as many inputs as outputs. A rotation of inputs,
+    outputs and hidden layer together then changes nothing, and of the second moment that grows
+    fastest, again a positive matrix, the average over these rotations is left. It has the three
+    coefficients of [eq:pairings-of-axes], one for each way to pair its indices, with Kronecker's
+    symbols, and [eq:read-shared] turns them into [eq:read-equal]. The deviation across the orbit is
+    any matrix, the sum of both layers, and a symmetric one, their difference: seven numbers
+    in all, and the inverse of the critical rate is the largest eigenvalue of a matrix of seven
+    rows. The equation for it is [eq:seven-critical].
+
+    Without label noise and without weight decay, its first three rows and columns, those of the
+    sum, are [eq:quiet-limit], and the others vanish. Its largest eigenvalue has the left
+    eigenvector {left_row} and the right one {right_column}, of which the derivative of the matrix
+    by {gamma} makes [eq:quiet-slope]. To first order in {gamma} the inverse of the critical rate is
+    therefore [eq:critical-quiet]: samples disperse the learned map, and the rate times {s} times
+    the power {power} of all inputs, over {batch}, must be small. With label noise, weight decay can
+    be so small that the difference of the layers disperses first: the inverse rate then tends to
+    [eq:critical-labels], and the critical rate to zero with {gamma}. This is the larger eigenvalue
+    of [eq:noisy-block], the last two rows and columns at leading order; nothing else in the matrix
+    grows as the inverse of {gamma} and feeds back on itself. So far away from balance, terms that
+    the linearised dynamics leave out hold the layers together: what ends there is the theory, not
+    the training.
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)
@@ -187,10 +286,16 @@ def _equal_axes() -> Step:
     polynomial, noisy_polynomial = (matrix.charpoly(unknown).as_expr() for matrix in (limit, noisy))
     spread = INPUTS + 2
     steep = labels * variance * (spread + sp.sqrt(spread**2 + 16)) / (32 * BATCH * GAMMA)
+    row, column = left[:, :3], (slope * right)[:3, :].applyfunc(sp.factor)
+    changed = sp.Add(*(a * b for a, b in zip(row, column, strict=True)))
+    block = sp.ImmutableMatrix([[0, 2], [2, spread]])
+    noisy_rate = labels * variance / (16 * BATCH * GAMMA)
     alike = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
     return step(
         under={
             **dict.fromkeys(("pairings_of_axes", "read_equal"), alike),
+            "quiet_limit": (*alike, Premise.QUIET_LABELS),
+            "noisy_block": (*alike, Premise.SMALL_DECAY),
             "critical_quiet": (*alike, Premise.SMALL_DECAY, Premise.QUIET_LABELS),
             "critical_labels": (*alike, Premise.SMALL_DECAY),
         },
@@ -205,9 +310,26 @@ def _equal_axes() -> Step:
             (NEXT_STRAIGHT, variance**2 * (SPLIT + (INPUTS + 1) * STRAIGHT + CROSSED)),
             (NEXT_CROSSED, variance**2 * SPLIT),
         ],
-        critical_quiet=(1 / CRITICAL_RATE, largest - GAMMA * lowered),
+        quiet_limit=(QUIET_LIMIT, sp.MatMul(own, _sums_of_batch(limit[:3, :3] / own))),
+        quiet_slope=(QUIET_SLOPE, sp.ImmutableMatrix(column)),
+        critical_quiet=chain(
+            1 / CRITICAL_RATE,
+            (
+                "the left eigenvector times [eq:quiet-slope], over {overlap}, its product with the "
+                "right one",
+                largest + GAMMA / INPUTS * changed,
+                {1 / CRITICAL_RATE: largest - GAMMA * lowered},
+            ),
+            ("added up", largest - GAMMA * lowered),
+        ),
+        noisy_block=(NOISY_BLOCK, sp.MatMul(noisy_rate, block, evaluate=False)),
         critical_labels=(1 / CRITICAL_RATE, steep),
-        symbols={"power": INPUTS * variance},
+        symbols={
+            "power": INPUTS * variance,
+            "overlap": INPUTS,
+            "left_row": sp.ImmutableMatrix(row),
+            "right_column": sp.ImmutableMatrix(right[:3, :].T),
+        },
         checks=(
             vanishes(
                 "Summing the pairings with the fourth moments of Gaussian inputs gives "
@@ -236,6 +358,7 @@ def _equal_axes() -> Step:
                 "With label noise, the matrix times weight decay has the eigenvalue "
                 "[eq:critical-labels] in that limit; of the others one is negative, and the rest "
                 "vanish.",
+                (noisy[5:, 5:], block * noisy_rate * GAMMA),
                 sp.expand(noisy_polynomial.subs(unknown, steep * GAMMA)),
                 sp.cancel(noisy_polynomial / unknown**5).subs(unknown, 0)
                 + (variance * labels / BATCH) ** 2 / 64,
@@ -243,6 +366,11 @@ def _equal_axes() -> Step:
         ),
         assumptions=("Inputs are Gaussian; all axes have equal variances, gains and label noise.",),
     )
+
+
+def _sums_of_batch(matrix: sp.MatrixBase) -> sp.ImmutableMatrix:
+    """Each entry as a sum of powers of the batch size."""
+    return sp.ImmutableMatrix(matrix.applyfunc(lambda entry: sp.collect(sp.expand(entry), BATCH)))
 
 
 def _missed_pairings(axes: int) -> sp.ImmutableMatrix:
@@ -272,17 +400,22 @@ def _seven_numbers() -> Step:
     """The matrix of seven rows
 
     A deviation of equal axes is {both}, the sum of the two layers over {root}, and {apart}, their
-    difference over {root}. The curvatures are {h_both} for the symmetric part of {both}, {h_turned}
-    for its skew part, and {h_apart} for {apart}: with [eq:seven-curvatures] these are all
-    eigenvalues of the Hessian across the orbit. The seven numbers are, in this order: of {both}
-    with itself, the first coefficient, and sum and difference of the second and third; of {both}
-    with {apart}, the first and the second; of {apart} with itself, the first and the second. In the
-    last two cases the third equals the second, as {apart} is symmetric. In these numbers
-    {relaxation} is diagonal, [eq:seven-relaxed], and so is what the squared pull of the mean adds,
-    [eq:seven-mean]. What samples add is [eq:seven-samples] over {batch}, with the abbreviations
-    [eq:seven-letters]; without label noise {q_label} vanishes. The equation [eq:critical] then is
-    [eq:seven-critical], of seventh degree in {critical}; the critical rate is its smallest positive
-    root, which is found numerically.
+    difference over {root}, which is symmetric. The curvatures are {h_both} for the symmetric part
+    of {both}, {h_turned} for its skew part, and {h_apart} for {apart}: with [eq:seven-curvatures]
+    these are all eigenvalues of the Hessian across the orbit. The seven numbers are, in this order:
+    of {both} with itself {V_1}, {V_sum} and {V_difference}; of {both} with {apart} the first and
+    the second; of {apart} with itself the first and the second. In the last two cases the third
+    equals the second, as {apart} is symmetric. In these numbers {relaxation} is diagonal,
+    [eq:seven-relaxed], and so is what the squared pull of the mean adds, [eq:seven-mean].
+
+    In both layers the weights are {one_value}, and [eq:read-excess] becomes [eq:seven-pulls], of
+    the second of which the symmetric part counts. With [eq:error-spread], in which the residual is
+    {residual}, computer algebra squares these pulls and inserts [eq:pairings-of-axes],
+    [eq:read-equal] and [eq:read-labels]. What samples add is thus [eq:seven-samples] over {batch},
+    with the abbreviations [eq:seven-letters]; without label noise {q_label} vanishes. By hand one
+    follows the first row without weight decay and label noise, when only {bare} is left:
+    [eq:seven-first]. The equation [eq:critical] then is [eq:seven-critical], of seventh degree in
+    {critical}; the critical rate is its smallest positive root, which is found numerically.
     """
     variance = symbol("input_variance")
     even, odd, apart = RATES
@@ -313,11 +446,13 @@ def _seven_numbers() -> Step:
     turned[1:3, 1:3] = sp.Matrix([[1, 1], [1, -1]])
     rates = dict(zip(RATES, curvatures(), strict=True))
 
-    def explicit(shown: sp.MatrixBase) -> sp.MatrixBase:
-        for given in (*({name: letters[name]} for name in (ABOVE, BELOW, STRENGTH, LABELS)), rates):
-            shown = shown.xreplace(given)
-        return shown
+    def explicit(shown: sp.MatrixBase, last: Mapping[sp.Symbol, sp.Expr] = rates) -> sp.MatrixBase:
+        for name in (ABOVE, BELOW, STRENGTH, LABELS):
+            shown = shown.xreplace({name: letters[name]})
+        return shown.xreplace(last)
 
+    bare_row = explicit(samples, {LABEL_NOISE: sp.Integer(0), GAMMA: sp.Integer(0)})[0, :]
+    pulls = _pulls()
     found = turned * response() * turned.inv()
     steady, pulled = (explicit(sp.diag(*row)) for row in (relaxed, mean))
     both = steady.inv() * (pulled + explicit(samples) / (4 * BATCH))
@@ -327,6 +462,20 @@ def _seven_numbers() -> Step:
         seven_curvatures=list(rates.items()),
         seven_relaxed=(RELAXED_DIAGONAL, sp.ImmutableMatrix([relaxed])),
         seven_mean=(MEAN_DIAGONAL, sp.ImmutableMatrix([mean])),
+        seven_pulls=[(EXCESS_COMMON, pulls[0]), (EXCESS_APART, pulls[1])],
+        seven_first=chain(
+            NEXT_SPLIT,
+            (
+                "first row of [eq:seven-samples]",
+                bare_row[1] / 4 * (STRAIGHT + CROSSED) + bare_row[2] / 4 * (STRAIGHT - CROSSED),
+                {NEXT_SPLIT: 4 * symbol("singular_value") ** 2 * variance**2 * CROSSED, **rates},
+            ),
+            (
+                "by [eq:read-equal], with the square of {factor}",
+                4 * symbol("singular_value") ** 2 * variance**2 * CROSSED,
+                rates,
+            ),
+        ),
         seven_samples=(SEVEN_SAMPLES, sp.MatMul(sp.Rational(1, 4), samples, evaluate=False)),
         seven_letters=list(letters.items()),
         seven_critical=(sp.Determinant(inner), 0),
@@ -340,8 +489,20 @@ def _seven_numbers() -> Step:
             "relaxation": RELAXATION,
             "q_label": LABELS,
             "critical": CRITICAL_RATE,
+            "V_1": SPLIT,
+            "V_sum": STRAIGHT + CROSSED,
+            "V_difference": STRAIGHT - CROSSED,
+            "one_value": sp.sqrt(symbol("singular_value")) * sp.Identity(INPUTS),
+            "residual": GAMMA / variance * sp.Identity(INPUTS),
+            "bare": 2 * symbol("singular_value") * COMMON_PART * SPREAD_INPUT,
+            "factor": 2 * symbol("singular_value"),
         },
         checks=(
+            vanishes(
+                "With two axes, [eq:seven-pulls] are sum and difference over {root} of "
+                "[eq:read-excess].",
+                *_missed_pulls(pulls),
+            ),
             vanishes(
                 "The matrix [eq:seven-samples] is that of the pulls of samples on the three "
                 "pairings of each two parts, which [eq:read-equal] and [eq:read-labels] give.",
@@ -354,4 +515,45 @@ def _seven_numbers() -> Step:
             ),
         ),
         assumptions=("Inputs are Gaussian; all axes have equal variances, gains and label noise.",),
+    )
+
+
+def _pulls() -> tuple[sp.MatrixExpr, sp.MatrixExpr]:
+    """What a sample pulls beyond its mean at the sum of both layers and at their difference."""
+    second, first = COMMON_PART.T - APART_PART, COMMON_PART.T + APART_PART
+    half = sp.Rational(1, 2)
+    return (
+        2 * symbol("singular_value") * COMMON_PART * SPREAD_INPUT
+        - half * (second * ERROR_SPREAD + ERROR_SPREAD * first),
+        half * (ERROR_SPREAD * first - second * ERROR_SPREAD),
+    )
+
+
+def _missed_pulls(
+    pulls: tuple[sp.MatrixExpr, sp.MatrixExpr],
+) -> tuple[sp.ImmutableMatrix, ...]:
+    """Sum and difference of the pulls at both layers, for two axes, minus the displayed ones."""
+
+    def free(name: str) -> sp.ImmutableMatrix:
+        return sp.ImmutableMatrix(2, 2, sp.symbols(f"{name}_1:5"))
+
+    common, apart = free("p"), free("a")
+    layer = sp.ImmutableMatrix(sp.sqrt(symbol("singular_value")) * sp.eye(2))
+    apart = sp.ImmutableMatrix(apart + apart.T)
+    entries = {
+        COMMON_PART: common,
+        APART_PART: apart,
+        FIRST_LAYER: layer,
+        SECOND_LAYER: layer,
+        STEP_FIRST: sp.ImmutableMatrix((common + apart) / sp.sqrt(2)),
+        STEP_SECOND: sp.ImmutableMatrix((common - apart) / sp.sqrt(2)),
+        SPREAD_INPUT: free("x"),
+        SPREAD_ERROR: free("e"),
+        ERROR_SPREAD: free("e"),
+    }
+    first, second = (evaluate_matrix(formula, entries) for formula in EXCESS)
+    sums = ((first + second) / sp.sqrt(2), (first - second) / sp.sqrt(2))
+    return tuple(
+        sp.ImmutableMatrix((found - evaluate_matrix(shown, entries)).applyfunc(sp.expand))
+        for found, shown in zip(sums, pulls, strict=True)
     )

@@ -11,15 +11,22 @@ from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
-from symdrift.derivation.vocabulary import OUTPUTS, RANK, TERM
+from symdrift.derivation.vocabulary import BLOCK_HESSIAN, BLOCK_NOISE, OUTPUTS, RANK, TERM
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import RepresentativeDrift
 from symdrift.theory.linear.limits import autoencoder_direction, other_term, own_term, unmatched
-from symdrift.theory.stimulus_frequency import FREQUENT_RATE, FREQUENT_VARIANCE
+from symdrift.theory.small_weight_decay import SmallBlock, small_block, small_solution
+from symdrift.theory.stimulus_frequency import (
+    FREQUENT_DIFFUSION,
+    FREQUENT_RATE,
+    FREQUENT_VARIANCE,
+    OTHER_RATE,
+)
 
 _SMALL = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.SMALL_DECAY)
 
-RARE_RATE = sp.Symbol("decay_rate_2", positive=True)
+RARE_DIFFUSION = sp.Symbol("representation_diffusion_2", positive=True)
+DIFFUSION_LAG_SLOPE = sp.Symbol("slope_diffusion_lag", real=True)
 MIXED, APART = (symbol("diffusion_tensor", plane) for plane in ("12", "23"))
 INPUT_TERMS, OUTPUT_TERMS = (
     {plane: sp.Symbol(f"term_{kind}_{plane}", positive=True) for plane in (12, 23)}
@@ -36,7 +43,9 @@ SLOPES = {
 }
 
 LATEX: dict[sp.Basic, str] = {
-    RARE_RATE: "k_2",
+    RARE_DIFFUSION: "D_h^{(2)}",
+    DIFFUSION_LAG_SLOPE: r"\frac{\partial (D_h^{(2)} - D_h^{(1)})}{\partial \lambda_1}"
+    r"\big|_{\lambda_1 = \lambda}",
     **{item: rf"T_{{{plane}}}^{{\mathrm{{in}}}}" for plane, item in INPUT_TERMS.items()},
     **{item: rf"T_{{{plane}}}^{{\mathrm{{out}}}}" for plane, item in OUTPUT_TERMS.items()},
     QUIET: r"\mathcal{N}_0",
@@ -52,6 +61,7 @@ LATEX: dict[sp.Basic, str] = {
     },
 }
 MEANINGS = (
+    (RARE_DIFFUSION, "diffusion of the representation of a rarer stimulus", "per step"),
     (INPUT_TERMS[12], "term of an input without output", "scalar"),
     (OUTPUT_TERMS[12], "term of an output without input", "scalar"),
     (QUIET, "part of the numerator of a difference, without label noise", "scalar"),
@@ -130,23 +140,37 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     stimulus and a rare one decay at [eq:frequency-rates]. The plane that they share drops out of
     their difference, so that their order is that of two planes.
 
-    Let weight decay and label noise be small together, {noise} of the order of {gamma}. Each term
-    then has a leading order, [eq:small-terms-121] to [eq:small-terms-23out]. The difference of the
-    decay rates is [eq:frequency-lead], with [eq:lead-quiet] to [eq:lead-loud]. For
-    {frequent} both {quiet} and {loud} are positive, since all of their coefficients are when they
-    are written in powers of {excess}. Without label noise the frequent stimulus therefore drifts
-    more slowly, whatever its frequency. With label noise the bracket is quadratic in {square}, and
-    its terms with {quiet} and with {loud} have opposite signs, so that it has one positive zero,
-    [eq:turning-noise]: above it the frequent stimulus drifts faster. For {rare} the axis 1 is the
-    rarer one and drifts faster without label noise, until {first} falls below the one positive zero
-    of {quiet}: the residual {residual} of this axis then shakes the planes of the others more than
-    its own.
+    Let weight decay and label noise be small together, {noise} of the order of {gamma}. Singular
+    values are then one, and label noise adds {square} times the Hessian to the noise in
+    [eq:small-blocks], [eq:small-noise]; for an axis by itself Hessian and noise are {own_stiff} and
+    {own_noise}. An input {l} without output has a block of one row, with the entries {in_stiff} and
+    {in_noise} for the hidden axis {i}, and an output without input one with {out_stiff} and
+    {out_noise}; their overlap is one. Inserted into [eq:term] and [eq:own-term], with solutions as
+    in [eq:small-solutions] and [eq:small-rows], these blocks give the terms [eq:small-terms-121] to
+    [eq:small-terms-23out]: {in_term} is that of an input without output in the plane of the axes 1
+    and 2, {out_term} that of an output without input.
+
+    The difference of the decay rates is [eq:frequency-lead], with [eq:lead-quiet] to
+    [eq:lead-loud]. For {frequent} both {quiet} and {loud} are positive, since all of their
+    coefficients are when they are written in powers of {excess}. Without label noise the frequent
+    stimulus therefore drifts more slowly, whatever its frequency. With label noise the last factor
+    is quadratic in {square}, and its terms with {quiet} and with {loud} have opposite signs, so
+    that it has one positive zero, [eq:turning-noise]: above it the frequent stimulus drifts faster.
+    For {rare} the axis 1 is the rarer one and drifts faster without label noise, until {first}
+    falls below a zero of {quiet}: the residual {residual} of this axis then shakes the planes of
+    the others more than its own. There is one such zero, as the coefficients of {quiet} by powers
+    of {first} change their sign once.
 
     Singular values tend to one, so that the diffusions of the representations have the same order
-    as the decay rates. At a finite weight decay they do not: without label noise the order of
-    the decay rates holds for every {gamma} below {lambda} and every {first} above it, while a
-    frequent stimulus also has the longer representation. Its diffusion is the smaller one for
-    every {first} above {lambda} when {bound}, and next to {lambda} when {near}.
+    as the decay rates. At a finite weight decay they do not, as a frequent stimulus also has the
+    longer representation. Without label noise computer algebra decides what is left: by powers of
+    {excess} and of the excess of {inverse} over {least}, all coefficients of the difference of the
+    exact decay rates have one sign, so that their order holds for every {gamma} below {lambda} and
+    every {first} above it. In the same way the diffusion {own_diffusion} of the frequent stimulus
+    is smaller than the {rare_diffusion} of a rare one for every {first} above {lambda} when
+    {bound}. Next to equal variances their difference grows by [eq:diffusion-near]. It changes its
+    sign once between the weight decays zero and {lambda}; when all inputs are learned it is
+    positive for {near}, which is the bound just stated for three axes.
     """
     mixed, apart = (_PREFACTOR * total.xreplace(small) for total in (_MIXED_SUM, _APART_SUM))
     scale = (
@@ -166,17 +190,25 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     exact = _exact_planes(drift)
     isotropic = {FREQUENT_VARIANCE: _OTHERS, **_ALL_LEARNED}
     known = GAMMA**2 * sp.sqrt(2 * (INPUTS + 4) / INPUTS) / _OTHERS
+    slope = ETA**3 * GAMMA**4 / (64 * BATCH**2 * _OTHERS**4 * (_OTHERS - GAMMA))
+    lag = cancel(_diffusion_lag(exact) / (slope * (FREQUENT_VARIANCE - _OTHERS)))
+    lag = _by_powers(lag.xreplace({FREQUENT_VARIANCE: _OTHERS}))
     size, near = INPUTS, 4 * GAMMA * (INPUTS - 1) * (INPUTS + 2)
+    il = BLOCK_NOISE["il"]
+    lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
+    quiet_noise = small_block(lam_i, lam_l).noise
+    (lonely_input, lonely_output), alone = _lonely(lam_i, lam_l), _alone(lam_i)
     return step(
-        under=dict.fromkeys(("small_terms", "turning_noise"), _SMALL),
-        frequency_rates=list(zip((FREQUENT_RATE, RARE_RATE), _RATES, strict=True)),
+        under=dict.fromkeys(("small_noise", "small_terms", "turning_noise"), _SMALL),
+        frequency_rates=list(zip((FREQUENT_RATE, OTHER_RATE), _RATES, strict=True)),
+        small_noise=(il, sp.MatAdd(quiet_noise, _NOISE**2 * BLOCK_HESSIAN["il"], evaluate=False)),
         small_terms={_name(item): (item, term) for item, term in small.items()},
         frequency_lead=chain(
-            FREQUENT_RATE - RARE_RATE,
+            FREQUENT_RATE - OTHER_RATE,
             (
                 "by [eq:frequency-rates]",
                 (RANK - 2) * (MIXED - APART),
-                dict(zip((FREQUENT_RATE, RARE_RATE), _RATES, strict=True)),
+                dict(zip((FREQUENT_RATE, OTHER_RATE), _RATES, strict=True)),
             ),
             (
                 "half of [eq:total] for both planes, {metric}",
@@ -193,7 +225,20 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
         lead_crossed=(CROSSED, crossed),
         lead_loud=(LOUD, loud),
         turning_noise=(TURNING_NOISE**2, turning),
+        diffusion_near=(DIFFUSION_LAG_SLOPE, slope * lag),
         symbols={
+            "own_stiff": alone.hessian[0],
+            "own_noise": alone.noise[0],
+            "in_stiff": lonely_input.hessian[0],
+            "in_noise": lonely_input.noise[0],
+            "out_stiff": lonely_output.hessian[0],
+            "out_noise": lonely_output.noise[0],
+            "in_term": INPUT_TERMS[12],
+            "out_term": OUTPUT_TERMS[12],
+            "inverse": 1 / GAMMA,
+            "least": 1 / _OTHERS,
+            "own_diffusion": FREQUENT_DIFFUSION,
+            "rare_diffusion": RARE_DIFFUSION,
             "first": FREQUENT_VARIANCE,
             "noise": _NOISE,
             "square": _NOISE**2,
@@ -208,6 +253,11 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
             "near": sp.Lt(near, _OTHERS * (size - 2) * (size + 4), evaluate=False),
         },
         checks=(
+            vanishes(
+                "These blocks give [eq:small-terms-121] to [eq:small-terms-23out], which were "
+                "found as the leading orders of the exact terms.",
+                *((term, small[item]) for item, term in _by_blocks().items()),
+            ),
             holds(
                 "In the excess of the frequent variance and in the numbers of axes beyond three "
                 "learned ones, all coefficients of [eq:lead-quiet] and [eq:lead-loud] are "
@@ -246,11 +296,18 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
                 ),
             ),
             vanishes(
-                "Next to equal variances of all inputs the order of the diffusions turns at the "
-                "stated weight decay.",
-                cancel(_diffusion_lag(exact) / (FREQUENT_VARIANCE - _OTHERS))
-                .xreplace(isotropic)
-                .subs(GAMMA, _OTHERS * (size - 2) * (size + 4) / (near / GAMMA)),
+                "When all inputs are learned, [eq:diffusion-near] vanishes at the stated weight "
+                "decay.",
+                lag.xreplace(isotropic).subs(
+                    GAMMA, _OTHERS * (size - 2) * (size + 4) / (near / GAMMA)
+                ),
+            ),
+            holds(
+                "The last factor of [eq:diffusion-near] is positive without weight decay and "
+                "negative where that is the variance of the others; no coefficient of its second "
+                "derivative by the weight decay is negative.",
+                Method.IDENTITY,
+                lambda: _turns_once(lag),
             ),
         ),
         assumptions=("All learned axes are active: the weight decay is below their variances.",),
@@ -274,6 +331,76 @@ def _name(item: sp.Basic) -> str:
         return "".join(str(index) for index in item.indices)
     _, kind, plane = str(item).split("_")
     return plane + kind.removesuffix("put")
+
+
+def _alone(variance: sp.Expr) -> SmallBlock:
+    """The block of one learned axis with itself, of singular value one, with label noise."""
+    return _one_row(2 * variance, 4 * GAMMA**2 + 2 * variance * _NOISE**2)
+
+
+def _lonely(axis: sp.Expr, variance: sp.Expr) -> tuple[SmallBlock, SmallBlock]:
+    """Of a learned axis: with an input of a variance without output, and an output without input.
+
+    Both with label noise, the singular value of the axis being one.
+    """
+    return (
+        _one_row(variance, GAMMA**2 * variance / axis + variance * _NOISE**2),
+        _one_row(axis, axis * _NOISE**2),
+    )
+
+
+def _one_row(stiffness: sp.Expr, noise: sp.Expr) -> SmallBlock:
+    entries = stiffness, noise, ETA * noise / (2 * stiffness)
+    return SmallBlock(*(sp.ImmutableMatrix([[entry]]) for entry in entries))
+
+
+def _by_blocks() -> dict[sp.Basic, sp.Expr]:
+    """The terms of two planes from the leading orders of the blocks."""
+    first, other = FREQUENT_VARIANCE, _OTHERS
+
+    def block(i: sp.Expr, l: sp.Expr) -> SmallBlock:
+        return small_block(i, l, _NOISE**2)
+
+    def own(i: sp.Expr, j: sp.Expr) -> sp.Expr:
+        alone, beside, ones = _alone(i), block(j, i), sp.ones(1, 2)
+        y, z = (
+            small_solution(alone.hessian, beside.hessian, side)
+            for side in (ones * beside.hessian, alone.hessian * ones)
+        )
+        return (
+            (alone.noise * y * beside.fluctuation * y.T)[0]
+            + (alone.fluctuation * z * beside.noise * z.T)[0]
+        ) / 4
+
+    def joined(left: SmallBlock, right: SmallBlock) -> sp.Expr:
+        """Of another axis, whose overlap is one half where its blocks have two rows."""
+        y, z = (small_solution(left.hessian, right.hessian, x.hessian) for x in (right, left))
+        total = (y.T * left.noise * y * right.fluctuation).trace()
+        return (total + (z * right.noise * z.T * left.fluctuation).trace()) / left.noise.rows**2
+
+    found = {
+        TERM[1, 2, 1]: own(first, other),
+        TERM[1, 2, 2]: own(other, first),
+        TERM[1, 2, 3]: joined(block(first, other), block(other, other)),
+        TERM[2, 3, 1]: joined(block(other, first), block(other, first)),
+        TERM[2, 3, 2]: own(other, other),
+        TERM[2, 3, 4]: joined(block(other, other), block(other, other)),
+    }
+    for plane, axis in ((12, first), (23, other)):
+        pairs = zip(_lonely(axis, other), _lonely(other, other), strict=True)
+        for terms, pair in zip((INPUT_TERMS, OUTPUT_TERMS), pairs, strict=True):
+            found[terms[plane]] = joined(*pair)
+    return found
+
+
+def _turns_once(lag: sp.Expr) -> bool:
+    """Whether it has one zero between no weight decay and the variance of the others."""
+    reduced = lag.xreplace({_OTHERS: sp.S.One})
+    curved = sp.Poly(sp.diff(reduced, GAMMA, 2).xreplace(_COUNTS), GAMMA, *_MORE).coeffs()
+    start, end = (
+        sign * reduced.xreplace({GAMMA: sp.Integer(at)}) for at, sign in ((0, 1), (1, -1))
+    )
+    return all(c >= 0 for c in curved) and _positive(start, {}) and _positive(end, {})
 
 
 def _exact_planes(drift: RepresentativeDrift) -> dict[sp.Basic, sp.Expr]:
@@ -329,18 +456,24 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
     cost of the others, while the sum {total} of all variances stays. The order of two stimuli at
     given variances knows nothing of this; how their rates change does, by [eq:total-kept]. Let all
     inputs be learned, {equal}, with label noise and weight decay small together. Next to equal
-    variances the decay rates change by [eq:slopes-1others] and [eq:slopes-2others] at fixed other
-    variances, and by [eq:slopes-1total] and [eq:slopes-2total] at fixed total variance.
+    variances, the planes change as in [eq:frequency-plane] and [eq:frequency-apart], with
+    [eq:noise-terms-121] to [eq:noise-terms-231] at leading order, and the decay rates by
+    [eq:slopes-1others] and [eq:slopes-2others] at fixed other variances. Both derivatives of
+    {own_rate} add up to [eq:common-slope], the slope of {others_count} times [eq:isotropic] with
+    singular value and gain one, and this gives [eq:slopes-1total] at fixed total variance. The
+    changes of all {n} rates then add up to zero, so that [eq:slopes-2total] is minus this over
+    {others_count}.
 
-    Without label noise both rates fall at fixed other variances, that of the frequent stimulus
-    more for more than two axes. At fixed total variance the frequent stimulus still drifts more
-    slowly, but the rare ones faster: the rate of a rare stimulus has the other sign, because its
-    own variance has gone down and the residual {residual} of each rare axis has grown. The changes
-    of all {n} rates then add up to zero, as must be: at equal variances none of the axes is
-    singled out. With much label noise, the fourth power of {noise}, all four signs are reversed,
-    since noise of the labels enters the gradient multiplied by the input and so with its variance.
+    Without label noise both rates fall at fixed other variances, that of the frequent stimulus more
+    for more than two axes. At fixed total variance the frequent stimulus still drifts more slowly,
+    but the rare ones faster: the rate of a rare stimulus has the other sign, because its own
+    variance has gone down and the residual {residual} of each rare axis has grown. That all changes
+    add up to zero must be: at equal variances none of the axes is singled out. With much label
+    noise, the fourth power of {noise}, all four signs are reversed, since noise of the labels
+    enters the gradient multiplied by the input and so with its variance.
 
-    At any frequency, without label noise and for three to twelve axes, the rate of the frequent
+    At any frequency, without label noise and for three to twelve axes, Sturm's theorem counts the
+    zeros of these slopes. The rate of the frequent
     stimulus falls at fixed other variances for every {first}. At fixed total variance it falls up
     to one value of {first} over {lambda} and rises beyond it, where all other stimuli have become
     too rare; at fixed other variances a rare stimulus, too, has one such minimum.
@@ -359,6 +492,10 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
         for place, slope in slopes.items()
     }
     counted = {INPUTS: 3 + _MORE[0], _NOISE: sp.Integer(0)}
+    # The isotropic result where singular values and gains are one.
+    driving, noise = _OTHERS * _NOISE**2 + 2 * GAMMA**2, _NOISE**4 * _OTHERS
+    isotropic = (INPUTS + 2) * driving**2 / _OTHERS + (INPUTS - 2) * noise
+    common = _by_powers(sp.diff((INPUTS - 1) * ETA**3 / (64 * BATCH**2) * isotropic, _OTHERS))
     silent = {
         place: sp.fraction(cancel(slope.xreplace(counted)))[0] for place, slope in slopes.items()
     }
@@ -376,11 +513,14 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
                 },
             ),
         ),
+        common_slope=(SLOPES[1, "others"] + OTHERS_SLOPE, common),
         slopes={
             f"{stimulus}{kept}": (SLOPES[stimulus, kept], equal[stimulus, kept])
             for stimulus, kept in slopes
         },
         symbols={
+            "own_rate": FREQUENT_RATE,
+            "others_count": INPUTS - 1,
             "total": TOTAL,
             "equal": sp.Eq(RANK, INPUTS),
             "residual": GAMMA / _OTHERS,
@@ -390,6 +530,15 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
             "spread": (TOTAL - FREQUENT_VARIANCE) / (INPUTS - 1),
         },
         checks=(
+            vanishes(
+                "[eq:common-slope] is the sum of both derivatives of the exact leading order.",
+                (
+                    (sp.diff(rates[0], FREQUENT_VARIANCE) + sp.diff(rates[0], _OTHERS)).xreplace(
+                        {FREQUENT_VARIANCE: _OTHERS}
+                    ),
+                    common,
+                ),
+            ),
             vanishes(
                 "At fixed total variance the changes of all decay rates next to equal variances "
                 "add up to zero.",

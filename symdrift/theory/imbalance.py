@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
@@ -55,6 +56,12 @@ BENT_SECOND = sp.MatrixSymbol("bent_second", OUTPUTS, HIDDEN)
 FIRST_PRODUCT = sp.MatrixSymbol("second_change", HIDDEN, INPUTS)
 SECOND_PRODUCT = sp.MatrixSymbol("change_first", OUTPUTS, HIDDEN)
 BOTH = sp.MatrixSymbol("both_layers", OUTPUTS, INPUTS)
+ERROR_POWER = sp.MatrixSymbol("error_power", OUTPUTS, OUTPUTS)
+INPUT_POWER = sp.MatrixSymbol("input_power", INPUTS, INPUTS)
+EVEN_PART, ODD_PART, EVEN_SQUARE, ODD_SQUARE, BENT_ALIKE, SHIFT_ALIKE = (
+    sp.MatrixSymbol(f"{name}_alike", INPUTS, INPUTS)
+    for name in ("even", "odd", "even_square", "odd_square", "bent", "shift")
+)
 MEAN_GRAM, SPREAD_GRAM = (
     sp.MatrixSymbol(name, INPUTS, INPUTS) for name in ("gram_mean", "gram_spread")
 )
@@ -66,6 +73,8 @@ LATEX: dict[sp.Basic, str] = {
     NEXT_IMBALANCE: r"\Upsilon_{t+1}",
     MEAN_IMBALANCE: r"\langle \Upsilon \rangle",
     FED: r"\mathbb{E}[\bar g_{W} \bar g_{W}^{\mathsf{T}} - \bar g_{U}^{\mathsf{T}} \bar g_{U}]",
+    ERROR_POWER: r"\mathbb{E}[e x^{\mathsf{T}} x e^{\mathsf{T}}]",
+    INPUT_POWER: r"\mathbb{E}[x e^{\mathsf{T}} e x^{\mathsf{T}}]",
     BENT: r"\langle \partial L \rangle_{\perp}",
     OTHER_INPUT: "x'",
     SHIFT: r"\langle \delta_t \rangle",
@@ -75,6 +84,12 @@ LATEX: dict[sp.Basic, str] = {
     SECOND_PRODUCT: r"\langle (\delta U W + U \delta W) \Sigma \delta W^{\mathsf{T}} \rangle",
     BOTH: r"\langle \delta U \delta W \rangle",
     SHIFT_FIRST: r"\langle \delta W \rangle",
+    EVEN_PART: r"\delta_{\mathrm{s}}",
+    ODD_PART: r"\delta_{\mathrm{a}}",
+    EVEN_SQUARE: r"\langle \delta_{\mathrm{s}}^2 \rangle",
+    ODD_SQUARE: r"\langle \delta_{\mathrm{a}}^2 \rangle",
+    BENT_ALIKE: r"\langle \partial_W L \rangle",
+    SHIFT_ALIKE: r"\langle \delta W \rangle",
     SPREAD_GRAM: r"\langle \delta W^{\mathsf{T}} \delta W \rangle",
     MEAN_GRAM: r"\langle (W + \delta W)^{\mathsf{T}} (W + \delta W) \rangle",
 }
@@ -84,6 +99,8 @@ MEANINGS = (
     (PULL_SECOND, "gradient of a batch without weight decay, second layer", "m by p"),
     (IMBALANCE, "imbalance of the layers in step t", "p by p"),
     (SHIFT, "mean deviation from the manifold", "vector"),
+    (EVEN_PART, "symmetric deviation that both layers share", "n by n"),
+    (ODD_PART, "skew deviation that both layers share", "n by n"),
     (MEAN_GRAM, "mean inner products of representations", "n by n"),
 )
 
@@ -106,6 +123,32 @@ FROM_LABELS = (
     - sp.Trace(NOISE_COVARIANCE) * HIDDEN_COVARIANCE
 )
 FEEDING = sp.MatMul(1 + KURTOSIS, FROM_TASK, evaluate=False) + FROM_LABELS
+BY_POWERS = (
+    SECOND_LAYER.T * ERROR_POWER * SECOND_LAYER,
+    FIRST_LAYER * INPUT_POWER * FIRST_LAYER.T,
+)
+"""Mean squares of the gradients of one sample, first layer and second layer."""
+
+
+def _times_kurtosis(paired: sp.MatrixExpr, power: sp.Expr, spread: sp.MatrixExpr) -> sp.MatrixExpr:
+    return sp.MatMul(1 + KURTOSIS, 2 * paired + power * spread, evaluate=False)
+
+
+POWERS_PAIRED = {
+    ERROR_POWER: _times_kurtosis(
+        RESIDUAL * INPUT_COVARIANCE * INPUT_COVARIANCE * RESIDUAL.T,
+        sp.Trace(INPUT_COVARIANCE),
+        ERROR_COVARIANCE,
+    )
+    + sp.Trace(INPUT_COVARIANCE) * NOISE_COVARIANCE,
+    INPUT_POWER: _times_kurtosis(
+        INPUT_COVARIANCE * RESIDUAL.T * RESIDUAL * INPUT_COVARIANCE,
+        sp.Trace(ERROR_COVARIANCE),
+        INPUT_COVARIANCE,
+    )
+    + sp.Trace(NOISE_COVARIANCE) * INPUT_COVARIANCE,
+}
+"""What fourth moments of elliptical inputs make of them."""
 """What samples feed the imbalance, for elliptical inputs and one sample per step."""
 
 
@@ -125,7 +168,7 @@ def _imbalance_step(network: LinearNetwork) -> Step:
     """Noise unbalances the layers
 
     At the minimum the layers are balanced, as [step:balance] shows. In training they are not: let
-    {imbalance} be the difference {difference} in step t. The gradient of any batch, without weight
+    {imbalance} be the difference {difference}. The gradient of any batch, without weight
     decay, is {pull_first} and {pull_second}. The error enters both through the same
     product with the input, so that [eq:no-turn] holds for every sample, at all weights; all terms
     of first order in these gradients therefore cancel in the change of {imbalance} over one step,
@@ -183,22 +226,44 @@ def _mean_imbalance(examples: Examples) -> Step:
     """The mean imbalance
 
     Where second moments are stationary the two parts of [eq:imbalance-step] cancel on average,
-    [eq:imbalance-mean]. This too is exact. To leading order the gradients are those at the
-    minimum, where [eq:slope] takes away what both layers have in common. For elliptical inputs of
-    kurtosis {kurtosis}, zero when Gaussian, [eq:imbalance-fed] is left: the power of the inputs
+    [eq:imbalance-mean]. This too is exact, in a fixed frame of the hidden units. To leading order,
+    at which the turning of the canonical frame does not matter, the gradients are those at the
+    minimum. Let inputs be elliptical: their fourth moments are one plus the kurtosis {kurtosis}
+    times those of Gaussian inputs, so that {kurtosis} is a third of the usual excess kurtosis, and
+    zero when inputs are Gaussian. Then [eq:imbalance-fed] is left: the power of the inputs
     times the covariance of the errors that come back to the hidden units, minus the power of the
     errors times the covariance of the hidden units. The first part feeds incoming weights, the
-    second outgoing ones. To this order weight decay alone takes an imbalance away: with label noise
-    or inputs that are not learned, which leave errors when weight decay is small, it is then large.
+    second outgoing ones. To this order weight decay alone takes an imbalance away. Label noise, and
+    inputs that are not learned, leave errors when weight decay is small; the imbalance is then
+    large.
     """
+    paired = [part.xreplace(POWERS_PAIRED) for part in BY_POWERS]
+    space = examples.weight_spaces[0]
+    known = {FED: _fed(space) / BATCH} | _powers(space.minimum)
+
     return step(
         under={
             "imbalance_mean": [Premise.POSITIVE_DECAY],
             "imbalance_fed": [Premise.ELLIPTICAL],
         },
         imbalance_mean=(MEAN_IMBALANCE, ETA / (GAMMA * (2 - ETA * GAMMA)) * FED),
-        imbalance_fed=(FED, FEEDING / BATCH),
-        symbols={"kurtosis": KURTOSIS},
+        imbalance_fed=chain(
+            FED,
+            (
+                "gradients of the samples of a batch are independent; their means drop out, by "
+                "[eq:stationary] and [eq:balance]",
+                (BY_POWERS[0] - BY_POWERS[1]) / BATCH,
+            ),
+            ("fourth moments", (paired[0] - paired[1]) / BATCH),
+            (
+                "the terms with a factor two cancel: by [eq:stationary] they are {squared} times "
+                "products of the layers, alike by [eq:balance]",
+                FEEDING / BATCH,
+            ),
+            value=lambda line: evaluate_matrix(line, known).xreplace({KURTOSIS: EXAMPLE_KURTOSIS}),
+            method=Method.POINTS,
+        ),
+        symbols={"kurtosis": KURTOSIS, "squared": GAMMA**2},
         checks=(
             vanishes(
                 "The mean of [eq:imbalance-mean] is what one step leaves unchanged.",
@@ -217,6 +282,41 @@ def _mean_imbalance(examples: Examples) -> Step:
         ),
         assumptions=("Inputs are elliptical; label noise is independent of them.",),
     )
+
+
+def _powers(minimum: Minimum) -> dict[sp.MatrixSymbol, sp.ImmutableMatrix]:
+    """Matrices of a minimum, with the mean squares of error times input summed by hand."""
+    sigma, missed = minimum.network.input_covariance, minimum.residual_map
+    labels = sp.ImmutableMatrix(sp.diag(*minimum.network.label_noise))
+    outputs, inputs = missed.shape
+
+    def fourth(a: int, b: int, c: int, d: int) -> sp.Expr:
+        pairs = sigma[a, b] * sigma[c, d] + sigma[a, c] * sigma[b, d] + sigma[a, d] * sigma[b, c]
+        return (1 + EXAMPLE_KURTOSIS) * pairs
+
+    def product_of(o: int, a: int, u: int, b: int) -> sp.Expr:
+        """``E[e_o x_a e_u x_b]``."""
+        return labels[o, u] * sigma[a, b] + sp.Add(
+            *(
+                missed[o, c] * missed[u, d] * fourth(c, d, a, b)
+                for c, d in product(range(inputs), repeat=2)
+            )
+        )
+
+    def summed(size: int, count: int, entry: Callable[[int, int, int], sp.Expr]) -> sp.Matrix:
+        return sp.ImmutableMatrix(
+            size, size, lambda j, k: sp.Add(*(entry(j, k, l) for l in range(count)))
+        )
+
+    return {
+        FIRST_LAYER: minimum.first_layer,
+        SECOND_LAYER: minimum.second_layer,
+        RESIDUAL: missed,
+        INPUT_COVARIANCE: sigma,
+        NOISE_COVARIANCE: labels,
+        ERROR_POWER: summed(outputs, inputs, lambda o, u, a: product_of(o, a, u, a)),
+        INPUT_POWER: summed(inputs, outputs, lambda a, b, o: product_of(o, a, o, b)),
+    }
 
 
 def _steady_defect() -> sp.Expr:
@@ -255,14 +355,15 @@ def feeding(minimum: Minimum, kurtosis: sp.Expr) -> sp.ImmutableMatrix:
 def _mean_shift(examples: Examples) -> Step:
     """The mean of the weights is not on the manifold
 
-    The loss is no parabola, so that a fluctuation that is symmetric around the minimum leaves
-    a mean gradient, [eq:bent]: what the expected gradient has of second order in {first} and
-    {second}, the two layers of the deviation, averaged with {Gamma}. Its part along the orbit is
-    the steady rotation. The part across the orbit, {bent}, is held by a mean deviation that pulls
-    back as much, [eq:mean-shift], of the order of {eta}. What an experimenter sees of it are
-    lengths of representations and angles between them, which no rotation changes: for the
-    stimuli {x} and {other} their inner product is {product} with [eq:mean-gram], where {W} is
-    the first layer at the minimum.
+    The loss is no parabola, so that a fluctuation that is symmetric around the minimum leaves a
+    mean gradient, [eq:bent]: what [eq:mean-first] and [eq:mean-second] have of second order in
+    {first} and {second}, the two layers of the deviation, averaged with {Gamma}. Its part along the
+    orbit is the steady rotation. The part across the orbit, {bent}, is held by a mean deviation
+    that pulls back as much, [eq:mean-shift], of the order of {eta}. The turning of the frame adds
+    nothing to this at leading order, as kick and deviation are independent and neither has a mean.
+    What an experimenter sees of it are lengths of representations and angles between them, which no
+    rotation changes: for the stimuli {x} and {other} their inner product is {product} with
+    [eq:mean-gram], where {W} is the first layer at the minimum.
     """
     first_shown = FIRST_PRODUCT * INPUT_COVARIANCE + SECOND_LAYER.T * BOTH * INPUT_COVARIANCE
     second_shown = SECOND_PRODUCT + BOTH * INPUT_COVARIANCE * FIRST_LAYER.T
@@ -337,52 +438,79 @@ def _mean_length() -> Step:
     """The mean length of representations
 
     When all {n} axes are alike and learned, the two layers stay balanced on average, as
-    [eq:imbalance-fed] vanishes, and all mean values are multiples of the identity. Then
-    [eq:mean-shift] is an equation for one number, and [eq:mean-gram] becomes [eq:mean-length]: the
-    singular value less {half} times the variance {own} of [eq:fluctuation-own] divided by {batch}.
-    All representations are shorter than those on the manifold, the more so the more axes there are.
+    [eq:imbalance-fed] vanishes, and all mean values are multiples of the identity. Noise reaches
+    only the part of a deviation that both layers have in common: each deviates by {even} and {odd},
+    a symmetric and a skew matrix. Products of one of each average to zero, and [eq:bent] becomes
+    [eq:alike-bent]. The Hessian multiplies a shift of both layers by a multiple of the identity by
+    {stiff}, so that [eq:mean-shift] is [eq:alike-shift]. The inner products [eq:mean-gram] become
+    [eq:mean-length]: the singular value less {half} times the variance {own} of
+    [eq:fluctuation-own] divided by {batch}. All representations are shorter than those on the
+    manifold, the more so the more axes there are.
     """
-    value = symbol("singular_value")
+    value, one = symbol("singular_value"), sp.Identity(INPUTS)
     variance, labels = symbol("input_variance"), symbol("label_noise") ** 2
     own = ETA * (2 * GAMMA**2 + variance * labels) / (2 * variance * BATCH)
-    shortened = value - (INPUTS + 1) * own / 2
-    even, odd = sp.symbols("even odd", positive=True)
+    skewed, root = sp.Symbol("skewed", positive=True), sp.sqrt(value)
+    # Of both layers' sum over the square root of two.
+    moments = Pairings(sp.Integer(0), (own + skewed) / 2, (own - skewed) / 2)
+    bent = variance * root * (moments.summed_rows + moments.summed_product / 2)
+    shift = -bent / (2 * variance * value)
+    numbers = {
+        one: sp.Integer(1),
+        EVEN_SQUARE: (INPUTS + 1) * own / 4,
+        ODD_SQUARE: -(INPUTS - 1) * skewed / 4,
+        BENT_ALIKE: bent,
+        SHIFT_ALIKE: shift,
+        MEAN_GRAM: value + 2 * root * shift + moments.summed_rows / 2,
+    }
+
+    def number(line: sp.MatrixExpr) -> sp.Expr:
+        """What the multiple of the identity that a line stands for has on its diagonal."""
+        terms = (part.as_coeff_mmul() for part in sp.MatAdd.make_args(line.doit().expand()))
+        return sp.Add(*(factor * numbers[matrix.doit()] for factor, matrix in terms))
+
+    squares, twice = (
+        EVEN_SQUARE - ODD_SQUARE,
+        sp.MatMul(2, EVEN_SQUARE - ODD_SQUARE, evaluate=False),
+    )
+    products = sp.MatAdd(twice, EVEN_SQUARE + ODD_SQUARE, evaluate=False)
     return step(
         under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES],
-        mean_length=(
-            MEAN_GRAM,
-            sp.MatMul(value - (INPUTS + 1) * own / 2, sp.Identity(INPUTS), evaluate=False),
+        alike_bent=chain(
+            BENT_ALIKE,
+            ("by [eq:bent]", sp.MatMul(variance * root, products, evaluate=False)),
+            ("collected", variance * root * (3 * EVEN_SQUARE - ODD_SQUARE)),
+            value=number,
         ),
-        symbols={"own": symbol("fluctuation", "ii"), "half": (INPUTS + 1) / 2},
-        checks=(
-            vanishes(
-                "Second moments of symmetric and skew deviations, summed over any number of "
-                "axes, give the same length whatever the skew ones are.",
-                (_length(even, odd), value - (INPUTS + 1) * even / 2),
+        alike_shift=(2 * variance * value * SHIFT_ALIKE, -BENT_ALIKE),
+        mean_length=chain(
+            MEAN_GRAM,
+            ("by [eq:mean-gram]", value * one + 2 * root * SHIFT_ALIKE + squares),
+            ("by [eq:alike-shift] and [eq:alike-bent]", value * one - 2 * EVEN_SQUARE),
+            (
+                "the variance of an entry of {even} is {diagonal} over {batch} on the diagonal, "
+                "and half of it beside",
+                sp.MatMul(value - (INPUTS + 1) * own / 2, one, evaluate=False),
             ),
+            value=number,
+        ),
+        symbols={
+            "own": symbol("fluctuation", "ii"),
+            "diagonal": symbol("fluctuation", "ii") / 2,
+            "half": (INPUTS + 1) / 2,
+            "even": EVEN_PART,
+            "odd": ODD_PART,
+            "stiff": 2 * variance * value,
+        },
+        checks=(
             vanishes(
                 "The full matrices of networks with two and with three equal axes, label noise "
                 "included, have this mean length.",
-                *(_missed_length(axes, shortened) for axes in (2, 3)),
+                *(_missed_length(axes, value - (INPUTS + 1) * own / 2) for axes in (2, 3)),
             ),
         ),
         assumptions=("Inputs are Gaussian; all axes have equal variances, gains and label noise.",),
     )
-
-
-def _length(even: sp.Expr, odd: sp.Expr) -> sp.Expr:
-    """Diagonal of the mean of ``W' W`` where ``dW = dU = N / sqrt 2``.
-
-    Parameters
-    ----------
-    even, odd : sympy.Expr
-        Variance of the symmetric and of the skew part of ``N``.
-    """
-    value = symbol("singular_value")
-    moments = Pairings(sp.Integer(0), (even + odd) / 2, (even - odd) / 2)
-    bent = sp.sqrt(value) * (moments.summed_rows + moments.summed_product / 2)
-    shift = -bent / (2 * value)
-    return value + 2 * sp.sqrt(value) * shift + moments.summed_rows / 2
 
 
 def _missed_length(axes: int, shown: sp.Expr) -> sp.ImmutableMatrix:

@@ -28,6 +28,7 @@ from symdrift.theory.linear.step_series import (
 from symdrift.typesetting.printer import Mean, Stationary
 
 ROOT = sp.sqrt(ETA)
+DEVIATION_ENTRY = sp.IndexedBase("deviation_entry")
 POWER = sp.Symbol("k", integer=True, positive=True)
 A, B, C, D = sp.symbols("a b c d", integer=True)
 DEVIATION, NEXT_DEVIATION = (sp.MatrixSymbol(f"n_{name}", SIZE, 1) for name in ("old", "new"))
@@ -52,6 +53,7 @@ LATEX: dict[sp.Basic, str] = {
     # Before what it acts on.
     GENERATORS.label: r"\mathcal{L}",
     DEVIATION: r"\hat\delta",
+    DEVIATION_ENTRY.label: r"\hat\delta",
     NEXT_DEVIATION: r"\hat\delta'",
     TURN_OF_WEIGHTS: r"\mathrm{e}^{\tilde\Xi}",
     **{item: f"g_{k}" for k, item in enumerate(GRADIENTS)},
@@ -131,16 +133,17 @@ def step_in_powers() -> Step:
     them is read as a rotation {turn} of the hidden layer, {turned_weights} on all weights, and a
     new deviation {moved} that is normal again, [eq:read-step]. For the leading order it was enough
     to know both as far as [eq:rotation-orders] and [eq:normal-orders]. Now let them be series,
-    [eq:read-series] and [eq:move-series]. The gradient is of third degree in the weights, so that
-    [eq:gradient-powers] has no rest; {g_k} is of degree {k} in {hat}. In [eq:read-step], power by
-    power from the second to the sixth, these series give the lines [eq:collected-2] to
-    [eq:collected-6], where the tilde says that a rotation acts on all weights.
+    [eq:read-series] and [eq:move-series], as far as they are needed. The gradient is of third
+    degree in the weights, so that [eq:gradient-powers] has no rest; {g_k} is of degree {k} in
+    {hat}. In [eq:read-step], power by power from the second to the sixth, these series give the
+    lines [eq:collected-2] to [eq:collected-6], where the tilde says that a rotation acts on all
+    weights.
 
     Each line is solved by looking at it in two directions. In each, the rotation that acts on
     {point} is along the orbit, and the last new deviation is normal to it; all that stands beside
     these two is known from the lines before. The part along the orbit therefore gives the
     rotation, and what is left the new deviation. At the second power nothing is along the orbit,
-    by [eq:transfer] at the minimum, which is why the rotation begins at the third. Both are
+    by [eq:transfer] without a deviation, which is why the rotation begins at the third. Both are
     polynomials: {turn_k} is of degree {turn_degree} in {hat}, and {moved_k} of degree
     {move_degree}.
     """
@@ -265,25 +268,29 @@ def _stays_normal(found: OneStep) -> bool:
 def moments_in_powers(plane: StationaryPolynomials) -> Step:
     """Stationary moments, order by order
 
-    The mean of a function {f} of the deviation changes in one step by [eq:generators], which stops
-    at the second power beyond {eta} as all that is needed here does. With the new deviation in the
+    The mean of a function {f} of the deviation changes in one step by [eq:generators], written as
+    far as it is needed here. With the new deviation in the
     place of the old one, Taylor's series of {f} gives the three terms [eq:generator-terms-0] to
     [eq:generator-terms-2]: lower indices of {f} are its derivatives,
     those of {moved} first the power and then the component, indices that stand twice are summed,
-    and means are those over samples. In the stationary state no mean changes: with stationary means
-    in angle brackets, [eq:stationary-mean] takes what one power leaves to the next ones. The first
+    and means are those over samples. At the power {root} stands the mean of {first_moved}, which is
+    minus the gradient noise and vanishes; the mean of {second_moved} is minus the pull {pull} of
+    the Hessian. In the stationary state no mean changes: with stationary means
+    in angle brackets, [eq:stationary-mean] says what the mean of the first generator is, from those
+    of the next ones. The first
     generator, {first}, is that of the Ornstein–Uhlenbeck process of the leading order: the Hessian
     pulls, and the noise spreads. In the eigenvectors of the Hessian it multiplies a product of
     components by minus the sum of their eigenvalues {h_a}, and adds products that are shorter by
     two.
 
     With such products for {f}, [eq:stationary-mean] is therefore a triangular system, power by
-    power; the index behind a stationary mean is the power at which it is taken. It gives
-    [eq:moment-second], which is the Lyapunov equation, then mean and third moments at the next
-    power, [eq:moment-mean] and [eq:moment-third], and then the next order of the second moments,
-    [eq:moment-next]. On the right stand moments found before; those of four components at
-    leading order are those of a Gaussian. Moments that are missing here vanish by the symmetry of
-    [eq:read-step]: it is the same step when the root of {eta} and {hat} change their signs.
+    power; the index {k} behind a stationary mean means its coefficient of {root} to the power {k}.
+    It gives [eq:moment-second], which is the Lyapunov equation, then mean and third moments at the
+    next power, [eq:moment-mean] and [eq:moment-third], and then the next order of the second
+    moments, [eq:moment-next]. On the right stand moments found before; those of four components at
+    leading order are sums over pairs, as the fluctuation is Gaussian there.
+    Moments that are missing here vanish by the symmetry of [eq:read-step]: it is the same step when
+    the root of {eta} and {hat} change their signs.
     """
     acting = GENERATORS[POWER] * FUNCTION
     two = STIFFNESS[A] + STIFFNESS[B]
@@ -311,6 +318,11 @@ def moments_in_powers(plane: StationaryPolynomials) -> Step:
             "moved": NEXT_DEVIATION,
             "first": FIRST_GENERATOR,
             "h_a": STIFFNESS[A],
+            "root": ROOT,
+            "k": POWER,
+            "first_moved": MOVED[1, A],
+            "second_moved": MOVED[2, A],
+            "pull": STIFFNESS[A] * DEVIATION_ENTRY[A],
         },
         checks=(
             holds(

@@ -10,17 +10,21 @@ import sympy as sp
 from symdrift.derivation.chapter import holds, step, vanishes
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA, INPUTS
+from symdrift.theory.area import MEAN_ROTATION
 from symdrift.theory.examples import Examples
 from symdrift.theory.later_moments import (
     FIRST_GENERATOR,
+    GENERATORS,
     GRADIENT_PARTS,
     PLANE,
     POWER,
+    TURN_PARTS,
     moments_in_powers,
     step_in_powers,
 )
 from symdrift.theory.linear.step_series import StationaryPolynomials
 from symdrift.theory.mean_square import CRITICAL_RATE
+from symdrift.typesetting.printer import Mean
 
 WAITING_PARTS, LEFT, STEADY = (sp.IndexedBase(name) for name in ("waiting_part", "left", "steady"))
 WAITING = sp.Symbol("waiting")
@@ -38,18 +42,32 @@ NEXT_VARIANCE, STEADY_ANGLE, ANGLE, PSI = sp.symbols(
 HERE, THERE, DECAYED = (
     sp.MatrixSymbol(f"decay_{name}", INPUTS, INPUTS) for name in ("here", "there", "decayed")
 )
-WAITING_DECAY, SQUARED, MEAN_SQUARED, KICKED, DECAY_NEXT, SQUARED_NEXT = sp.symbols(
-    "waiting_decay squared mean_squared kicked decay_next squared_next"
+WAITING_DECAY, SQUARED, KICKED, DECAY_FIRST, DECAY_NEXT = sp.symbols(
+    "waiting_decay squared kicked decay_first decay_next"
 )
-EXPECTED_ERROR, EXPECTED_NORM, CHANGE = sp.symbols(
-    "expected_error expected_error_norm change_of_next_order", positive=True
+SQUARES = {power: sp.IndexedBase(f"squares_{power}") for power in (6, 7, 8)}
+"""Means of products of two rotations, by the sum of their powers."""
+STEADY_TURN = sp.IndexedBase("steady_turn")
+STEADY_LEFT = {power: sp.IndexedBase(f"steady_left_{power}") for power in (4, 6)}
+ROTATION_FRAME, WAITED_BEFORE = (
+    sp.MatrixSymbol(name, INPUTS, INPUTS) for name in ("frame", "exponential_before")
+)
+EXPECTED_ERROR, EXPECTED_LOSS_ERROR, EXPECTED_NORM, CHANGE = sp.symbols(
+    "expected_error expected_error_loss expected_error_norm change_of_next_order", positive=True
 )
 
 LATEX: dict[sp.Basic, str] = {
     WAITING: r"\Phi",
     WAITING_PARTS.label: r"\Phi",
     LEFT.label: r"\mathbb{E}_{-}[\hat\Xi]",
-    STEADY.label: r"\langle \mathbb{E}_{-}[\hat\Xi] \rangle",
+    STEADY.label: r"\langle \mathbb{E}_{-}[\hat\Xi]_{k + 2} \rangle",
+    STEADY_TURN.label: r"\langle \mathbb{E}[\Xi_4] \rangle",
+    **{
+        base.label: rf"\langle \mathbb{{E}}_{{-}}[\hat\Xi]_{power} \rangle"
+        for power, base in STEADY_LEFT.items()
+    },
+    ROTATION_FRAME: "Q",
+    WAITED_BEFORE: r"\mathrm{e}^{\Phi(\hat\delta)}",
     INCREMENT: r"\mathrm{e}^{\hat\Xi}",
     UNWAITED: r"\mathrm{e}^{-\Phi(\hat\delta)}",
     TURNED_ONCE: r"\mathrm{e}^{\Xi}",
@@ -67,11 +85,15 @@ LATEX: dict[sp.Basic, str] = {
     DECAYED: r"\mathcal{T}",
     WAITING_DECAY: r"\mathcal{S}_4",
     SQUARED: r"\mathbb{E}[\hat\Xi_3^2]",
-    MEAN_SQUARED: r"\langle \hat\Xi_3^2 \rangle_0",
-    SQUARED_NEXT: r"\langle \hat\Xi^2 \rangle_8",
+    SQUARES[6].label: r"\langle \hat\Xi_3^2 \rangle",
+    SQUARES[7].label: r"\langle \hat\Xi_3 \hat\Xi_4 + \hat\Xi_4 \hat\Xi_3 \rangle",
+    SQUARES[8].label: r"\langle \hat\Xi_3 \hat\Xi_5 + \hat\Xi_5 \hat\Xi_3 + \hat\Xi_4^2"
+    r" \rangle",
+    DECAY_FIRST: r"\mathcal{T}_6",
     KICKED: r"\langle \hat\Xi_3\, (\hat\delta'_1 \cdot \partial) \mathcal{S}_4 \rangle_0",
     DECAY_NEXT: r"\mathcal{T}_8",
     EXPECTED_ERROR: r"\Delta_{\mathrm{rel}}",
+    EXPECTED_LOSS_ERROR: r"\Delta_{L}",
     EXPECTED_NORM: r"\Delta_{\lVert h \rVert^2}",
     CHANGE: r"\lvert c \rvert",
 }
@@ -83,6 +105,7 @@ MEANINGS = (
     (PSI, "what makes the mean orientation decay without memory", "p by p"),
     (DECAYED, "decay of the mean orientation in a step", "p by p"),
     (EXPECTED_ERROR, "expected relative error of a printed number", "scalar"),
+    (EXPECTED_LOSS_ERROR, "that of the loss", "scalar"),
     (EXPECTED_NORM, "that of a squared norm", "scalar"),
     (CHANGE, "relative change of a number by the next order, over the learning rate", "scalar"),
 )
@@ -101,46 +124,69 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     """Rotation at the next order
 
     Rotations of different steps are correlated, as a deviation lasts. As for the leading order, a
-    function {waited} of the deviation takes this out: the rotations of [eq:increments] have the
-    same mean whatever the deviation was, where {waited} solves [eq:poisson] power by power,
-    beginning with the second. On its right stands the mean {left} that this power of the rotation
+    function {waited} of the deviation takes this out. Let {Q} be the frame, which is multiplied by
+    {turn} in each step. Then {waiting_frame} is multiplied by the rotations [eq:increments]. It
+    stays beside the frame, as {waited} does not accumulate, and its rotations have the same mean
+    whatever the deviation was, where {waited} solves [eq:poisson] power by power, beginning with
+    the second. On its right stands the mean {left} over samples that this power of the rotation
     would have without the term of {waited} that is looked for, commutators of earlier ones
-    included, taken from its stationary value, which is the mean rotation at this power. What is
-    left has no memory. In one plane, with the angles {angle} of these rotations, the variance per
-    step is {third} times {leading_shown} at leading order. To this {fourth} times
-    [eq:variance-next] is added: all products of two angles whose powers add up to the eighth, less
-    the square of the mean.
+    included, taken from its stationary mean at leading order. In one plane the first two lines are
+    [eq:poisson-first]. What is left of the right side, a number, is the mean rotation at this
+    power: in one plane [eq:mean-next], as odd powers vanish by the symmetry of [eq:read-step].
+
+    Rotations whose mean does not depend on what went before are uncorrelated when this mean is
+    taken away, and their variances add up. In one plane, with the angles {angle} of these
+    rotations, the variance per step is {third} times {leading_shown} at leading order. To this
+    {fourth} times [eq:variance-next] is added: all products of two angles whose powers add up to
+    the eighth, less the square of the mean. The seventh power vanishes by the same symmetry.
 
     Rotations in several planes do not commute, and what is seen of them is how the mean orientation
     decays. What follows is written for a mean rotation that vanishes; where it does not, it turns
     the frame in which the orientation decays, and its products with {psi} are counted with the
-    others. With {psi} and {decay} as in [eq:decay-equation], each step makes of {here} on average
-    itself times {decay}, so that over many steps the mean orientation decays with the powers of
-    {decay}: its decay rates are the logarithms of the eigenvalues, with the sign changed. Here
-    {psi} begins with the fourth power. By [eq:decay-waiting] it takes out of the mean square of a
-    rotation what depends on the deviation. The next order of {decay} is then [eq:decay-next]:
-    beside half the mean square, of all products whose powers add up to the eighth, stands what a
-    rotation and the change of the deviation in the same step have in common, since later rotations
-    depend on that change.
+    others. In one plane [eq:mean-next] and [eq:variance-next] are all that is needed. With {psi}
+    and {decay} as in [eq:decay-equation], {here} behind the frame {waiting_frame} is on average
+    multiplied by {decay} in each step, so that over many steps the mean orientation decays with the
+    powers of {decay}: its decay rates are the logarithms of the eigenvalues, with the sign changed.
+    Here {psi} begins with the fourth power, and {decay} is {decay_series} with [eq:decay-first]: by
+    [eq:decay-waiting] {psi} takes out of the mean square of a rotation what depends on the
+    deviation. At the eighth power take the stationary mean of [eq:decay-equation]: the two means of
+    {psi} cancel, as a step changes no stationary mean, and so do products of a
+    rotation with {psi} before the step, as the rotation has no mean. What is left is
+    [eq:decay-next]: beside half the mean square, of all products whose powers add up to the
+    eighth, what a rotation and the change of the deviation in the same step have in common, since
+    later rotations depend on that change.
     """
     space = plane.network.space
     next_variance = (
         PRODUCTS[3, 3][2] + 2 * PRODUCTS[3, 4][1] + 2 * PRODUCTS[3, 5][0] + PRODUCTS[4, 4][0]
         - STEADY_ANGLE**2
     )  # fmt: skip
-    relaxed = STEADY[POWER + 2] - LEFT[POWER + 2]
-    waiting, following = (MEAN_SQUARED - SQUARED) / 2, SQUARED_NEXT / 2 + KICKED
+    relaxed = STEADY[0] - LEFT[POWER + 2]
+    waiting = (SQUARES[6][0] - SQUARED) / 2
+    following = SQUARES[6][2] / 2 + SQUARES[7][1] / 2 + SQUARES[8][0] / 2 + KICKED
+    first_two = [
+        (FIRST_GENERATOR * WAITING_PARTS[2], STEADY_TURN[0] - Mean(TURN_PARTS[4])),
+        (
+            FIRST_GENERATOR * WAITING_PARTS[3],
+            -Mean(TURN_PARTS[5]) - GENERATORS[1] * WAITING_PARTS[2],
+        ),
+    ]
     return step(
         increments=(INCREMENT, UNWAITED * TURNED_ONCE * WAITED),
         poisson=(FIRST_GENERATOR * WAITING_PARTS[POWER], relaxed),
+        poisson_first=first_two,
+        mean_next=(MEAN_ROTATION, ETA**2 * STEADY_LEFT[4][0] + ETA**3 * STEADY_LEFT[6][0]),
         variance_next=(NEXT_VARIANCE, next_variance),
         decay_equation=(THERE, HERE * DECAYED),
+        decay_first=(DECAY_FIRST, SQUARES[6][0] / 2),
         decay_waiting=(FIRST_GENERATOR * WAITING_DECAY, waiting),
         decay_next=(DECAY_NEXT, following),
         symbols={
             "waited": WAITING,
+            "turn": TURNED_ONCE,
+            "waiting_frame": ROTATION_FRAME * WAITED_BEFORE,
+            "decay_series": 1 + ETA**3 * DECAY_FIRST + ETA**4 * DECAY_NEXT,
             "left": LEFT[POWER + 2],
-            "k": POWER,
             "angle": ANGLE,
             "third": ETA**3,
             "fourth": ETA**4,
@@ -156,6 +202,12 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
                 "two axes and four samples.",
                 Method.POINTS,
                 lambda: _without_memory(plane, relaxed),
+            ),
+            holds(
+                "Its first two lines are [eq:poisson-first], and the mean of the rotations of "
+                "[eq:increments] vanishes at the fifth power: the same network.",
+                Method.POINTS,
+                lambda: _first_lines(plane),
             ),
             vanishes(
                 "At leading order mean and variance of these rotations are those of [eq:mean] and "
@@ -184,7 +236,7 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
 
 def _without_memory(plane: StationaryPolynomials, relaxed: sp.Expr) -> bool:
     """The displayed Poisson equation for what leaves every mean a number."""
-    steady, left = (relaxed.coeff(part[POWER + 2]) for part in (STEADY, LEFT))
+    steady, left = (relaxed.coeff(part) for part in (STEADY[0], LEFT[POWER + 2]))
     for power, function in plane.waiting.items():
         before = {k: part for k, part in plane.waiting.items() if k < power}
         mean = plane.average(plane.angles(power + 2, before))
@@ -216,45 +268,62 @@ def _decay_by_order(waiting: sp.Expr, following: sp.Expr) -> bool:
     left = sp.Add(*(small**k * part for k, part in after.items()))
     whole = sp.expand((1 + turned + turned**2 / 2) * (1 + left) - 1 - turned - left)
     x, y, z = turns.values()
-    eighth = following.coeff(SQUARED_NEXT) * (x * z + z * x + y * y)
-    eighth += following.coeff(KICKED) * x * after[5] + y * after[4]
+    squares = {6: x * x, 7: x * y + y * x, 8: x * z + z * x + y * y}
+    shown = {k: following.coeff(SQUARES[k][8 - k]) * part for k, part in squares.items()}
+    shown[7] += x * after[4]
+    shown[8] += following.coeff(KICKED) * x * after[5] + y * after[4]
     # What the mean square is less than its own stationary mean, the waiting function makes up.
-    sixth = -waiting.coeff(SQUARED) * x * x
-    return waiting.coeff(SQUARED) == -waiting.coeff(MEAN_SQUARED) and all(
-        sp.expand(whole.coeff(small, power) - shown) == 0
-        for power, shown in ((6, sixth), (8, eighth))
+    balanced = waiting.coeff(SQUARED) == -waiting.coeff(SQUARES[6][0]) == -sp.Rational(1, 2)
+    return balanced and all(
+        sp.expand(whole.coeff(small, power) - part) == 0 for power, part in shown.items()
+    )
+
+
+def _first_lines(plane: StationaryPolynomials) -> bool:
+    """The first two lines of the Poisson equation in one plane, and what has no mean."""
+    fourth, fifth = (plane.average(plane.angles(power, {})) for power in (4, 5))
+    second, third = plane.waiting[2], plane.waiting[3]
+    return not (
+        plane.generated(second) - plane.mean(fourth, 0) + fourth
+        or plane.generated(third) + plane.generated(second, 1) + fifth
+        or plane.average(plane.increments(5))
     )
 
 
 def _expected_error() -> Step:
     """By how much a number is expected to be off
 
-    The numbers beside this document are computed by these equations: {forms} from the rule of
-    learning, averages over samples by cubatures that are exact for their degree, and moments,
-    {waited} and {psi} in the eigenvectors of the Hessian, without differences or fits. Where axes
-    are shared they are sums over networks of few axes each. The variance of all weights is the
-    trace of the second moments less the squares of the means; excess loss, loss and the squared
-    norm of a representation are the means of polynomials in the deviation, of which second and
-    third moments and means are needed.
+    The numbers that are printed for a study follow from these equations: {forms} from the rule of
+    learning, averages over samples by rules of integration that are exact for polynomials of this
+    degree, and moments, {waited} and {psi} in the eigenvectors of the Hessian, without differences
+    or fits. Where axes are shared they are sums over networks of few axes each. The variance of all
+    weights is the trace of the second moments less the squares of the means; excess loss, loss and
+    the squared norm of a representation are the means of polynomials in the deviation, of which
+    second and third moments and means are needed.
 
-    A number that the next order changes by {change} times itself is printed with the error
-    [eq:expected-error]. To this change it adds all later orders, as a geometric series. Each is
-    expected to be {ratio} times the one before, with the critical rate of [eq:critical], and the
-    first of them to be this ratio times the change, or times the ratio itself where that is larger.
-    The change of a squared norm is fluctuation already, and in what follows the first term is taken
-    as twice the ratio times the change, which makes [eq:expected-error-norm]: simulations have
-    shown up to 1.6 times.
+    Let {coefficient} be the relative change of a number by the next order, over {eta}. The number
+    is printed with the error [eq:expected-error]: the change {change}, and all later orders as a
+    geometric series. This is an estimate, not a bound. As in [eq:moments-solved], each order is
+    expected to be {ratio} times the one before, and the first of them to be this ratio times the
+    change, or times the ratio itself where that is larger. For the loss, to which the excess loss
+    is added, the change alone stands in the place of the larger of the two, which leaves
+    [eq:expected-error-loss]. The change of a squared norm is fluctuation already. In simulations
+    what follows it was up to 1.6 times the ratio times the change; taking twice as an empirical
+    rule makes [eq:expected-error-norm].
     """
     ratio, change = ETA / CRITICAL_RATE, ETA * CHANGE
     largest = sp.Symbol("largest", positive=True)
     later = largest * ETA / (CRITICAL_RATE - ETA)
     shown = change + later.xreplace({largest: sp.Max(change, ratio)})
+    of_loss = change * CRITICAL_RATE / (CRITICAL_RATE - ETA)
     of_norm = change * (CRITICAL_RATE + ETA) / (CRITICAL_RATE - ETA)
     return step(
         expected_error=(EXPECTED_ERROR, shown),
+        expected_error_loss=(EXPECTED_LOSS_ERROR, of_loss),
         expected_error_norm=(EXPECTED_NORM, of_norm),
         symbols={
             "forms": GRADIENT_PARTS[POWER],
+            "coefficient": CHANGE,
             "waited": WAITING,
             "psi": PSI,
             "change": change,
@@ -267,13 +336,14 @@ def _expected_error() -> Step:
                 later - ratio * (largest + later),
             ),
             vanishes(
+                "With the change in the place of the larger of the two it is "
+                "[eq:expected-error-loss].",
+                (change + later.xreplace({largest: change}), of_loss),
+            ),
+            vanishes(
                 "What [eq:expected-error-norm] has beside the change is twice the ratio times the "
                 "change and the ratio times itself.",
                 (of_norm - change) - ratio * (2 * change + of_norm - change),
             ),
-        ),
-        assumptions=(
-            "For the loss, to which the excess loss is added, the change itself stands for the "
-            "larger of the two.",
         ),
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 import sympy as sp
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symdrift.algebra.matrices import evaluate_matrix
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, INPUTS
@@ -24,6 +24,7 @@ from symdrift.derivation.vocabulary import (
     INPUT_COVARIANCE,
     J_INDEX,
     L_INDEX,
+    LABEL_NOISE,
     NEXT_NORMAL,
     NOISE,
     NOISE_COVARIANCE,
@@ -50,13 +51,22 @@ from symdrift.theory.linear.second_moments import (
 from symdrift.theory.noise import COVARIANCE_ENTRY, MOMENT, B, C, D, O, U
 
 CRITICAL_RATE = sp.Symbol("eta_critical", positive=True)
-SAMPLE_HESSIAN, RELAXED, GROWN, SCATTERED, SECOND_MOMENT, NEXT_MOMENT = (
+SAMPLE_HESSIAN, RELAXED, GROWN, SCATTERED, SECOND_MOMENT, NEXT_MOMENT, STEADY_MOMENT = (
     sp.MatrixSymbol(name, SIZE, SIZE)
-    for name in ("H_sample", "relaxed", "grown", "scattered", "Psi", "Psi_next")
+    for name in ("H_sample", "relaxed", "grown", "scattered", "Psi", "Psi_next", "Psi_steady")
 )
-RELAXATION, GROWTH = sp.symbols("relaxation growth")
+RELAXATION, GROWTH = (sp.MatrixSymbol(name, SIZE, SIZE) for name in ("relaxation", "growth"))
 SEEN_FIRST = sp.MatrixSymbol("seen_first", HIDDEN, INPUTS)
 SEEN_SECOND = sp.MatrixSymbol("seen_second", OUTPUTS, HIDDEN)
+SPREAD_INPUT = sp.MatrixSymbol("spread_input", INPUTS, INPUTS)
+SPREAD_ERROR = sp.MatrixSymbol("spread_error", OUTPUTS, INPUTS)
+EXCESS_FIRST = sp.MatrixSymbol("excess_first", HIDDEN, INPUTS)
+EXCESS_SECOND = sp.MatrixSymbol("excess_second", OUTPUTS, HIDDEN)
+EXCESS = (
+    SECOND_LAYER.T * MAP_CHANGE * SPREAD_INPUT - STEP_SECOND.T * SPREAD_ERROR,
+    MAP_CHANGE * SPREAD_INPUT * FIRST_LAYER.T - SPREAD_ERROR * STEP_FIRST.T,
+)
+"""What the pull of a sample at a deviation has beyond its mean."""
 MOMENTS, SAMPLED = sp.IndexedBase("deviations"), sp.IndexedBase("deviations_sampled")
 VARIANCES = sp.Symbol("axis_variance")
 LABELS_FIRST, LABELS_SECOND, LABELS_BOTH = sp.symbols("labels_first labels_second labels_both")
@@ -83,12 +93,17 @@ LATEX: dict[sp.Basic, str] = {
     GROWTH: r"\Pi",
     SCATTERED: r"\mathbb{E}[(H_x - H) \Psi (H_x - H)]",
     SECOND_MOMENT: r"\Psi",
+    STEADY_MOMENT: r"\Psi",
     NEXT_MOMENT: r"\Psi_{t+1}",
     LABELS_FIRST: _expected(_PULL_FIRST + "_{ib}", _PULL_FIRST + "_{jd}"),
     LABELS_SECOND: _expected(_PULL_SECOND + "_{oi}", _PULL_SECOND + "_{uj}"),
     LABELS_BOTH: _expected(_PULL_FIRST + "_{ib}", _PULL_SECOND + "_{oj}"),
     SEEN_FIRST: r"(H_x \delta_t)_{W}",
     SEEN_SECOND: r"(H_x \delta_t)_{U}",
+    SPREAD_INPUT: r"\delta(x x^{\mathsf{T}})",
+    SPREAD_ERROR: r"\delta(e x^{\mathsf{T}})",
+    EXCESS_FIRST: r"((H_x - H) \delta_t)_{W}",
+    EXCESS_SECOND: r"((H_x - H) \delta_t)_{U}",
     MOMENTS.label: r"\mathcal{V}",
     SAMPLED.label: r"\mathcal{V}'",
     VARIANCES: r"\lambda",
@@ -100,6 +115,8 @@ MEANINGS = (
     (SAMPLE_HESSIAN, "Hessian of the loss of one sample", "matrix"),
     (CRITICAL_RATE, "rate from which on no fluctuation is stationary", "scalar"),
     (SECOND_MOMENT, "second moment of a deviation", "matrix"),
+    (SPREAD_INPUT, "what a product of inputs has beyond its mean", "n by n"),
+    (SPREAD_ERROR, "what error times input has beyond its mean", "m by n"),
     (MOMENTS[O, B, U, D], "second moments of what samples read of a deviation", "scalar"),
 )
 
@@ -188,28 +205,31 @@ def _second_moments() -> Step:
     Let {Psi} be the second moment of the deviation in one step. In the next it is
     [eq:second-moments]: at first order in {eta} the pull of the mean takes away {relaxed},
     [eq:relaxed]; at second order the squares of the pulls of samples add {grown}, [eq:grown], and
-    the noise adds {C}, whether or not there is a deviation. In a batch of {batch} samples what
-    they differ by is averaged down. The Lyapunov equation [eq:lyapunov] leaves {grown} out;
-    with it, a second moment that stays is a solution of [eq:stationary-moments].
+    the noise adds {C} over {batch}, whether or not there is a deviation. Products of noise and pull
+    have the mean deviation as a factor, which vanishes for [eq:sample-step]. In a batch of {batch}
+    samples what they differ by is averaged down. The Lyapunov equation [eq:lyapunov] leaves {grown}
+    out; with it, a second moment that stays is a solution of [eq:stationary-moments].
 
     Without {C} one step of these linearised dynamics makes {average} of a second moment, on average
-    over batches, with the Hessian of the batch. This keeps positive matrices positive, and of the
-    eigenvalues of such a map one that is largest by size is positive (Perron and Frobenius). As all
-    Hessians are symmetric matrices, so is the map, and that eigenvalue is the largest value of
-    {quotient} among all symmetric {Psi} with {unit}, where weights that no noise reaches, those of
-    hidden units without a task, have no part. It is smaller than one, and noise that is added in
-    each step then dies out, exactly as long as {eta} times {growth} is smaller than {decay} for all
-    of them. Hence the boundary is the critical rate {critical}, the smallest rate
-    for which [eq:critical] has a solution; its inverse is the largest eigenvalue of the inverse of
-    the operator {relaxation} times {response}. From this rate on the linearised deviation has no
+    over batches, with the Hessian of the batch. As all Hessians are symmetric, exchanging two
+    second moments in the trace of one times the image of the other changes nothing: this map is
+    symmetric too, and its largest eigenvalue is the largest value of {quotient} among all symmetric
+    {Psi} across the orbit with {unit}. It keeps positive matrices positive, so that none of its
+    eigenvalues is larger by size (Perron and Frobenius; for matrices, Krein and Rutman). Across
+    the orbit {decay} is positive, but for weights of hidden units without a task, which no noise
+    reaches and which are left out. The largest eigenvalue is thus smaller than one, and noise that
+    is added in each step dies out, exactly as long as {eta} times {growth} is smaller than {decay}
+    for all {Psi}. The boundary is the critical rate {critical}, the smallest positive rate for
+    which [eq:critical] has a solution; its inverse is the largest value of {growth} over {decay},
+    the largest eigenvalue of {inverse}. From this rate on the linearised deviation has no
     stationary variance, even where {eta} times every curvature is small, and nothing of the theory
-    is left. What is of higher order in the deviation can let SGD run away at lower rates already;
-    where label noise unbalances the layers at very small weight decay, it can also hold SGD at
-    higher ones. Below this rate the part of the fluctuation that grows fastest exceeds the leading
-    order by the factor {critical} over {above}: orders follow each other in the ratio {ratio}. The
-    error to be expected of a number of the fluctuation or the drift is therefore what the next
-    order changes in it and, for all orders after that, {later} times the larger of this change and
-    {ratio}.
+    is left.
+
+    Below this rate the second moment is [eq:moments-solved]. On the solution of [eq:critical]
+    {inverse} is one over {critical}: the part of the fluctuation that grows fastest exceeds the
+    leading order by the factor {above}, and in the powers of {eta} each term is {ratio} times the
+    one before. This is what later orders of any number of the fluctuation or the drift are
+    estimated by, [step:expected-error].
     """
     h, x = sp.symbols("H Psi", commutative=False)
     sample, other = sp.symbols("D_1 D_2", commutative=False)
@@ -233,12 +253,36 @@ def _second_moments() -> Step:
     pull = sp.Matrix([[sp.Symbol("p"), sp.Symbol("q")], [sp.Symbol("q"), sp.Symbol("r")]])
     squared = sp.Trace(SECOND_MOMENT * SECOND_MOMENT)
     growth, decay = (sp.Trace(SECOND_MOMENT * part) for part in (GROWN, RELAXED))
+    one, leading = sp.Identity(SIZE), ETA / BATCH * NOISE
+    # Any two operators will do, and a vector for a second moment.
+    points = {
+        RELAXATION: sp.ImmutableMatrix([[3, 1], [1, 2]]),
+        GROWTH: sp.ImmutableMatrix([[1, sp.Rational(1, 2)], [sp.Rational(1, 2), 5]]),
+        NOISE: sp.ImmutableMatrix([2, 7]),
+        one: sp.ImmutableMatrix(sp.eye(2)),
+    }
+    points[STEADY_MOMENT] = (points[RELAXATION] - ETA * points[GROWTH]).LUsolve(
+        ETA / BATCH * points[NOISE]
+    )
     return step(
-        second_moments=(NEXT_MOMENT, SECOND_MOMENT - ETA * RELAXED + ETA**2 * (GROWN + NOISE)),
+        second_moments=(
+            NEXT_MOMENT,
+            SECOND_MOMENT - ETA * RELAXED + ETA**2 * (GROWN + NOISE / BATCH),
+        ),
         relaxed=(RELAXED, HESSIAN * SECOND_MOMENT + SECOND_MOMENT * HESSIAN),
         grown=(GROWN, HESSIAN * SECOND_MOMENT * HESSIAN + SCATTERED / BATCH),
-        stationary_moments=(RELAXED, ETA * (GROWN + NOISE)),
+        stationary_moments=(RELAXED, ETA * (GROWN + NOISE / BATCH)),
         critical=(RELAXED, CRITICAL_RATE * GROWN),
+        moments_solved=chain(
+            STEADY_MOMENT,
+            ("by [eq:stationary-moments]", (RELAXATION - ETA * GROWTH).I * leading),
+            (
+                "{relaxation} taken out",
+                (one - ETA * RELAXATION.I * GROWTH).I * RELAXATION.I * leading,
+            ),
+            value=lambda line: evaluate_matrix(line, points),
+            method=Method.POINTS,
+        ),
         symbols={
             "Psi": SECOND_MOMENT,
             "relaxed": RELAXED,
@@ -254,10 +298,9 @@ def _second_moments() -> Step:
             "decay": decay,
             "critical": CRITICAL_RATE,
             "relaxation": RELAXATION,
-            "response": GROWTH,
-            "above": CRITICAL_RATE - ETA,
+            "inverse": RELAXATION.I * GROWTH,
+            "above": CRITICAL_RATE / (CRITICAL_RATE - ETA),
             "ratio": ETA / CRITICAL_RATE,
-            "later": ETA / (CRITICAL_RATE - ETA),
         },
         checks=(
             holds(
@@ -309,20 +352,25 @@ def _times(term: sp.Expr, factor: sp.Symbol) -> int:
 def _read_by_samples(examples: Examples) -> Step:
     """What samples read of a deviation
 
-    By [eq:sample-hessian] a sample reads a deviation through three matrices: the change
-    {change} of the learned map, {missed} and {first}. What its pull has beyond the mean
-    is each of these times {centred}, multiplied by weights and residual map, which are fixed. Let
-    {V} be the second moment of the entries {o}, {b} of one of the three and {u}, {d} of another.
-    That of the two after multiplication is [eq:read], with the fourth moments {moments} of the
-    inputs. Label noise, independent of them, is part of the error {e}: it pulls at {W} through
-    {second} and at {U} through {first}. What it adds to the second moment of the pull is
-    [eq:read-labels], of hidden units {i} and {j} and averaged over deviations as well:
-    between the layers, in the first, and in the second.
+    Let {spread} be what {product} has beyond its mean, and {error_spread} what {error_product} has,
+    [eq:error-spread]. What the pull [eq:sample-hessian] has beyond its mean is then
+    [eq:read-excess]: a sample reads a deviation through three matrices, the change {change} of the
+    learned map, {missed} and {first}, each of them times {spread}, multiplied by weights and
+    residual map, which are fixed. The entry {o}, {c} of the first such product is {entry}. Let {V}
+    be the second moment of the entries {o}, {b} of one of the three and {u}, {d} of another. That
+    of the two products is [eq:read], with the fourth moments {moments} of the inputs.
+
+    Label noise, independent of the inputs, pulls at {W} through {second} and at {U} through
+    {first}. Terms with a single factor of it vanish on average. The others are [eq:read-labels] for
+    one deviation, and are to be averaged over deviations: between the layers; in the first, of the
+    hidden units {i} and {j}; and in the second.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     kept = MOMENT[B, C, D, l] - COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, l]
     spread = sp.Sum(MOMENTS[O, B, U, D] * kept, (B, 1, INPUTS), (D, 1, INPUTS))
     return step(
+        error_spread=(SPREAD_ERROR, RESIDUAL * SPREAD_INPUT + LABEL_NOISE * INPUT.T),
+        read_excess=[(EXCESS_FIRST, EXCESS[0]), (EXCESS_SECOND, EXCESS[1])],
         read=(SAMPLED[O, C, U, l], spread),
         read_labels=[
             (LABELS_FIRST, MatrixElement(FED_TO_FIRST, i, j) * COVARIANCE_ENTRY[B, D]),
@@ -334,7 +382,14 @@ def _read_by_samples(examples: Examples) -> Step:
             "missed": STEP_SECOND.T * RESIDUAL,
             "first": STEP_FIRST,
             "second": STEP_SECOND,
-            "centred": INPUT * INPUT.T - INPUT_COVARIANCE,
+            "spread": SPREAD_INPUT,
+            "error_spread": SPREAD_ERROR,
+            "product": INPUT * INPUT.T,
+            "error_product": ERROR * INPUT.T,
+            "entry": sp.Sum(
+                MatrixElement(MAP_CHANGE, O, B) * MatrixElement(SPREAD_INPUT, B, C), (B, 1, INPUTS)
+            ),
+            "c": C,
             "V": MOMENTS[O, B, U, D],
             "moments": MOMENT[B, C, D, l],
             "o": O,
@@ -344,6 +399,11 @@ def _read_by_samples(examples: Examples) -> Step:
         },
         checks=(
             vanishes(
+                "For any sample [eq:read-excess] is [eq:sample-hessian] less its mean: a network "
+                "with rational entries.",
+                _missed_excess(examples.rectangular),
+            ),
+            vanishes(
                 "Put together from [eq:read] and [eq:read-labels], the covariance of the pull on a "
                 "rational deviation is that of the samples, averaged monomial by monomial for "
                 "Gaussian inputs and label noise in all weights: a network with rational entries.",
@@ -352,6 +412,22 @@ def _read_by_samples(examples: Examples) -> Step:
             ),
         ),
     )
+
+
+def _missed_excess(minimum: ChosenMinimum) -> sp.ImmutableMatrix:
+    """What a sample makes of a deviation, less its mean and less [eq:read-excess]."""
+    network, sample = minimum.network, minimum.network.sample_input
+    change = deviation(network)
+    pulled = seen(minimum, change)
+    spread = sp.ImmutableMatrix(sample * sample.T - minimum.input_covariance)
+    noise = sp.ImmutableMatrix(network.sample_label_noise)
+    entries = {
+        **in_symbols((minimum.first_layer, minimum.second_layer), change),
+        SPREAD_INPUT: spread,
+        SPREAD_ERROR: sp.ImmutableMatrix(minimum.residual_map * spread + noise * sample.T),
+    }
+    shown = [entry for formula in EXCESS for entry in evaluate_matrix(formula, entries)]
+    return sp.ImmutableMatrix(pulled - pulled.applyfunc(network.average) - sp.Matrix(shown))
 
 
 def _missed_spread(minimum: ChosenMinimum) -> sp.ImmutableMatrix:
@@ -432,12 +508,13 @@ def _moments_on_axes() -> Step:
     """Which second moments meet
 
     On shared axes, changing the sign of an axis in inputs, outputs and hidden layer changes no
-    average. Nothing is lost therefore by averaging the second moment that grows fastest over these
-    signs, and then only those of its entries are left in which each axis stands an even number of
-    times: between two axes {i} and {j}, in either direction, and of each axis to itself. For
-    Gaussian inputs [eq:read] gives [eq:read-pair], the same with {j} equal to {i} for an axis by
-    itself; [eq:read-back] between the two directions; and [eq:read-apart] between two axes by
-    themselves. In these blocks the critical rate is computed. Only the sum over {l} in
+    average. The second moment that grows fastest can be taken as a positive matrix, and its average
+    over these signs grows as fast and does not vanish. Only those of its entries are left in which
+    each axis stands an even number of times: between two axes {i} and {j}, in either direction, and
+    of each axis to itself. For Gaussian inputs [eq:moments] makes [eq:read-shared] of [eq:read],
+    with Kronecker's symbol. From this line one reads [eq:read-pair], the same with {j} equal to {i}
+    for an axis by itself; [eq:read-back] between the two directions; and [eq:read-apart] between
+    two axes by themselves. In these blocks the critical rate is computed. Only the sum over {l} in
     [eq:read-pair] joins the blocks: what a unit deviates by along any input is felt along all of
     them, because a sample has all inputs at once.
     """
@@ -446,43 +523,63 @@ def _moments_on_axes() -> Step:
     together = pair_read(i, j, l)
     back = variance[i] * variance[j] * MOMENTS[i, i, j, j]
     apart = variance[i] * variance[j] * MOMENTS[i, j, j, i]
+    same = sp.Sum(variance[B] * MOMENTS[O, B, U, B], (B, 1, INPUTS))
+    shared = variance[C] * (sp.KroneckerDelta(C, l) * same + variance[l] * MOMENTS[O, l, U, C])
 
-    def displayed(formula: sp.Expr, first: int, second: int) -> sp.Expr:
-        return formula.xreplace({INPUTS: sp.Integer(3)}).doit().subs({i: first, j: second})
+    def at(o: int, c: int, u: int, d: int) -> sp.Expr:
+        three = shared.xreplace({INPUTS: sp.Integer(3)}).doit()
+        return three.subs(dict(zip((O, C, U, l), (o, c, u, d), strict=True)))
+
+    def odd(indices: Iterable[int]) -> frozenset[int]:
+        """Which axes stand an odd number of times."""
+        places = list(indices)
+        return frozenset(k for k in places if places.count(k) % 2)
 
     def agree() -> bool:
-        """All entries for three axes, from the sums over moments that the signs allow."""
+        """All entries for three axes."""
         axes = range(1, 4)
         for o, c, u, d in product(axes, repeat=4):
             found = sp.Add(
                 *(
-                    MOMENTS[o, a, u, b] * (_paired(variance, a, c, b, d))
+                    MOMENTS[o, a, u, b] * _paired(variance, a, c, b, d)
                     for a, b in product(axes, repeat=2)
-                    if all([o, a, u, b].count(axis) % 2 == 0 for axis in axes)
                 )
             )
-            expected = sp.Integer(0)
-            if (o, c) == (u, d):
-                expected = displayed(together, o, c)
-            elif (o, c) == (d, u):
-                expected = displayed(back, o, c)
-            elif o == c and u == d:
-                expected = displayed(apart, o, u)
-            if sp.expand(found - expected) != 0:
+            read = [m.indices for m in found.atoms(sp.Indexed) if m.base == MOMENTS]
+            if sp.expand(found - at(o, c, u, d)) != 0 or any(
+                odd(m) != odd((o, c, u, d)) for m in read
+            ):
                 return False
         return True
 
+    def read_off() -> bool:
+        pairs = ((together, (1, 2, 1, 2)), (back, (1, 2, 2, 1)), (apart, (1, 1, 2, 2)))
+        return all(
+            sp.expand(
+                formula.xreplace({INPUTS: sp.Integer(3)}).doit().subs({i: 1, j: 2}) - at(*places)
+            )
+            == 0
+            for formula, places in pairs
+        )
+
     return step(
         under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
+        read_shared=(SAMPLED[O, C, U, l], shared),
         read_pair=(SAMPLED[i, j, i, j], together),
         read_back=(SAMPLED[i, j, j, i], back),
         read_apart=(SAMPLED[i, i, j, j], apart),
         checks=(
             holds(
-                "For three axes these are all entries of [eq:read], with the fourth moments of "
-                "Gaussian inputs; the others vanish.",
+                "For three axes [eq:read-shared] is [eq:read] with the fourth moments of Gaussian "
+                "inputs, entry by entry, and an axis stands an odd number of times on both sides "
+                "or on none.",
                 Method.CASES,
                 agree,
+            ),
+            holds(
+                "Its entries are [eq:read-pair], [eq:read-back] and [eq:read-apart].",
+                Method.CASES,
+                read_off,
             ),
         ),
         assumptions=("Inputs are Gaussian.",),

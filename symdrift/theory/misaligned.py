@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator
 
 import sympy as sp
 
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import factor, leading_term
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA
@@ -42,11 +43,17 @@ from symdrift.theory.misaligned_rate import (
     COLOURED,
     CURVATURE,
     FLUCTUATION,
+    FRAME_IMAGES,
+    FRAME_MAP,
+    FRAME_SIGMA,
+    FRAME_TURN,
+    FRAME_VALUES,
     LABEL_MEAN,
     MEAN,
     NOISE,
     POINT,
     QUOTIENTS,
+    RESPONSE,
     TURN,
     VARIANCE,
     at_rational_point,
@@ -74,56 +81,63 @@ def two_axes(absent: Collection[sp.Symbol]) -> Iterator[Step]:
 def _two_axes_frame(case: TwoAxes) -> Step:
     """The canonical frame
 
-    Two inputs, two outputs and two learned directions are the smallest network that can
-    rotate. Turn inputs and outputs into the axes of the learned map, so that it is the
-    diagonal matrix of {s_1} and {s_2}; all that is left of the task is the covariance in this
-    frame, [eq:frame-covariance], and its off-diagonal entry {correlation} measures the
-    misalignment. The teacher follows from [eq:task]. The operator [eq:map-hessian], in the
-    order 11, 12, 21, 22 of the entries of a map, is the matrix [eq:frame-hessian].
+    Two inputs, two outputs and two learned directions are the smallest network that can rotate.
+    Express inputs and outputs in the axes of the learned map, so that it is the diagonal matrix {S}
+    of {s_1} and {s_2}; all that is left of the task is the covariance in this frame,
+    [eq:frame-covariance], and its off-diagonal entry {correlation} measures the misalignment. In
+    what follows {frame_sigma} is this matrix. The teacher follows from [eq:task]. As both
+    directions are learned, [eq:slope-form] makes the slope {gamma} times the identity and the
+    residual map {residual_here}. The operator [eq:map-hessian] is then [eq:frame-pull]. In the
+    order 11, 12, 21, 22 of the entries of a map, [eq:map-hessian] is the matrix [eq:frame-hessian]
+    here.
     """
     minimum = case.minimum
     covariance = minimum.input_covariance
     curvature = minimum.curvature.applyfunc(sp.expand)
-    maps = [sp.Matrix(2, 2, [int(k == place) for k in range(4)]) for place in range(4)]
-    values = sp.diag(*minimum.singular_values)
-    columns = [[*((values * f + f * values) * covariance + GAMMA * f - GAMMA * f.T)] for f in maps]
+    f, values = FRAME_MAP, FRAME_VALUES
+    pulled = (values * f + f * values) * FRAME_SIGMA + GAMMA * (f - f.T)
     return step(
         frame_covariance=(CANONICAL_COVARIANCE, covariance),
         frame_teacher=(CANONICAL_TEACHER, minimum.teacher.applyfunc(_as_one)),
+        frame_pull=(FRAME_IMAGES[0], pulled),
         frame_hessian=(CURVATURE, curvature),
-        symbols={"s_1": S_1, "s_2": S_2, "correlation": SIGMA_12},
+        symbols={
+            "s_1": S_1,
+            "s_2": S_2,
+            "S": FRAME_VALUES,
+            "correlation": SIGMA_12,
+            "frame_sigma": FRAME_SIGMA,
+            "residual_here": GAMMA * FRAME_SIGMA.I,
+        },
         checks=(
             vanishes(
                 "The mean gradient of this network vanishes in every weight.",
                 minimum.mean_gradient,
             ),
             vanishes(
-                "Each column of the matrix is [eq:map-hessian] applied to a map with a single "
+                "Each column of [eq:frame-hessian] is [eq:frame-pull] of a map with a single "
                 "entry.",
-                (sp.Matrix(columns).T, curvature),
+                (_columns(case, pulled), curvature),
             ),
         ),
-        assumptions=("Both directions are learned; label noise is the same in both outputs.",),
+        assumptions=("Both directions are learned.",),
     )
 
 
 def _two_axes_traces(case: TwoAxes) -> Step:
     """Rate and variance as traces
 
-    In the same order of entries the rotation of the two hidden axes, [eq:map-turn], is the
-    matrix [eq:frame-turn], and the noise of one sample on learned maps is [eq:frame-noise], to
-    be divided by the size of a batch. With these two and [eq:frame-hessian] the equations
-    [eq:map-equations] are linear systems for matrices of four rows. Their solutions give the
-    mean rotation per step, [eq:frame-mean], and its variance per step, [eq:frame-variance].
-    Both are leading orders in {eta}, without any other approximation.
+    In this frame a rotation and the noise of one sample act on a learned map by
+    [eq:frame-operators]. In the same order of entries the rotation of the two hidden axes,
+    [eq:map-turn], is the matrix [eq:frame-turn], and the noise [eq:frame-noise], to be divided by
+    the size of a batch. With these two and [eq:frame-hessian] the equations [eq:map-equations] are
+    linear systems for matrices of four rows. Their solutions give the mean rotation per step,
+    [eq:frame-mean], and its variance per step, [eq:frame-variance]. Both are leading orders in
+    {eta}, without any other approximation.
     """
     metric = 2 * (S_1 + S_2)
     mean = ETA * sp.Trace(CURVATURE.T * TURN * FLUCTUATION) / metric
     variance = ETA**2 * sp.Trace(COLOURED.T * NOISE * COLOURED * FLUCTUATION) / metric**2
-    roots = sp.diag(sp.sqrt(S_1), sp.sqrt(S_2))
-    turned = roots * sp.Matrix([[0, 1], [-1, 0]]) * roots
-    covariance, residual = case.minimum.input_covariance, case.minimum.residual_map
-    missed, slope = residual * covariance * residual.T, GAMMA * sp.eye(2)
     kurtosis, labels = (
         sp.Integer(0) if source in case.absent else source for source in (KURTOSIS, LABEL_NOISE)
     )
@@ -135,28 +149,31 @@ def _two_axes_traces(case: TwoAxes) -> Step:
         else "label noise is independent in the two outputs, of variance {variance} in both"
     )
 
-    def noise(f: sp.Matrix) -> sp.Matrix:
-        common = kurtosis * (slope.T * f).trace() * slope + labels**2 * f * covariance
-        return (1 + kurtosis) * (missed * f * covariance + slope * f.T * slope) + common
-
-    def columns(shown: sp.MatrixBase, images: list[sp.Matrix]) -> sp.MatrixBase:
-        return shown - sp.Matrix([[*image] for image in images]).T
-
-    maps = [sp.Matrix(2, 2, [int(k == place) for k in range(4)]) for place in range(4)]
+    f = FRAME_MAP
+    turned = sp.sqrt(S_1) * sp.sqrt(S_2) * (FRAME_TURN * f - f * FRAME_TURN)
+    noisy = GAMMA**2 * sp.MatMul(
+        1 + kurtosis, FRAME_SIGMA.I * f * FRAME_SIGMA + f.T, evaluate=False
+    ).doit(deep=False)
+    if kurtosis != 0:
+        noisy += kurtosis * GAMMA**2 * sp.Trace(f) * sp.Identity(2)
+    if labels != 0:
+        noisy += labels**2 * f * FRAME_SIGMA
     turn = sp.sqrt(S_1) * sp.sqrt(S_2) * case.turn
     shown_noise = _shown_noise(case).xreplace({DETERMINANT: DETERMINANT_VALUE}).as_explicit()
     return step(
         under={"frame_noise": premises_of(case)},
+        frame_operators=[(FRAME_IMAGES[1], turned), (FRAME_IMAGES[2], noisy)],
         frame_turn=(TURN, _scaled_turn(case)),
         frame_noise=(NOISE, _shown_noise(case)),
         frame_mean=(MEAN, mean),
         frame_variance=(VARIANCE, variance),
         checks=(
             vanishes(
-                "Each column of the two matrices is the operator applied to a map with a single "
-                "entry.",
-                columns(turn, [turned * f - f * turned for f in maps]),
-                columns(shown_noise, [noise(f) for f in maps]),
+                "Each column of the two matrices is [eq:frame-operators] of a map with a single "
+                "entry, and the second is the noise of the task on learned maps.",
+                (_columns(case, turned), turn),
+                (_columns(case, noisy), shown_noise),
+                (shown_noise, case.noise),
             ),
             holds(
                 "At a rational point mean and variance are the numbers that the full matrices in "
@@ -168,6 +185,18 @@ def _two_axes_traces(case: TwoAxes) -> Step:
         symbols={"kurtosis": KURTOSIS, "variance": LABEL_NOISE**2},
         assumptions=(f"Inputs are {inputs}, and {noise_of_labels}.",),
     )
+
+
+def _columns(case: TwoAxes, image: sp.MatrixExpr) -> sp.ImmutableMatrix:
+    """What an operator makes of the four maps with a single entry, as columns."""
+    frame = {
+        FRAME_VALUES: sp.ImmutableMatrix(sp.diag(*case.minimum.singular_values)),
+        FRAME_SIGMA: case.minimum.input_covariance,
+        FRAME_TURN: sp.ImmutableMatrix([[0, 1], [-1, 0]]),
+    }
+    maps = (sp.ImmutableMatrix(2, 2, [int(k == n) for k in range(4)]) for n in range(4))
+    images = [evaluate_matrix(image, {**frame, FRAME_MAP: entry}) for entry in maps]
+    return sp.ImmutableMatrix(sp.Matrix([[*found] for found in images]).T)
 
 
 def _scaled_turn(case: TwoAxes) -> sp.MatMul:
@@ -220,13 +249,17 @@ def _as_one(entry: sp.Expr) -> sp.Expr:
 def _small_angle(case: TwoAxes) -> Step:
     """Small misalignment
 
-    Let the teacher have the gains {a_1} and {a_2} along its axes, and turn the axes of a
-    covariance with variances {lambda_1} and {lambda_2} by a small angle {angle}, from the
-    first axis of the teacher towards the second. To first order the singular values stay those
-    of the aligned task, [eq:angle-values], and the misalignment in the canonical frame is
+    Let the teacher have the gains {a_1} and {a_2} along its axes, and turn the axes of a covariance
+    with variances {lambda_1} and {lambda_2} by a small angle {angle}, from the first axis of the
+    teacher towards the second. To first order the singular values stay those of the aligned task,
+    [eq:angle-values]. In the canonical frame the first axes of inputs and teacher lie at small
+    angles, their off-diagonal entries over the difference of their diagonal ones, so that {angle}
+    is [eq:angle-between]. The misalignment in the canonical frame is therefore
     [eq:angle-correlation]: the learned map sides partly with the inputs. The mean rotation is
-    [eq:angle-rate], linear in the angle. It vanishes without an angle, for equal variances,
-    whose axes are arbitrary, and for equal gains, as in every autoencoder.<sense>
+    [eq:angle-rate], linear in the angle, where <quotients> without misalignment. For them
+    {response} and {noise} are needed to first order in {correlation}, and {curvature} falls apart
+    into the entries 11 and 22 and the block of 12 and 21. The rate vanishes without an angle, for
+    equal variances, whose axes are arbitrary, and for equal gains, as in every autoencoder.<sense>
     """
     shown = {name: QUOTIENTS[name] for name in case.names}
     rate = case.by_angle.xreplace(shown)
@@ -239,11 +272,18 @@ def _small_angle(case: TwoAxes) -> Step:
         )
     )
     sense = (
-        " All coefficients of {q} are positive: for Gaussian inputs without label noise the "
-        "sense of rotation is decided by three signs: that of the angle, and which axis has the "
-        "larger gain and which the larger variance. The hidden axis of the "
+        " All coefficients of numerator and denominator of {q} are positive: for Gaussian inputs "
+        "without label noise the sense of rotation is decided by three signs: that of the angle, "
+        "and which axis has the larger gain and which the larger variance. The hidden axis of the "
         "larger singular value turns towards the other one when their inputs are positively "
         "correlated."
+    )
+
+    slant = GAMMA * SIGMA_12 / (LAMBDA_1 * LAMBDA_2 * (A_1 - A_2))
+    between = SIGMA_12 * ANGLE / TILT
+    quotients = ", ".join(
+        f"{{{text}}}, [eq:angle-{text}], is {{{text}_part}} over {{common}}"
+        for text in map(_LABELS.__getitem__, case.names)
     )
 
     def positive() -> bool:
@@ -256,6 +296,15 @@ def _small_angle(case: TwoAxes) -> Step:
     return step(
         under={"angle_rate": premises_of(case)},
         angle_values=list(LEARNED.items()),
+        angle_between=chain(
+            ANGLE,
+            (
+                "by [eq:frame-covariance] and [eq:frame-teacher]",
+                SIGMA_12 / (LAMBDA_1 - LAMBDA_2) + slant,
+                {ANGLE: between.xreplace(LEARNED)},
+            ),
+            ("by [eq:angle-values]", between, LEARNED),
+        ),
         angle_correlation=(SIGMA_12, TILT),
         angle_rate=(MEAN, ETA**2 / BATCH * rate),
         angle={_LABELS[name]: (shown[name], case.quotients[name]) for name in case.names},
@@ -266,8 +315,15 @@ def _small_angle(case: TwoAxes) -> Step:
             "lambda_2": LAMBDA_2,
             "angle": ANGLE,
             "q": QUOTIENTS[GAUSSIAN],
+            "response": RESPONSE,
+            "noise": NOISE,
+            "curvature": CURVATURE,
+            "correlation": SIGMA_12,
+            "common": COMMON,
+            **{_LABELS[name]: QUOTIENTS[name] for name in case.names},
+            **{f"{_LABELS[name]}_part": name for name in case.names},
         },
-        words={"sense": sense},
+        words={"sense": sense, "quotients": quotients},
         checks=(
             vanishes(
                 "Turning the teacher [eq:frame-teacher] into its own axes, to first order in the "
@@ -310,8 +366,9 @@ def _turned_to_teacher() -> tuple[sp.Expr, sp.Expr]:
 def _small_decay(case: TwoAxes) -> Step:
     """Small misalignment and weak decay
 
-    When the weight decay is small too, the singular values are the gains. Without label noise
-    the leading term is [eq:decay-rate-quiet], of order {orders}. Noise is then of second order
+    When the weight decay is small too, the singular values are the gains, which are put into
+    [eq:angle-rate] and its quotients at the lowest power of {gamma}. Without label noise the
+    leading term is [eq:decay-rate-quiet], of order {orders}. Noise is then of second order
     in the weight decay, so that the diffusion, which needs noise and fluctuation, is of order
     {diffusion}: at small learning rate and small decay the steady rotation wins.<added>
     """

@@ -6,8 +6,10 @@ from itertools import combinations
 
 import sympy as sp
 
+from symdrift.algebra.equations import solve_operator
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import RationalField, is_zero
-from symdrift.derivation.chapter import Folded, holds, step
+from symdrift.derivation.chapter import Chain, Folded, chain, holds, step
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
@@ -46,6 +48,10 @@ CURVATURE, NOISE, TURN, FLUCTUATION, COLOURED = (
 )
 VARIANCE = symbol("rotation_covariance", "12")
 RESPONSE = sp.MatrixSymbol("Z_map_4", 4, 4)
+FRAME_MAP, FRAME_VALUES, FRAME_SIGMA, FRAME_TURN, *FRAME_IMAGES = (
+    sp.MatrixSymbol(f"{name}_in_frame", 2, 2) for name in ("F", "S", "Sigma", "Omega", *"HOC")
+)
+"""Any map, singular values, covariance and generator in the canonical frame, and images."""
 SOURCES = {
     name: sp.MatrixSymbol(f"C_{text}_map_4", 4, 4)
     for name, text in ((GAUSSIAN, "gauss"), (LENGTH, "length"), (LABELS, "label"))
@@ -66,6 +72,11 @@ LATEX: dict[sp.Basic, str] = {
     FLUCTUATION: r"\mathcal{X}",
     COLOURED: r"\mathcal{Y}",
     RESPONSE: r"\mathcal{Z}",
+    FRAME_MAP: "F",
+    FRAME_VALUES: "S",
+    FRAME_SIGMA: r"\Sigma",
+    FRAME_TURN: r"\Omega",
+    **{image: rf"\mathcal{{{name}}} F" for image, name in zip(FRAME_IMAGES, "HOC", strict=True)},
     SOURCES[GAUSSIAN]: r"\mathcal{C}_{0}",
     SOURCES[LENGTH]: r"\mathcal{C}_{\kappa}",
     SOURCES[LABELS]: r"\mathcal{C}_{\sigma}",
@@ -91,6 +102,8 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (EIGENVALUES[0], "eigenvalue of the Hessian on learned maps", "scalar"),
 )
 
+_ONLY = "{gaussian} is this polynomial"
+
 _LABELS = {GAUSSIAN: "gaussian", LENGTH: "length", LABELS: "labels", COMMON: "common"}
 
 
@@ -105,16 +118,22 @@ def two_axes_rate(case: TwoAxes) -> Step:
 
     For two axes [eq:map-equations] is a linear system of ten equations. The trace [eq:frame-mean]
     asks for one number of its solution, which the matrix {response} of [eq:response] takes from the
-    noise directly.<parts> With {response} the rate at leading order in {eta} is
-    [eq:explicit-rate]: <meanings>, and {common} is the common denominator [eq:rate-common], half
-    the product of all sums of two of the four eigenvalues {first} to {last} of the Hessian
-    [eq:frame-hessian]. Multiplied out, numerator and denominator are polynomials in the parameters
-    of the minimum, and nothing is left out of them but what is of higher order in {eta}. The rate
-    is odd in the misalignment {correlation}, and it vanishes for equal singular values, where the
-    canonical frame loses its meaning.
+    noise directly. This is [eq:response-rate], the rate at leading order in {eta} and without any
+    other approximation.<parts>
+
+    The entries of {response} are quotients of polynomials in the parameters of the minimum. The
+    determinant of the ten equations is the product of all sums of two of the four eigenvalues
+    {first} to {last} of the Hessian [eq:frame-hessian], of each with itself too. Computer algebra
+    finds that the latter cancel, and half the product of the others is the common denominator
+    {common}, [eq:rate-common]. In the numerator the misalignment {correlation} is a factor, as
+    reversing one axis changes its sign and the sense of rotation, [step:reflection], and so is the
+    difference of the singular values, for which the canonical frame loses its meaning where it
+    vanishes. The rest has a name in [eq:explicit-rate]: <meanings>.
     """
     several = len(case.names) > 1
-    meanings = ", ".join(f"{_MEANINGS[name]}, [eq:rate-{_LABELS[name]}]" for name in case.names)
+    meanings = ", ".join(
+        f"{_MEANINGS[name] if several else _ONLY}, [eq:rate-{_LABELS[name]}]" for name in case.names
+    )
     noise = {name: SOURCES[name] if several else NOISE for name in case.names}
     added = [
         sp.MatMul(strength, noise[name], evaluate=False)
@@ -127,6 +146,7 @@ def two_axes_rate(case: TwoAxes) -> Step:
     return step(
         under={"explicit_rate": premises_of(case)},
         response=(CURVATURE.T * RESPONSE + RESPONSE * CURVATURE, pull),
+        response_rate=_by_response_chain(case, pull),
         rate_noise=(NOISE, sp.MatAdd(*added, evaluate=False)) if several else None,
         explicit_rate=(MEAN, ETA**2 / BATCH * case.assembled),
         rate={
@@ -143,6 +163,7 @@ def two_axes_rate(case: TwoAxes) -> Step:
             "variance": LABEL_NOISE**2,
             "correlation": SIGMA_12,
             "response": RESPONSE,
+            "fluctuation": FLUCTUATION,
             "first": EIGENVALUES[0],
             "last": EIGENVALUES[-1],
         },
@@ -189,6 +210,37 @@ def two_axes_rate(case: TwoAxes) -> Step:
                 lambda: _agrees_in_weights(case),
             ),
         ),
+    )
+
+
+def _by_response_chain(case: TwoAxes, pull: sp.MatrixExpr) -> Chain:
+    """The mean rotation from its trace with the fluctuation to that with the noise."""
+    metric, root = 2 * (S_1 + S_2), sp.sqrt(S_1) * sp.sqrt(S_2)
+    turned = CURVATURE.T * TURN + TURN.T * CURVATURE
+    adjoint = CURVATURE.T * RESPONSE + RESPONSE * CURVATURE
+    relaxed = CURVATURE * FLUCTUATION + FLUCTUATION * CURVATURE.T
+    curvature, noise = (part.xreplace(POINT) for part in (case.minimum.curvature, case.noise))
+    fluctuation = solve_operator(curvature, curvature.T, noise)
+    entries: dict[sp.Basic, sp.ImmutableMatrix] = {
+        CURVATURE: curvature,
+        NOISE: noise,
+        TURN: sp.ImmutableMatrix(case.turn * root.xreplace(POINT)),
+        RESPONSE: case.response.xreplace(POINT),
+        FLUCTUATION: ETA / BATCH * sp.ImmutableMatrix(fluctuation),
+    }
+    rate = ETA**2 / BATCH * case.explicit
+    return chain(
+        MEAN,
+        ("[eq:frame-mean]", ETA * sp.Trace(CURVATURE.T * TURN * FLUCTUATION) / metric),
+        ("{fluctuation} is symmetric", ETA * sp.Trace(turned * FLUCTUATION) / (2 * metric)),
+        ("by [eq:response]", ETA * root * sp.Trace(adjoint * FLUCTUATION) / metric),
+        ("turned cyclically", ETA * root * sp.Trace(RESPONSE * relaxed) / metric),
+        (
+            "by [eq:map-equations], for a batch",
+            ETA**2 * root * sp.Trace(RESPONSE * NOISE) / (BATCH * metric),
+        ),
+        value=lambda line: evaluate_matrix(line.xreplace({MEAN: rate}), entries).xreplace(POINT),
+        method=Method.POINTS,
     )
 
 

@@ -261,9 +261,10 @@ def _beyond_the_learned(inputs_left: sp.Expr, outputs_left: sp.Expr) -> str:
 def _study_minimum(subject: Subject) -> Step:
     """Singular values
 
-    <active><left_out><called>
+    <given> <active><left_out><called>
     """
     explicit, _ = explicit_minimum(subject)
+    given, given_symbols = _given(subject)
     values: dict[sp.Expr, int] = {}
     for k in subject.active:
         values.setdefault(subject.directions[k].singular_value, k + 1)
@@ -323,12 +324,18 @@ def _study_minimum(subject: Subject) -> Step:
         ),
         symbols={
             **subject.inline,
+            **given_symbols,
             "axes": sp.Tuple(*(sp.Integer(k + 1) for k in subject.active)),
             "hidden": sp.Tuple(*(sp.Integer(k + 1) for k in subject.hidden_axes)),
             "conditions": sp.And(*dict.fromkeys(condition)),
             "number": subject.minimum,
         },
-        words={"active": active, "left_out": _left_out(inactive), "called": subject.called},
+        words={
+            "given": given,
+            "active": active,
+            "left_out": _left_out(inactive),
+            "called": subject.called,
+        },
         checks=(
             vanishes(
                 "The mean gradient of the network of this study vanishes in every weight at the "
@@ -342,6 +349,36 @@ def _study_minimum(subject: Subject) -> Step:
             else "The numbers of the study decide which axes are active.",
         ),
     )
+
+
+def _given(subject: Subject) -> tuple[str, dict[str, sp.Basic]]:
+    """A sentence that says what the study puts into the theory, and its inline symbols.
+
+    Sizes, batch, and gain and label noise where one number says them; what is zero has no axis.
+    """
+    gains = {d.gain for d in subject.directions if d.input_variance != 0}
+    noise = {d.label_noise for d in subject.directions}
+    symbols: dict[str, sp.Basic] = {
+        "given_inputs": subject.inputs,
+        "given_outputs": subject.outputs,
+        "given_hidden": subject.hidden,
+        "given_batch": subject.batch,
+        "given_gain": next(iter(gains)),
+        "given_noise": sp.sqrt(next(iter(noise))),
+    }
+    sizes = [
+        f"{{given_{plural}}} {noun if symbols[f'given_{plural}'] == 1 else noun + 's'}"
+        for plural, noun in (("inputs", "input"), ("outputs", "output"), ("hidden", "hidden unit"))
+    ]
+    samples = "one sample" if subject.batch == 1 else "{given_batch} samples"
+    told = [f"This study has {sizes[0]}, {sizes[1]} and {sizes[2]}, with {samples} in each step."]
+    if len(gains) == 1:
+        told.append("The gain of every axis is {given_gain}.")
+    if noise == {sp.Integer(0)}:
+        told.append("There is no label noise.")
+    elif len(noise) == 1:
+        told.append("The label noise of every output is {given_noise}.")
+    return " ".join(told), symbols
 
 
 def _left_out(directions: Sequence[Direction]) -> str:

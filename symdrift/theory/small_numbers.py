@@ -117,7 +117,8 @@ def _multiplicative_noise(examples: Examples) -> Step:
     this is its singular value times {Sigma}; but [eq:grown] has the mean of the square, and that is
     [eq:squared-input] for Gaussian inputs: not the square of a variance along one axis but a
     variance times the power {power} of all inputs, divided by {batch} where a batch averages over
-    samples. Compared with the relaxation of the same axis it is of the order of this number, which
+    samples. By [eq:stationary-moments] it adds {grown} against a relaxation of {relaxed} along such
+    an axis, of variance {lambda}: the quotient of both is of the order of this number, which
     grows with the number of inputs while {discrete} does not. Where it reaches the order of one,
     the critical rate of [eq:critical] is near, or has been passed.
     """
@@ -148,6 +149,12 @@ def _multiplicative_noise(examples: Examples) -> Step:
             "product": INPUT * INPUT.T,
             "power": sp.Trace(INPUT_COVARIANCE),
             "discrete": ETA * LARGEST_CURVATURE,
+            "grown": ETA**2
+            * symbol("singular_value", 1) ** 2
+            * symbol("input_variance")
+            * sp.Trace(INPUT_COVARIANCE)
+            / BATCH,
+            "relaxed": 2 * ETA * symbol("singular_value", 1) * symbol("input_variance"),
         },
         checks=(
             vanishes(
@@ -173,15 +180,15 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
     that errors make. Where label noise or inputs that are not learned leave errors when weight
     decay tends to zero, nothing of the theory is left then at a fixed learning rate, and limits of
     small weight decay mean that the learning rate tends to zero first. The mean is what is taken
-    here: where it vanishes by symmetry the imbalance fluctuates all the same, which the critical
-    rate takes into account.
+    here. Where it vanishes by symmetry the imbalance fluctuates all the same; its second moments
+    are among those of [eq:critical].
 
     The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
     minimum, of squared length {length}, and {own} the variance of the weights along them,
     [eq:unit-variance]. A deviation by {unit} itself changes the learned map by [eq:unit-change],
     and so nothing but the singular value {s_i}. Where {own} reaches {s_i}, the axis is lost at
     times and found again, at an angle that owes nothing to where it was: it then drifts faster than
-    the theory says. Close to the threshold of an axis this happens at any learning rate.
+    the theory says. Where {s_i} tends to zero, this happens at any learning rate.
     """
     return step(
         unit_variance=(
@@ -237,8 +244,10 @@ def _on_axes(examples: Examples) -> Step:
     """Both numbers on shared axes
 
     On shared axes the mean imbalance is diagonal too, and with Gaussian inputs the third number is
-    the largest of [eq:imbalance-own] by size. Axes that are not learned count in the sums, as
-    their inputs and errors are noise for the others. The fourth is the largest of [eq:lost-own],
+    the largest of [eq:imbalance-own] by size, which is [eq:imbalance-mean] with [eq:imbalance-fed]
+    at first order in {eta}. Axes that are not learned count in the sums, as their inputs and errors
+    are noise for the others: the residual of an input without output vanishes, and so does the
+    variance that belongs to an output without input. The fourth is the largest of [eq:lost-own],
     with [eq:fluctuation-own] for a batch of {batch} samples: it grows without bound where a
     singular value vanishes.
     """

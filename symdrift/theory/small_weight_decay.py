@@ -36,7 +36,6 @@ from symdrift.theory.linear.limits import (
     other_term,
     own_term,
 )
-from symdrift.theory.linear.points import Direction
 
 
 def small_weight_decay(examples: Examples) -> Step:
@@ -64,11 +63,13 @@ def small_weight_decay(examples: Examples) -> Step:
         "own": (own_term(examples.representative, i, j), limits.own),
         "other": (other_term(examples.representative, i, j, l), limits.other),
     }
-    left, right, beside = (_small_block(*axes) for axes in ((i, l), (j, l), (j, i)))
+    left, right, beside = (
+        small_block(*(axis.input_variance for axis in axes)) for axes in ((i, l), (j, l), (j, i))
+    )
     one, ones = sp.Matrix([[2 * i.input_variance]]), sp.ones(1, 2)
-    y, z = (_small_solution(left.hessian, right.hessian, x.hessian) for x in (right, left))
+    y, z = (small_solution(left.hessian, right.hessian, x.hessian) for x in (right, left))
     row_y, row_z = (
-        _small_solution(one, beside.hessian, side) for side in (ones * beside.hessian, one * ones)
+        small_solution(one, beside.hessian, side) for side in (ones * beside.hessian, one * ones)
     )
     blocks = {
         LEFT_SOLUTION: y,
@@ -158,7 +159,7 @@ def small_weight_decay(examples: Examples) -> Step:
 
 
 @dataclass(frozen=True)
-class _SmallBlock:
+class SmallBlock:
     """Leading orders in the weight decay of the block of two active axes."""
 
     hessian: sp.ImmutableMatrix
@@ -166,16 +167,16 @@ class _SmallBlock:
     fluctuation: sp.ImmutableMatrix
 
 
-def _small_block(i: Direction, l: Direction) -> _SmallBlock:
-    """With singular values one and residuals ``gamma / lambda``."""
-    first, second = i.input_variance, l.input_variance
+def small_block(first: sp.Expr, second: sp.Expr, label_noise: sp.Expr = sp.S.Zero) -> SmallBlock:
+    """With singular values one, residuals ``gamma / lambda`` and a variance of label noise."""
     hessian = sp.ImmutableMatrix(sp.diag(2 * second, 2 * first))
     noise = 2 * GAMMA**2 * sp.ImmutableMatrix([[second / first, 1], [1, first / second]])
+    noise += label_noise * hessian
     fluctuation = solve_lyapunov(sp.Matrix(hessian), ETA * sp.Matrix(noise)).applyfunc(sp.factor)
-    return _SmallBlock(hessian, noise, sp.ImmutableMatrix(fluctuation))
+    return SmallBlock(hessian, noise, sp.ImmutableMatrix(fluctuation))
 
 
-def _small_solution(
+def small_solution(
     left: sp.MatrixBase, right: sp.MatrixBase, side: sp.MatrixBase
 ) -> sp.ImmutableMatrix:
     """The solution ``Y`` of ``left Y + Y right = 2 side`` for diagonal ``left`` and ``right``."""

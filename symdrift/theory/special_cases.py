@@ -100,15 +100,16 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
 
     Let all {n} axes have the same input variance {lambda}, gain {a} and label noise {sigma}, and
     let all be active. The blocks of all pairs of axes are then alike, and [eq:sylvester-left] and
-    [eq:sylvester-right] are solved by the rotation itself. The sum and the difference of the two
-    unit vectors of a pair are eigenvectors of both blocks, [eq:hessian-pair] and [eq:noise-pair]:
-    the sum has the stiffness {stiff_sum} and the noise {noise_sum}, the difference
-    {stiff_difference} and {noise_difference}. In an eigenvector the fluctuation is {eta} times
-    noise over twice the stiffness, by [eq:lyapunov], and both orders of the blocks in [eq:term]
-    give the same, so that the term of any other axis is [eq:isotropic-other]. The unit vector of
-    one axis has stiffness and noise of the sum, and the rotation joins it to nothing else, so that
-    the term of equal indices is [eq:isotropic-own]. Two of these and {others} of the others add up
-    to [eq:isotropic] for every plane, which without label noise is [eq:isotropic-quiet].
+    [eq:sylvester-right] are solved by the identity. The sum and the difference of the two unit
+    vectors of a pair are eigenvectors of both blocks, [eq:hessian-pair] and [eq:noise-pair]: the
+    sum has the stiffness {stiff_sum} and the noise {noise_sum}, the difference {stiff_difference}
+    and {noise_difference}. In an eigenvector the fluctuation is {eta} times noise over twice the
+    stiffness, by [eq:lyapunov], and both orders of the blocks in [eq:term] give the same, so that
+    the term of any other axis is [eq:isotropic-other]. The unit vector of one axis has stiffness
+    and noise of the sum. The rotation joins it to the sum alone, of which the row {ones} in
+    [eq:own-resultant] is {root} times the unit vector, so that the term of equal indices is
+    [eq:isotropic-own]. Two of these and {others} of the others add up to [eq:isotropic] for every
+    plane, which without label noise is [eq:isotropic-quiet].
     """
     s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
     variance = symbol("input_variance")
@@ -150,7 +151,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
         isotropic_own=chain(
             own_sum,
             (
-                "noise times fluctuation in the sum alone, twice as much of it",
+                "noise times fluctuation in the sum alone, times the square of {root}",
                 ETA * s * driving**2 / variance,
                 terms,
             ),
@@ -178,6 +179,8 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
         ),
         isotropic_quiet=(QUIET_DIFFUSION, quiet),
         symbols={
+            "ones": sp.ImmutableMatrix([[1, 1]]),
+            "root": sp.sqrt(2),
             "others": INPUTS - 2,
             "stiff_sum": stiff_sum,
             "noise_sum": noise_sum,
@@ -200,19 +203,21 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
 def _irrelevant(examples: Examples) -> Step:
     """A bottleneck with irrelevant inputs
 
-    Axes that do not fit through the bottleneck keep their whole gain as residual, and this is
-    noise for those that do. For an autoencoder whose learned axes have input variance
-    {lambda}, each of {count} axes of smaller variance {nu} that are left out adds the same
-    amount to the diffusion of every plane; to leading order in the weight decay the sum is
-    [eq:irrelevant]. It does not vanish with {gamma}, it grows with the number of irrelevant
-    axes and, while they are weak, with the square of their variance, and it diverges where
-    they begin to compete for a hidden unit. Inputs that no output asks for are milder: they
-    add [eq:unseen], linear in their variance.
+    Axes that do not fit through the bottleneck keep their whole gain as residual, and this is noise
+    for those that do. For an autoencoder whose learned axes have input variance {lambda}, each of
+    {count} axes of smaller variance {nu} that are left out adds the same amount to the diffusion of
+    every plane; to leading order in the weight decay the sum is [eq:irrelevant], half of [eq:total]
+    with {metric}. It does not vanish with {gamma}, it grows with the number of irrelevant axes and,
+    while they are weak, with the square of their variance, and it diverges where they begin to
+    compete for a hidden unit. Inputs that no output asks for are milder: they add [eq:unseen],
+    linear in their variance.
 
     Without weight decay the blocks of a learned axis and of one that is left out are
-    [eq:irrelevant-blocks], the same for both axes of a plane. The overlap is one, the rotation
-    itself solves [eq:sylvester-left] and [eq:sylvester-right], and the error of the axis that is
-    left out, which shakes the second unit vector alone, gives [eq:irrelevant-term].
+    [eq:irrelevant-blocks], the same for both axes of a plane. The overlap is one, the identity
+    solves [eq:sylvester-left] and [eq:sylvester-right], and the error of the axis that is
+    left out, which shakes the second unit vector alone, gives [eq:irrelevant-term]. The block of an
+    input without output has one row, with the entries {nu} of the Hessian and {unseen_noise} of the
+    noise at leading order.
     """
     limits = examples.small_weight_decay
     lam = symbol("input_variance")
@@ -238,6 +243,13 @@ def _irrelevant(examples: Examples) -> Step:
         BLOCK_NOISE["il"]: shaken,
         BLOCK_FLUCTUATION["il"]: sp.ImmutableMatrix(
             solve_lyapunov(sp.Matrix(curved), ETA * sp.Matrix(shaken))
+        ),
+    }
+    lonely_noise = GAMMA**2 * IRRELEVANT_VARIANCE / lam
+    lonely = {
+        BLOCK_NOISE["il"]: sp.ImmutableMatrix([[lonely_noise]]),
+        BLOCK_FLUCTUATION["il"]: sp.ImmutableMatrix(
+            [[ETA * lonely_noise / (2 * IRRELEVANT_VARIANCE)]]
         ),
     }
     left_out = TERM[I_INDEX, J_INDEX, L_INDEX]
@@ -271,8 +283,25 @@ def _irrelevant(examples: Examples) -> Step:
             value=lambda line: evaluate_matrix(line, blocks),
         ),
         irrelevant=Given((EXTRA_DIFFUSION, extra), sp.Lt(IRRELEVANT_VARIANCE, lam)),
-        unseen=(EXTRA_DIFFUSION, unseen),
-        symbols={"count": IRRELEVANT, "nu": IRRELEVANT_VARIANCE},
+        unseen=chain(
+            EXTRA_DIFFUSION,
+            (
+                "half of [eq:total], as for [eq:irrelevant-term]",
+                prefactor * 2 * sp.Trace(BLOCK_NOISE["il"] * BLOCK_FLUCTUATION["il"]),
+                {EXTRA_DIFFUSION: unseen},
+            ),
+            (
+                "by [eq:lyapunov] for one row",
+                unseen,
+            ),
+            value=lambda line: evaluate_matrix(line, lonely),
+        ),
+        symbols={
+            "count": IRRELEVANT,
+            "nu": IRRELEVANT_VARIANCE,
+            "unseen_noise": lonely_noise,
+            "metric": sp.Eq(PLANE_METRIC, 4),
+        },
         checks=(
             holds(
                 "The power of the weight decay is zero for axes that are left out and four for "
@@ -330,7 +359,8 @@ def _hidden_units(examples: Examples) -> Step:
     """More hidden units than needed
 
     One silent hidden unit more or less leaves the drift of every learned plane as it is,
-    [eq:hidden-units].
+    [eq:hidden-units]: no noise reaches a silent unit, and neither the blocks of [eq:term] nor
+    {metric} contain {p}.
     """
     wide, narrow = (
         [(c.left, c.right, c.overlap) for c in couplings(space, (0, 1))]
@@ -347,6 +377,7 @@ def _hidden_units(examples: Examples) -> Step:
 
     return step(
         hidden_units=Given((WIDER_VARIANCE, PLANE_VARIANCE), sp.Ge(HIDDEN, RANK)),
+        symbols={"metric": PLANE_METRIC},
         checks=(
             vanishes(
                 "Two learned axes and one that is left out, once with two and once with three "
@@ -363,10 +394,10 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
 
     The scaling exponents of the isotropic result are [eq:exponents]: drift is of third order
     in the learning rate {eta}, falls with the square of the batch size {batch}, grows linearly
-    with the number of inputs {n}, and without label noise it has the fourth power of the
-    weight decay {gamma} at fixed singular value. The first two hold for what gradients do to any
-    plane: each term of [eq:total] is of first order in the noise and of first order in the
-    fluctuation, which is proportional to learning rate and noise.
+    with the number of inputs {n}, of which it is a polynomial of the degree {degree}, and without
+    label noise it has the fourth power of the weight decay {gamma} at fixed singular value. The
+    first two hold for every plane: each term of [eq:total] is of first order in the noise and of
+    first order in the fluctuation, which is proportional to learning rate and noise.
     """
     noise = symbol("label_noise")
     quiet = isotropic.xreplace({noise: sp.Integer(0)})
@@ -410,6 +441,7 @@ def _exponents(examples: Examples, isotropic: sp.Expr) -> Step:
             (EXPONENTS["gamma"], in_gamma),
             (EXPONENTS["n"], sp.Integer(in_inputs)),
         ],
+        symbols={"degree": EXPONENTS["n"]},
         checks=(
             holds(
                 "Dividing the gradient noise by the batch size divides every term by its square.",

@@ -125,9 +125,11 @@ def _reflection(examples: Examples) -> Step:
     teacher nor the statistics of inputs and label noise. The same reversal then acts on the
     hidden axes, and a rotation in the plane of a reversed and an unreversed axis changes its
     sense: its mean must vanish. Teachers aligned with Gaussian or elliptical inputs have such
-    a symmetry for every plane. Misaligned covariances do not, nor do most finite sets of stimuli;
-    there representations in general rotate steadily. Variances do not change under the reversal:
-    misalignment enters them at second order only.
+    a symmetry for every plane, if label noise has the output axes too or is alike in all outputs.
+    Misaligned covariances do not, nor do most finite sets of stimuli; there representations in
+    general rotate steadily. The reversal turns a task into the one that is misaligned by as much
+    the other way, and variances do not change under it: misalignment enters them at second order
+    only.
     """
     minimum, noise = examples.two_axes.minimum, examples.two_axes.noise
     flip = sp.diag(1, -1)

@@ -7,15 +7,24 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from symdrift.algebra.equations import solve_lyapunov, solve_sylvester
 from symdrift.algebra.forms import FACTOR, simplify_by, substitute
 from symdrift.algebra.rational import factor, leading_term, replaced
 from symdrift.derivation.chapter import Chain, Stated, chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
+from symdrift.derivation.vocabulary import (
+    BLOCK_FLUCTUATION,
+    BLOCK_HESSIAN,
+    LEFT_SOLUTION,
+    RIGHT_SOLUTION,
+)
 from symdrift.theory.examples import Examples
+from symdrift.theory.linear.aligned import renaming
 from symdrift.theory.linear.limits import (
     FrequencyEffect,
+    autoencoder_direction,
     frequency_effect,
     frequency_terms,
     isotropic_diffusion,
@@ -24,19 +33,34 @@ from symdrift.theory.linear.stochastic_area import rotation_variance
 
 FREQUENT_VARIANCE = symbol("input_variance", 1)
 FREQUENT_RATE = sp.Symbol("decay_rate_1", positive=True)
+FREQUENT_DIFFUSION = sp.Symbol("representation_diffusion_1", positive=True)
 RATE_SLOPE, DIFFERENCE_SLOPE, DIFFUSION_SLOPE = sp.symbols(
     "slope_rate slope_difference slope_diffusion", real=True
 )
 TERM_SLOPES = sp.symbols("slope_term_121 slope_term_122 slope_term_123 slope_term_231", real=True)
 PLANE_SLOPE, APART_SLOPE = sp.symbols("slope_plane_12 slope_plane_23", real=True)
+OTHER_RATE = sp.Symbol("decay_rate_2", positive=True)
+VARIED_HESSIAN, VARIED_NOISE = (
+    {index: sp.MatrixSymbol(f"varied_{name}_{index}", 2, 2) for index in ("il", "jl")}
+    for name in ("hessian", "noise")
+)
+VARIED_LEFT, VARIED_FLUCTUATION = (
+    sp.MatrixSymbol(f"varied_{name}", 2, 2) for name in ("solution", "fluctuation")
+)
 DIFFUSION = symbol("diffusion_tensor")
 CRITICAL_NOISE = sp.Symbol("sigma_critical", positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     FREQUENT_RATE: "k_1",
+    OTHER_RATE: "k_2",
+    **{item: rf"\partial H_{{{index}}}" for index, item in VARIED_HESSIAN.items()},
+    **{item: rf"\partial C_{{{index}}}" for index, item in VARIED_NOISE.items()},
+    VARIED_LEFT: r"\partial Y_{ijl}",
+    VARIED_FLUCTUATION: r"\partial \Gamma_{il}",
     RATE_SLOPE: r"\frac{\partial k_1}{\partial \lambda_1}",
     DIFFERENCE_SLOPE: r"\frac{\partial (k_1 - k_2)}{\partial \lambda_1}",
-    DIFFUSION_SLOPE: r"\frac{\partial D_h(x_1)}{\partial \lambda_1}",
+    FREQUENT_DIFFUSION: "D_h^{(1)}",
+    DIFFUSION_SLOPE: r"\frac{\partial D_h^{(1)}}{\partial \lambda_1}",
     **{
         slope: rf"\frac{{\partial T_{{{str(slope)[-3:]}}}}}{{\partial \lambda_1}}"
         for slope in TERM_SLOPES
@@ -45,6 +69,14 @@ LATEX: dict[sp.Basic, str] = {
     APART_SLOPE: r"\frac{\partial D_{23}}{\partial \lambda_1}",
     CRITICAL_NOISE: r"\sigma_{\mathrm{c}}",
 }
+
+MEANINGS = (
+    (FREQUENT_RATE, "decay rate of the stimulus along a frequent axis", "per step"),
+    (VARIED_HESSIAN["il"], "derivative of a block by the variance of a frequent axis", "2 by 2"),
+    (OTHER_RATE, "decay rate of a rarer stimulus", "per step"),
+    (FREQUENT_DIFFUSION, "diffusion of its representation", "per step"),
+    (CRITICAL_NOISE, "label noise at which this order turns next to equal variances", "scalar"),
+)
 
 
 def frequent_stimulus(examples: Examples) -> Iterator[Step]:
@@ -111,24 +143,88 @@ def _slopes(examples: Examples, noise: sp.Expr, terms: str) -> _Slopes:
     )
 
 
+@dataclass(frozen=True)
+class _VariedBlock:
+    """Block of two equal axes, and its derivatives by the variance of the first.
+
+    Attributes
+    ----------
+    whole : tuple of sympy.Matrix
+        Hessian and noise at the isotropic point.
+    hessian, noise : sympy.ImmutableMatrix
+        Their derivatives there.
+    """
+
+    whole: tuple[sp.Matrix, sp.Matrix]
+    hessian: sp.ImmutableMatrix
+    noise: sp.ImmutableMatrix
+
+    def terms_left(self, known: Mapping[sp.Basic, sp.Expr]) -> Iterator[sp.Expr]:
+        """What the product rule gives for the terms of a third axis, minus the slopes known."""
+        hessian, noise = self.whole
+        fluctuation = solve_lyapunov(hessian, ETA * noise)
+        squeezed = self.hessian * fluctuation + fluctuation * self.hessian
+        spread = solve_lyapunov(hessian, ETA * self.noise - squeezed)
+        turned = solve_sylvester(hessian, hessian, -sp.Matrix(self.hessian))
+        term = 2 * (noise * fluctuation).trace()
+        moved = (self.noise * fluctuation).trace() + (noise * spread).trace()
+        # With Z changing by minus what Y does; the overlap is a quarter, by the singular values.
+        moved += (turned.T * noise * fluctuation + noise * turned * fluctuation).trace()
+        moved -= (turned * noise * fluctuation + noise * turned.T * fluctuation).trace()
+        longer = GAMMA / (symbol("input_variance") ** 2 * symbol("singular_value"))
+        _, _, third, _ = TERM_SLOPES
+        yield _at_the_point(moved / 4 + term * longer / 8) - known[third]
+        # Both blocks of the plane of 2 and 3 have the frequent axis in their second place.
+        swapped = sp.Matrix([[0, 1], [1, 0]])
+        first, second = swapped * self.noise * swapped, swapped * spread * swapped
+        both = 2 * ((first * fluctuation).trace() + (noise * second).trace())
+        yield _at_the_point(both / 4 - term * longer / 4) - known[TERM_SLOPES[3]]
+
+
+def _varied_block(examples: Examples, noise: sp.Expr) -> _VariedBlock:
+    """The block of the frequent axis and another one of an autoencoder, with a label noise."""
+    first, other = autoencoder_direction("1", noise), autoencoder_direction("", noise)
+    block = examples.representative.pair_block
+    equal = {first.input_variance: other.input_variance}
+
+    def slope(matrix: sp.MatrixBase) -> sp.ImmutableMatrix:
+        found = matrix.xreplace(renaming(i=first, l=other))
+        return sp.ImmutableMatrix(
+            found.applyfunc(lambda e: factor(sp.diff(e, first.input_variance).xreplace(equal)))
+        )
+
+    whole = (
+        sp.Matrix(part.xreplace(renaming(i=other, l=other)))
+        for part in (block.hessian, block.noise)
+    )
+    return _VariedBlock((next(whole), next(whole)), slope(block.hessian), slope(block.noise))
+
+
 def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     """A more frequent stimulus drifts more slowly
 
     Let the first of {n} equal inputs of an autoencoder appear more often, so that its variance
-    {first} exceeds the variance {lambda} of the others. At the isotropic point, and without label
-    noise, its decay rate {own_rate} changes by [eq:frequency-rate], and its lead over any other
-    stimulus by [eq:frequency-difference]. Both are negative: the frequent stimulus drifts more
-    slowly, and more slowly than the others when there are more than two. The diffusion of its
-    representation, which also grows with the learned weights, changes by [eq:frequency-diffusion];
-    it falls as long as {bound}.
+    {first} exceeds the variance {lambda} of the others. The stimulus of an axis is the unit vector
+    along it, and decays by [eq:decay-rate] with the rate {own_rate} of the axis, here the first. At
+    the isotropic point {at}, and without label noise, this rate changes by [eq:frequency-rate], and
+    its difference from the rate {other_rate} of any other stimulus by [eq:frequency-difference].
+    Both are negative: the frequent stimulus drifts more slowly, and more slowly than the others
+    when there are more than two. The diffusion {own_diffusion} of its representation, which also
+    grows with the learned weights, changes by [eq:frequency-diffusion]; it falls as long as
+    {bound}.
 
-    In the equations [eq:term] and [eq:own-term] of an autoencoder the variance {first} changes the
-    terms of this axis and of two others, 2 and 3, by [eq:frequency-terms-121] to
-    [eq:frequency-terms-231]. This changes the plane of the axes 1 and 2
-    by [eq:frequency-plane], where {D} is [eq:isotropic-quiet], and that of the axes 2 and 3 by
-    [eq:frequency-apart].
+    The block of axis 1, here {i}, and another one changes by [eq:varied-hessian] and
+    [eq:varied-quiet], with {change} for the derivative by {first}; other blocks stay. At the
+    isotropic point {Y} and {Z} are the identity in all terms, and the first order of
+    [eq:sylvester-left] and [eq:lyapunov] is [eq:varied-equations]; [eq:sylvester-right] differs in
+    the sign of its right side. With the solutions of [eq:varied-equations] computer algebra
+    differentiates [eq:term] and [eq:own-term] by the product rule. The terms of the axes 1, 2 and 3
+    change by [eq:frequency-terms-121] to [eq:frequency-terms-231]. This changes the plane of the
+    axes 1 and 2 by [eq:frequency-plane], where {D} is [eq:isotropic-quiet], and that of the axes 2
+    and 3 by [eq:frequency-apart].
     """
     slopes = _slopes(examples, sp.Integer(0), "frequency-terms")
+    varied = _varied_block(examples, sp.Integer(0))
     known = slopes.values
     quiet = substitute("no label noise", {symbol("label_noise"): sp.Integer(0)})
     forms = {
@@ -137,13 +233,39 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
         DIFFUSION_SLOPE: simplify_by(effect.representation_diffusion, quiet, FACTOR),
     }
     silent = {name: form.expression for name, form in forms.items()}
-    lam = symbol("input_variance")
+    lam, shared = symbol("input_variance"), (Premise.GAUSSIAN, Premise.SHARED_AXES)
     moving = {
         RATE_SLOPE: silent[RATE_SLOPE],
         FREQUENT_RATE: (INPUTS - 1) * known[DIFFUSION],
     }
     return step(
-        under=[Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.QUIET_LABELS],
+        under=dict.fromkeys(("varied_hessian", "varied_equations"), shared)
+        | dict.fromkeys(
+            (
+                "varied_quiet",
+                "frequency_terms",
+                "frequency_plane",
+                "frequency_apart",
+                "frequency_rate",
+                "frequency_difference",
+                "frequency_diffusion",
+            ),
+            (*shared, Premise.QUIET_LABELS),
+        ),
+        varied_hessian=(VARIED_HESSIAN["il"], varied.hessian),
+        varied_quiet=(VARIED_NOISE["il"], varied.noise),
+        varied_equations=[
+            (
+                BLOCK_HESSIAN["il"] * VARIED_LEFT + VARIED_LEFT * BLOCK_HESSIAN["il"],
+                VARIED_HESSIAN["jl"] - VARIED_HESSIAN["il"],
+            ),
+            (
+                BLOCK_HESSIAN["il"] * VARIED_FLUCTUATION + VARIED_FLUCTUATION * BLOCK_HESSIAN["il"],
+                ETA * VARIED_NOISE["il"]
+                - VARIED_HESSIAN["il"] * BLOCK_FLUCTUATION["il"]
+                - BLOCK_FLUCTUATION["il"] * VARIED_HESSIAN["il"],
+            ),
+        ],
         frequency_terms=_by_indices(known),
         frequency_plane=slopes.plane,
         frequency_apart=slopes.apart,
@@ -181,6 +303,12 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
         ),
         symbols={
             "first": FREQUENT_VARIANCE,
+            "at": sp.Eq(FREQUENT_VARIANCE, lam),
+            "change": VARIED_HESSIAN["il"],
+            "Y": LEFT_SOLUTION,
+            "Z": RIGHT_SOLUTION,
+            "other_rate": OTHER_RATE,
+            "own_diffusion": FREQUENT_DIFFUSION,
             "own_rate": FREQUENT_RATE,
             "D": DIFFUSION,
             "length": symbol("metric", "12"),
@@ -195,6 +323,12 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
                 lambda: _slope_agrees(examples, effect.decay_rate),
             ),
             vanishes(
+                "Put into [eq:term] by the product rule, the solutions of [eq:varied-equations] "
+                "for [eq:varied-hessian] and [eq:varied-quiet] give [eq:frequency-terms-123] and "
+                "[eq:frequency-terms-231].",
+                *varied.terms_left(known),
+            ),
+            vanishes(
                 "The slope of the diffusion vanishes at the stated bound.",
                 silent[DIFFUSION_SLOPE].subs(GAMMA, lam * (INPUTS + 6) / (4 * (INPUTS + 2))),
             ),
@@ -207,18 +341,20 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
 def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
     """Label noise reverses the order
 
-    With label noise the lead of the frequent stimulus changes by [eq:frequency-noise]. The
-    terms in the fourth power of {sigma} have the opposite sign for small weight decay: a frequent
-    input multiplies the label noise more often. There the order turns at the critical
-    label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts faster than
-    the others.
+    With label noise the difference of the rates of a frequent stimulus and another one changes by
+    [eq:frequency-noise]. The terms in the fourth power of {sigma} have the opposite sign for small
+    weight decay: a frequent input multiplies the label noise more often. There the order turns at
+    the critical label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts
+    faster than the others.
 
-    The terms now change by [eq:noise-terms-121] to [eq:noise-terms-231], and the planes change with
-    them as in [step:frequency], where {D} is now [eq:isotropic]. When label noise and weight decay
-    are small together, {noise} of the order of {gamma}, the leading order of the numerator of
-    [eq:frequency-noise] vanishes where [eq:noise-turning] holds.
+    The noise of the block of axis 1 and another one now changes by [eq:varied-noise], and its
+    Hessian as before. The terms change by [eq:noise-terms-121] to [eq:noise-terms-231], and the
+    planes change with them as in [step:frequency], where {D} is now [eq:isotropic]. When label
+    noise and weight decay are small together, {noise} of the order of {gamma}, the leading order of
+    the numerator of [eq:frequency-noise] vanishes where [eq:noise-turning] holds.
     """
-    slopes = _slopes(examples, symbol("label_noise") ** 2, "noise-terms")
+    noise = symbol("label_noise") ** 2
+    slopes, varied = _slopes(examples, noise, "noise-terms"), _varied_block(examples, noise)
     first, second, third, apart = TERM_SLOPES
     lam = symbol("input_variance")
     bracket = first + second - apart + (INPUTS - 2) * third
@@ -233,6 +369,7 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
     against, weight = sp.fraction(factor(-quartic.nth(0) / quartic.nth(2)))
     return step(
         under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
+        varied_noise=(VARIED_NOISE["il"], varied.noise),
         noise_terms=_by_indices(slopes.values),
         frequency_noise=chain(
             DIFFERENCE_SLOPE,
@@ -253,6 +390,11 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
         critical_noise=(CRITICAL_NOISE**2, critical),
         symbols={"D": DIFFUSION, "noise": symbol("label_noise")},
         checks=(
+            vanishes(
+                "With the solutions of [eq:varied-equations] for [eq:varied-noise] the product "
+                "rule gives [eq:noise-terms-123] and [eq:noise-terms-231].",
+                *varied.terms_left(slopes.values),
+            ),
             vanishes(
                 "The leading order of the numerator has no other terms than those of "
                 "[eq:noise-turning], which [eq:critical-noise] solves.",

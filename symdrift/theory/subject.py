@@ -367,10 +367,12 @@ def called(study: Study) -> tuple[str, dict[str, sp.Basic]]:
             symbols[f"called_{len(symbols)}"] = value
         if marks:
             more = [f"{len(found) - len(marks)} more"] if len(found) > len(marks) else []
-            parts.append(f"the {one if len(found) == 1 else several} {_listed([*marks, *more])}")
+            parts.append(
+                f"{_listed([*marks, *more])} for the {one if len(found) == 1 else several}"
+            )
     if not parts:
         return "", {}
-    sentence = f" The study calls {_listed(parts)}."
+    sentence = f" The study writes {_listed(parts)}."
     for k, value in enumerate(own.values()):
         symbols[f"own_{k}"] = value
     if own:

@@ -11,8 +11,18 @@ import sympy as sp
 from symdrift.algebra.equations import solve_operator
 from symdrift.derivation.chapter import Test, holds, step, vanishes
 from symdrift.derivation.steps import Method, Step
-from symdrift.derivation.symbols import GAMMA, symbol
-from symdrift.derivation.vocabulary import I_INDEX, KURTOSIS, L_INDEX, RANK, REACH, REACH_RANK
+from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
+from symdrift.derivation.vocabulary import (
+    I_INDEX,
+    INPUT_COVARIANCE,
+    KURTOSIS,
+    L_INDEX,
+    NOISE_COVARIANCE,
+    RANK,
+    REACH,
+    REACH_RANK,
+    TEACHER,
+)
 from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.dense import MinimumPoint, minimum_of
 from symdrift.inputs import InputDistribution, mean_share, percentage
@@ -52,7 +62,9 @@ DIGITS = 6
 
 SMALLEST_CURVATURE = sp.Symbol("smallest_curvature", positive=True)
 
-LATEX: dict[sp.Basic, str] = {SMALLEST_CURVATURE: r"\min H"}
+LATEX: dict[sp.Basic, str] = {SMALLEST_CURVATURE: r"h_{\mathrm{min}}"}
+
+MEANINGS = ((SMALLEST_CURVATURE, "smallest Hessian eigenvalue across the orbit", "scalar"),)
 
 
 def task(study: Study) -> Iterator[Step]:
@@ -204,13 +216,14 @@ def _outlook(study: Study) -> Step:
 def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> Step:
     """The minimum of this study
 
-    This study has <inputs>, <outputs> and <hidden>, and it learns from <kind>.<origin> <known>
+    This study has <inputs>, <outputs> and <hidden>, and it learns from <kind>.<origin><numbers>
+    <known>
 
     At its numbers the learned map has rank <rank>, with the <word> [eq:study-values]; the noise
     stays in the image of {J}, the dimension of which is [eq:study-reached], and the hidden axes
     span <planes>.<still> Across the manifold the smallest curvature is [eq:study-curvature], found
     in double precision like every number here: the minimum is strict, as [eq:lyapunov] needs it to
-    be.<others> <kernels><called>
+    be.<imbalanced><others> <kernels><called>
     """
     outputs, inputs = problem.teacher.shape
     # Label noise decides nothing about the minimum.
@@ -232,7 +245,9 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         else ""
     )
     word = "singular value" if rank == 1 else "singular values"
+    smallest, decay = minimum.certificate.hessian_min, problem.weight_decay
     return step(
+        study_numbers=_numbers(problem),
         study_axis=(
             None
             if isinstance(axes, str)
@@ -240,14 +255,16 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
         ),
         study_values=(_listed(_names(rank)), values),
         study_reached=(REACH_RANK, sp.Integer(reached)),
-        study_curvature=(SMALLEST_CURVATURE, _shown(minimum.certificate.hessian_min)),
-        symbols={**inline, "J": REACH},
+        study_curvature=(SMALLEST_CURVATURE, _shown(smallest)),
+        symbols={**inline, "J": REACH, "twice_decay": 2 * GAMMA},
         words={
             "kind": _kind(study),
             "inputs": _several(inputs, "input"),
             "outputs": _several(outputs, "output"),
             "hidden": _several(problem.hidden, "hidden unit"),
             "origin": origin,
+            "numbers": " Its numbers are [eq:study-numbers].",
+            "imbalanced": _IMBALANCED if abs(smallest - 2 * decay) <= 1e-9 * decay else "",
             "rank": str(rank),
             "word": word,
             "known": _known(study, problem, axes),
@@ -262,6 +279,31 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     )
 
 
+_IMBALANCED = (
+    " It is {twice_decay}, the curvature of a symmetric imbalance of the layers: no eigenvalue of "
+    "[eq:map-hessian], as gradient noise at the minimum does not reach it."
+)
+
+LARGEST_SHOWN = 3
+"""Most inputs or outputs for which a document prints teacher and covariances."""
+
+
+def _numbers(problem: LearningProblem) -> list[tuple[sp.Basic, sp.Basic]]:
+    """What a study puts into the theory, matrices only where they are small."""
+    found: list[tuple[sp.Basic, sp.Basic]] = []
+    if max(problem.teacher.shape) <= LARGEST_SHOWN:
+        matrices = {TEACHER: problem.teacher, INPUT_COVARIANCE: problem.input_covariance}
+        if problem.label_noise.any():
+            matrices[NOISE_COVARIANCE] = np.diag(problem.label_noise)
+        found += [
+            (name, sp.ImmutableMatrix(*array.shape, [_shown(entry) for entry in array.ravel()]))
+            for name, array in matrices.items()
+        ]
+    numbers = {ETA: problem.learning_rate, GAMMA: problem.weight_decay}
+    found += [(name, _shown(value)) for name, value in numbers.items()]
+    return [*found, (BATCH, sp.Integer(problem.batch))]
+
+
 def _other_minima(problem: LearningProblem, minimum: MinimumPoint) -> str:
     """Say which of several strict minima this is."""
     if not minimum.others:
@@ -273,10 +315,12 @@ def _other_minima(problem: LearningProblem, minimum: MinimumPoint) -> str:
 def _known(study: Study, problem: LearningProblem, axes: Alignment | str) -> str:
     """What of a study has a formula, and why the rest has none, in sentences."""
     if isinstance(axes, str):
-        return (
-            "Teacher and {Sigma} share no axes, so that its minimum has no formula and was found "
-            "numerically; what follows from the minimum is the theory above."
+        start = (
+            "Its minimum therefore has no formula"
+            if study.inputs.gaussian
+            else "Teacher and {Sigma} share no axes, so that its minimum has no formula"
         )
+        return f"{start} and was found numerically; what follows from it is the theory above."
     shared = (
         "Teacher and {Sigma} share their axes, so that its minimum is known axis by axis: a "
         "learned axis of gain {a} and variance {lambda} has the singular value [eq:study-axis]. "
@@ -452,5 +496,5 @@ def _study_rate(
     )
 
 
-def _shown(value: float) -> sp.Float:
-    return sp.Float(f"{float(value):.{DIGITS}g}", DIGITS)
+def _shown(value: float) -> sp.Expr:
+    return sp.Integer(0) if value == 0 else sp.Float(f"{float(value):.{DIGITS}g}", DIGITS)

@@ -254,10 +254,10 @@ class StationaryPolynomials:
         series = ([moved[a] for a in factors] for moved in self.moved)
         return self.average(_coefficient(parts, power) for parts in series)
 
-    def generated(self, function: Any) -> Any:
-        """``L_0 f`` for a polynomial."""
+    def generated(self, function: Any, power: int = 0) -> Any:
+        """``L_k f`` for a polynomial."""
         parts = (
-            self.expected([a for a, m in enumerate(powers) for _ in range(m)], 2) * c
+            self.expected([a for a, m in enumerate(powers) for _ in range(m)], power + 2) * c
             for powers, c in function.terms()
         )
         return sum(parts, self.network.ring.zero)
