@@ -254,9 +254,9 @@ def _slope(examples: Examples) -> Step:
 
     The task pulls at the learned map with the slope {Lambda}, [eq:slope]. With it the two
     conditions [eq:stationary] are [eq:slope-pairs], and in the factors [eq:factored] and
-    [eq:factored-second], without their common root, [eq:slope-axes]. So on the axes of the learned
-    map the slope equals the weight decay, and the rest of it, {rest}, joins axes that are not
-    learned, [eq:slope-form].
+    [eq:factored-second], without their common root, [eq:slope-axes]. On the axes of the learned map
+    the slope equals the weight decay, and the rest of it, {rest}, joins axes that are not learned,
+    [eq:slope-form].
     """
     return step(
         slope=(SLOPE, RESIDUAL * INPUT_COVARIANCE),
@@ -402,14 +402,15 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     as it is. Without a bottleneck one learned map alone has the lowest loss, since the loss
     [eq:expected-loss] with the weights of [eq:nuclear] is strictly convex in it along all axes with
     input. This map is reversed into itself, and so it is diagonal in the shared axes. At a
-    bottleneck we follow the stationary points on these axes; which of them are minima says
-    [step:several-minima]. There are others, such as saddles between two of these. On the axes every
-    hidden unit serves one axis with equal weights in both layers, and the singular value {s} is the
-    square of that weight. With input variance {lambda} and gain {a} the loss changes with that
-    weight as in [eq:axis-slope]: the derivative vanishes for a direction that is not learned and,
-    as [eq:slope-form] asks, where the input variance times what is missing of the gain equals the
-    weight decay, so that there the singular value is [eq:singular-value], which leaves the residual
-    [eq:axis-residual] of the gain. Of a direction that is not learned the residual is the gain.
+    bottleneck we follow the stationary points on these axes. There are others, such as saddles
+    between two of these. Which of those on the axes are minima says [step:several-minima]. On the
+    axes every hidden unit serves one axis with equal weights in both layers, and the singular value
+    {s} is the square of that weight. With input variance {lambda} and gain {a} the loss changes
+    with that weight as in [eq:axis-slope]: the derivative vanishes for a direction that is not
+    learned and, as [eq:slope-form] asks, where the input variance times what is missing of the gain
+    equals the weight decay, so that there the singular value is [eq:singular-value], which leaves
+    the residual [eq:axis-residual] of the gain. Of a direction that is not learned the residual is
+    the gain.
     """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")

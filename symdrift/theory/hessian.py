@@ -282,9 +282,9 @@ def _map_hessian(examples: Examples) -> Step:
 
     To see it, let the weights change in [eq:mean-first] and [eq:mean-second]: at first order in the
     change the Hessian makes of it [eq:hessian-pull]. Of the image of {F} it makes [eq:pull-first]
-    and [eq:pull-second], in which [eq:slope-pairs] replaces the layers beside the slope. Both are
-    the image of one and the same map, the bracket. Another map with the same image would do as
-    well: {curvature} is fixed up to what {J} does not see.
+    and [eq:pull-second], in which [eq:slope-pairs] replaces the layers beside the slope: both are
+    the image of one and the same map, the bracket. The operator {curvature} is fixed up to what {J}
+    does not see.
     """
     two_axes = examples.two_axes.minimum
     network, space = examples.generic, examples.weight_spaces[1]
@@ -295,7 +295,7 @@ def _map_hessian(examples: Examples) -> Step:
     entries = {
         FIRST_LAYER: minimum.first_layer,
         SECOND_LAYER: minimum.second_layer,
-        INPUT_COVARIANCE: minimum.input_covariance,
+        INPUT_COVARIANCE: minimum.network.input_covariance,
         SLOPE: minimum.slope,
         ANY_MAP: any_map,
         PULL_FIRST: sp.ImmutableMatrix(*minimum.first_layer.shape, pulled[:count]),

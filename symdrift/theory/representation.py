@@ -205,13 +205,13 @@ def _average_rotation() -> Step:
 def _stimulus_quantities() -> Step:
     """Diffusion, decay and speed of one stimulus
 
-    A stimulus {x} has the representation [eq:hidden-vector] in the canonical frame. It
-    diffuses by [eq:diffusion] per step, loses its autocorrelation at first with the rate
-    [eq:rate], and moves steadily with the speed [eq:speed]. Scalar products of representations
-    are not affected by the rotation: similarity stays, which is what is meant by drift. Diffusion
-    is half of the mean squared distance from where it was, per step, as long as this is small,
-    [eq:displaced]. The autocorrelation {correlation} is lost at the same pace, relative to the
-    squared norm with which it begins, and {mean} is the steady motion in a step.
+    A stimulus {x} has the representation [eq:hidden-vector] in the canonical frame. It diffuses by
+    [eq:diffusion] per step, loses its autocorrelation at first with the rate [eq:rate], and moves
+    steadily with the speed [eq:speed]. Scalar products of representations are not affected by the
+    rotation: similarity stays, which is what is meant by drift. Diffusion is half of the mean
+    squared distance from where it was, per step, as long as this is small, [eq:displaced]. The
+    autocorrelation {correlation} is lost at the pace of diffusion, relative to the squared norm
+    with which it begins, and {mean} is the steady motion in a step.
     """
     turn = _small_turn()
     vector = sp.Matrix(sp.symbols("w_1:4", real=True))
