@@ -557,6 +557,18 @@ def test_steady_rotation_needs_a_broken_mirror_symmetry() -> None:
     assert abs(symmetric.mean_rotation[0]) < 1e-12 * np.sqrt(symmetric.covariance[0, 0])
 
 
+def test_an_aligned_teacher_rotates_steadily_where_label_noise_has_other_axes() -> None:
+    """Input axes are shared, output axes turned by 0.6 rad; noise differs between outputs."""
+    turn = np.array([[np.cos(0.6), -np.sin(0.6)], [np.sin(0.6), np.cos(0.6)]])
+    problem = problem_of(Gaussian(np.diag([1.3, 0.6])), turn @ np.diag([1.7, 1.0]), 0.2, 0.005)
+    rates = [
+        evaluate(replace(problem, label_noise=np.array(noise))).drift.mean_rotation[0]
+        for noise in ((0.1, 0.5), (0.3, 0.3), (0.0, 0.0))
+    ]
+    assert abs(rates[0]) > 1e-3 * 0.005**2
+    assert all(abs(rate) < 1e-12 * abs(rates[0]) for rate in rates[1:])
+
+
 @pytest.mark.parametrize("size", [1e-9, 1.0, 1e200])
 def test_a_stimulus_without_representation_does_not_drift(size: float) -> None:
     """A bottleneck turned by 0.3 rad: what rounding leaves of the dropped axis is no stimulus."""

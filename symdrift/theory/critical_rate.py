@@ -262,15 +262,15 @@ def _equal_axes() -> Step:
     Without label noise and without weight decay, its first three rows and columns, those of the
     sum, are [eq:quiet-limit], and the others vanish. Its largest eigenvalue has the left
     eigenvector {left_row} and the right one {right_column}, of which the derivative of the matrix
-    by {gamma} makes [eq:quiet-slope]. To first order in {gamma} the inverse of the critical rate is
-    therefore [eq:critical-quiet]: samples disperse the learned map, and the rate times {s} times
-    the power {power} of all inputs, over {batch}, must be small. With label noise, weight decay can
-    be so small that the difference of the layers disperses first: the inverse rate then tends to
-    [eq:critical-labels], and the critical rate to zero with {gamma}. This is the larger eigenvalue
-    of [eq:noisy-block], the last two rows and columns at leading order; nothing else in the matrix
-    grows as the inverse of {gamma} and feeds back on itself. So far away from balance, terms that
-    the linearised dynamics leave out hold the layers together: what ends there is the theory, not
-    the training.
+    by {gamma} makes [eq:quiet-slope]. To first order in {gamma} the inverse of the critical rate
+    without label noise is [eq:critical-quiet]: samples disperse the learned map, and the rate times
+    {s} times the power {power} of all inputs, over {batch}, must be small. With label noise, weight
+    decay can be so small that the difference of the layers disperses first: the inverse rate then
+    tends to [eq:critical-labels], and the critical rate to zero with {gamma}. This is the larger
+    eigenvalue of [eq:noisy-block], the last two rows and columns at leading order; nothing else in
+    the matrix grows as the inverse of {gamma} and feeds back on itself. So far away from balance,
+    terms that the linearised dynamics leave out hold the layers together: what ends there is the
+    theory, not the training.
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)

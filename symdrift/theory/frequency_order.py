@@ -143,12 +143,12 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     Let weight decay and label noise be small together, {noise} of the order of {gamma}. Singular
     values are then one, and label noise adds {square} times the Hessian to the noise in
     [eq:small-blocks], [eq:small-noise]; for an axis by itself Hessian and noise are {own_stiff} and
-    {own_noise}. An input {l} without output has a block of one row, with the entries {in_stiff} and
-    {in_noise} for the hidden axis {i}, and an output without input one with {out_stiff} and
-    {out_noise}; their overlap is one. Inserted into [eq:term] and [eq:own-term], with solutions as
-    in [eq:small-solutions] and [eq:small-rows], these blocks give the terms [eq:small-terms-121] to
-    [eq:small-terms-23out]: {in_term} is that of an input without output in the plane of the axes 1
-    and 2, {out_term} that of an output without input.
+    {own_noise}. Beside [eq:small-noise] there are blocks of one row: with the hidden axis {i} an
+    input {l} without output has {in_stiff} and {in_noise}, and an output without input {out_stiff}
+    and {out_noise}; their overlap is one. Inserted into [eq:term] and [eq:own-term], with solutions
+    as in [eq:small-solutions] and [eq:small-rows], these blocks give the terms [eq:small-terms-121]
+    to [eq:small-terms-23out]: {in_term} is that of an input without output in the plane of the axes
+    1 and 2, {out_term} that of an output without input.
 
     The difference of the decay rates is [eq:frequency-lead], with [eq:lead-quiet] to
     [eq:lead-loud]. For {frequent} both {quiet} and {loud} are positive, since all of their
@@ -168,9 +168,10 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     exact decay rates have one sign, so that their order holds for every {gamma} below {lambda} and
     every {first} above it. In the same way the diffusion {own_diffusion} of the frequent stimulus
     is smaller than the {rare_diffusion} of a rare one for every {first} above {lambda} when
-    {bound}. Next to equal variances their difference grows by [eq:diffusion-near]. It changes its
-    sign once between the weight decays zero and {lambda}; when all inputs are learned it is
-    positive for {near}, which is the bound just stated for three axes.
+    {bound}. Next to equal variances, and with all inputs learned, it is the smaller one when
+    {near}, which for three axes is the bound just stated. With further inputs, too, this order
+    turns once between the weight decays zero and {lambda}, where [eq:diffusion-near] changes its
+    sign.
     """
     mixed, apart = (_PREFACTOR * total.xreplace(small) for total in (_MIXED_SUM, _APART_SUM))
     scale = (

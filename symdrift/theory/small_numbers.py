@@ -173,15 +173,15 @@ def _pairs(count: int) -> list[tuple[int, int]]:
 def _unbalanced_and_lost(examples: Examples) -> Step:
     """Unbalanced layers and lost axes
 
-    The third number is the largest eigenvalue, by size, of {imbalance}: the mean imbalance
-    [eq:imbalance-mean] against the singular values, which are the squared lengths of the rows of
-    {W} and of the columns of {U} on the manifold. All results are those of weights on the manifold,
-    where the layers are balanced. This number is of the order of {eta} over {gamma} times the noise
-    that errors make. Where label noise or inputs that are not learned leave errors when weight
-    decay tends to zero, nothing of the theory is left then at a fixed learning rate, and limits of
-    small weight decay mean that the learning rate tends to zero first. The mean is what is taken
-    here. Where it vanishes by symmetry the imbalance fluctuates all the same; its second moments
-    are among those of [eq:critical].
+    The third number is the largest eigenvalue, by size, of {imbalance} on the learned hidden axes:
+    the mean imbalance [eq:imbalance-mean] against the singular values, which are the squared
+    lengths of the rows of {W} and of the columns of {U} on the manifold. All results are those of
+    weights on the manifold, where the layers are balanced. This number is of the order of {eta}
+    over {gamma} times the noise that errors make. Where label noise or inputs that are not learned
+    leave errors when weight decay tends to zero, nothing of the theory is left then at a fixed
+    learning rate, and limits of small weight decay mean that the learning rate tends to zero first.
+    The mean is what is taken here. Where it vanishes by symmetry the imbalance fluctuates all the
+    same; its second moments are among those of [eq:critical].
 
     The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
     minimum, of squared length {length}, and {own} the variance of the weights along them,
