@@ -81,7 +81,7 @@ def test_terms_of_three_layers_are_what_full_matrices_tend_to_with_the_weight_de
             direct / noise / float(terms.synaptic) - 1,
         ])  # fmt: skip
     assert np.abs(beyond).max() < 0.02
-    np.testing.assert_allclose(np.divide(*beyond), 2.0, rtol=0.03)
+    np.testing.assert_allclose(np.divide(beyond[0], beyond[1]), 2.0, rtol=0.03)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)

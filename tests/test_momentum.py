@@ -39,6 +39,11 @@ def stated() -> dict[str, Equation]:
     return {e.label: e for step in momentum() for e in step.equations}
 
 
+@cache
+def examples() -> Examples:
+    return Examples()
+
+
 def test_a_study_with_momentum_is_derived_and_its_plane_is_that_of_the_engine() -> None:
     study = oja(momentum=0.75)
     derivation = derive(study)
@@ -56,7 +61,7 @@ def test_without_momentum_nothing_is_said_of_it() -> None:
 
 def layers(rate: float, momentum: str | float, **fields: dict[str, object]) -> Study:
     """Two axes of a teacher with label noise, and an input that no output asks for."""
-    document = {
+    document: dict[str, dict[str, object]] = {
         "network": {"inputs": 3, "outputs": 2, "hidden": 2},
         "inputs": {"covariance": [1.4, 0.9, 0.5]},
         "teacher": {"map": [1.0, 0.8], "label_noise": 0.02},
@@ -72,7 +77,7 @@ def layers(rate: float, momentum: str | float, **fields: dict[str, object]) -> S
 def test_results_of_two_layers_with_momentum_are_those_of_the_engine(momentum: str | float) -> None:
     """Which has velocities among its weights, and knows no effective rate."""
     study = layers(0.01, momentum)
-    (minimum, planes, _) = results(Examples(), subject_of(study))
+    (minimum, planes, _) = results(examples(), subject_of(study))
     numbers = {sp.Symbol(s, positive=True): v.evaluate({}) for s, v in study.values.items()}
     known = {
         e.expression.lhs: e.expression.rhs
@@ -110,7 +115,7 @@ def test_the_effective_rate_of_a_study_is_told_and_a_gradient_without_decay_is_f
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     subject = subject_of(read_study("momentum"))
-    (told,) = two_layers(Examples(), subject)
+    (told,) = two_layers(examples(), subject)
     assert told.equations[0].expression.rhs == sp.Rational(1, 50)
     whole = TwoLayerLinear.update
 
@@ -119,7 +124,7 @@ def test_the_effective_rate_of_a_study_is_told_and_a_gradient_without_decay_is_f
 
     monkeypatch.setattr(TwoLayerLinear, "update", without_decay)
     with pytest.raises(CheckFailed, match="two-layers"):
-        list(two_layers(Examples(), subject))
+        list(two_layers(examples(), subject))
 
 
 def test_velocity_and_weights_fluctuate_as_the_last_lines_say() -> None:

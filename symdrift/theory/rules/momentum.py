@@ -89,7 +89,9 @@ def _two_layers(examples: Examples, subject: Subject) -> Step:
     """
     factor = 1 / (1 - MOMENTUM)
     drift = examples.representative
-    area = drift.own_term.exact + drift.other_term.exact
+    terms = [ETA**2 * area.exact for area in (drift.own_term, drift.other_term)]
+    letters = sorted(set().union(*(t.free_symbols for t in terms)) - {ETA}, key=lambda s: s.name)
+    point = {letter: sp.Rational(k + 3, 2 * k + 2) for k, letter in enumerate(letters)}
     return step(
         under=[Premise.LEADING_ORDER],
         study_effective=(EFFECTIVE, subject.learning_rate),
@@ -102,9 +104,14 @@ def _two_layers(examples: Examples, subject: Subject) -> Step:
                 *_slopes(),
             ),
             vanishes(
-                "The terms of [eq:total], for the two axes of a plane and for another one, grow "
-                "with the third power of the learning rate.",
-                ((ETA**2 * area).xreplace({ETA: factor * ETA}) - factor**3 * ETA**2 * area),
+                "With rational numbers for all that axes have, the terms of [eq:total], for the two "
+                "axes of a plane and for another one, grow with the third power of the learning "
+                "rate.",
+                *(
+                    term.xreplace(point | {ETA: factor * ETA}) - factor**3 * term.xreplace(point)
+                    for term in terms
+                ),
+                method=Method.POINTS,
             ),
         ),
     )
