@@ -13,8 +13,16 @@ import sympy as sp
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.symbols import GAMMA
 from symdrift.documents import irrelevant_stimuli
-from symdrift.documents.irrelevant_stimuli import CASES, MOST_INPUTS, RATE, SIMULATED, Case
-from symdrift.evaluation.evaluate import evaluate_study
+from symdrift.documents.irrelevant_stimuli import (
+    CASES,
+    LAYERS,
+    MOST_INPUTS,
+    RATE,
+    SIMULATED,
+    Case,
+    HiddenLayer,
+)
+from symdrift.evaluation.evaluate import evaluate_any_rule, evaluate_study
 from symdrift.figures.style import save
 from symdrift.theory.irrelevant_inputs import RULES, VARIANCE
 from symdrift.theory.rules.shipped_rules import TAU
@@ -37,6 +45,52 @@ def test_terms_add_up_to_what_evaluate_finds(case: Case) -> None:
     assert more.covariance[0, 0] - found == pytest.approx(direct, rel=1e-6)
 
 
+def in_full(
+    layer: HiddenLayer, nu: float, decay: float, inputs: int = 5, noise: float = 0.0
+) -> float:
+    """Variance of the rotation of a plane with 3 units in each hidden layer."""
+    study = layer.study(sp.Rational(nu), (inputs, 3)).with_values({
+        "learning.weight_decay": decay, "learning.synaptic_noise": noise
+    })  # fmt: skip
+    drift = evaluate_any_rule(study.learner()).drift
+    (k,) = (
+        k
+        for k, plane in enumerate(drift.planes)
+        if (plane.layer, plane.i, plane.j) == (f"hidden_{layer.layer}", 1, 2)
+    )
+    return float(drift.covariance[k, k])
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
+@pytest.mark.parametrize("over", [1, 100])
+def test_terms_of_three_layers_are_what_full_matrices_tend_to_with_the_weight_decay(
+    layer: HiddenLayer, over: int
+) -> None:
+    """Linearly, at an irrelevant variance as small as the decay and at one much larger."""
+    beyond = []
+    for decay in (2e-3, 1e-3):
+        nu = over * decay
+        terms = layer.axes.at({VARIANCE: 1, NU: nu, GAMMA: decay})
+        turned = in_full(layer, nu, decay)
+        added = turned - in_full(layer, nu, decay, inputs=4)
+        noise = 1e3 * turned
+        direct = in_full(layer, nu, decay, noise=noise) - turned
+        beyond.append([
+            turned / RATE**3 / float(terms.variance(5, 3)) - 1,
+            added / RATE**3 / float(terms.irrelevant) - 1,
+            direct / noise / float(terms.synaptic) - 1,
+        ])  # fmt: skip
+    assert np.abs(beyond).max() < 0.02
+    np.testing.assert_allclose(np.divide(beyond[0], beyond[1]), 2.0, rtol=0.03)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
+def test_numbers_of_three_layers_add_up_to_what_a_larger_network_has(layer: HiddenLayer) -> None:
+    found = in_full(layer, 0.3, float(irrelevant_stimuli.DECAY))
+    nu = sp.Rational(3, 10)
+    assert layer.rotation(nu, sizes=(5, 3)) * RATE**3 == pytest.approx(found, rel=1e-8)
+
+
 @pytest.mark.parametrize(
     ("name", "published"),
     [
@@ -51,7 +105,7 @@ def test_small_forms_are_the_published_ones(name: str, published: sp.Expr) -> No
     small = RULES[name]().small
     for n, p in ((4, 2), (9, 3), (9, 8), (5, 5)):
         numbers = {VARIANCE: sp.S.One, TAU: sp.S.One}
-        found = (p - 1) * small.variance(n, p, numbers) / 2
+        found = (p - 1) * small.at(numbers).variance(n, p) / 2
         assert is_zero(found - published.subs({N: n, P: p}))
 
 
@@ -102,6 +156,15 @@ def test_supervised_drift_by_irrelevant_inputs_has_two_limits() -> None:
     at = {GAMMA: sp.Rational(1, 100), NU: sp.Rational(1, 10**6)}
     small = GAMMA**3 * NU**2 / 16
     assert float((irrelevant / small).subs(one | at)) == pytest.approx(1, rel=1e-3)
+
+
+def test_an_irrelevant_input_turns_the_first_of_three_layers_twice_as_far_as_the_second() -> None:
+    first, second = (layer.axes for layer in LAYERS)
+    assert is_zero(first.irrelevant - 4 * second.irrelevant)
+    assert is_zero(first.pair - second.pair) and is_zero(first.third - second.third)
+    assert [row.small.irrelevant.coeff(NU) for row in (first, second)] == [
+        GAMMA**4 / (turned * VARIANCE**2) for turned in (9, 36)
+    ]
 
 
 def test_the_page_is_what_the_code_writes_now() -> None:

@@ -10,7 +10,7 @@ import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from symdrift.algebra.rational import factor, leading_term
 from symdrift.derivation.symbols import GAMMA, latex_names
 from symdrift.errors import CheckFailed
+from symdrift.evaluation.evaluate import evaluate_any_rule
 from symdrift.figures.irrelevant_axes import RuleCurves, caption, draw
 from symdrift.figures.style import save
 from symdrift.files import write_text
@@ -40,6 +41,8 @@ SHOWN = tuple(sp.Rational(k, 100) for k in (1, 10, 25, 50, 75, 90))
 SIMULATED = sp.S.Half
 INPUTS, HIDDEN, MOST_INPUTS = 4, 2, 8
 """Inputs and hidden units beside simulations, and inputs where hidden units are varied."""
+
+SUPERVISED = tuple(name for name in RULES if "supervised" in name)
 
 PRECISION, SEED, RATE = 0.05, 1, 0.005
 
@@ -77,26 +80,72 @@ class Case:
             VARIANCE: sp.S.One, IRRELEVANT_VARIANCE: variance, GAMMA: DECAY, TAU: self.slowness,
         }  # fmt: skip
 
+    def exact(self, variance: sp.Rational) -> EqualAxes:
+        """All terms at any weight decay, in numbers."""
+        return self.axes.at(self.numbers(variance))
+
     def rotation(
         self, variance: sp.Rational, small: bool = False, sizes: tuple[int, int] = (INPUTS, HIDDEN)
     ) -> float:
         """``V / eta^3`` of a plane."""
-        axes = self.axes.small if small else self.axes
-        return float(axes.variance(*sizes, self.numbers(variance)))
+        axes = self.axes.small.at(self.numbers(variance)) if small else self.exact(variance)
+        return float(axes.variance(*sizes))
 
-    def study(self, variance: sp.Rational) -> Study:
-        """The network of `INPUTS` and `HIDDEN` units."""
-        left_out = INPUTS - HIDDEN
-        network = {"inputs": INPUTS, "hidden": HIDDEN}
+    def study(self, variance: sp.Rational, sizes: tuple[int, int] = (INPUTS, HIDDEN)) -> Study:
+        """The network of so many inputs and units in each hidden layer."""
+        inputs, hidden = sizes
+        left_out = inputs - hidden
+        layered = self.learning.get("rule") == "deep_linear"
+        network = {"inputs": inputs, "hidden": [hidden, hidden] if layered else hidden}
         document: dict[str, Any] = {
-            "inputs": {"covariance": [1.0] * HIDDEN + [float(variance)] * left_out},
+            "inputs": {"covariance": [1.0] * hidden + [float(variance)] * left_out},
             "learning": {"rate": RATE, **self.learning},
         }
         if self.gain is not None:
-            network["outputs"] = INPUTS
-            document["teacher"] = {"map": [1.0] * HIDDEN + [float(self.gain)] * left_out}
+            network["outputs"] = inputs
+            document["teacher"] = {"map": [1.0] * hidden + [float(self.gain)] * left_out}
         document["network"] = network
         return study_from_document(document, self.name, FOLDER, Study)
+
+
+@dataclass(frozen=True)
+class HiddenLayer(Case):
+    """One of two hidden layers, whose terms have no closed form at any weight decay.
+
+    Attributes
+    ----------
+    layer : int
+    """
+
+    layer: int = 1
+
+    def exact(self, variance: sp.Rational) -> EqualAxes:
+        """What full matrices give: differences of the smallest networks that have a term."""
+        turned = partial(_turned, self.layer, variance)
+        pair, noise = turned(HIDDEN, HIDDEN), RATE**3
+        parts = (
+            pair,
+            turned(HIDDEN + 1, HIDDEN + 1) - pair,
+            turned(HIDDEN + 1, HIDDEN) - pair,
+            turned(HIDDEN, HIDDEN, noise) - pair,
+        )
+        return EqualAxes(*map(sp.Float, parts))
+
+
+@cache
+def _turned(
+    layer: int, variance: sp.Rational, inputs: int, hidden: int, synaptic_noise: float = 0.0
+) -> float:
+    """``V / eta^3`` of a hidden layer in the first plane of three layers."""
+    study = LAYERS[0].study(variance, (inputs, hidden))
+    study = study.with_values({"learning.synaptic_noise": synaptic_noise})
+    drift = evaluate_any_rule(study.learner()).drift
+    here = [
+        place
+        for place, plane in enumerate(drift.planes)
+        if (plane.layer, plane.i, plane.j) == (f"hidden_{layer}", 1, 2)
+    ]
+    return float(drift.covariance[here, here].item()) / RATE**3
 
 
 _DECAYING = {"weight_decay": float(DECAY)}
@@ -110,6 +159,11 @@ CASES = (
     Case("two layers, autoencoder", "two layers, autoencoder", _DECAYING, gain=1),
     Case("two layers, supervised", "two layers, supervised", _DECAYING, gain=0),
 )  # fmt: skip
+LAYERS = tuple(
+    HiddenLayer(name, name, {"rule": "deep_linear", **_DECAYING}, gain=0, layer=layer)
+    for layer, name in enumerate((name for name in RULES if name.startswith("three")), start=1)
+)
+"""Beside closed forms, in tables; not simulated."""
 
 
 def simulate(cases: Sequence[Case]) -> None:
@@ -190,8 +244,10 @@ $$V = \eta^3 \left( T_{\text{pair}} + (p - 2)\, T_{\text{third}} + (n - p)\, T_\
 
 where the first two terms come from the learned axes themselves and $T_\perp$ from each irrelevant
 one. All terms are exact at leading order in the learning rate $\eta$, for batches of one sample
-without label noise. *Small* means the leading order in the weight decay $\gamma$ first and in $\nu$
-then; these are the forms that are quoted from arXiv:2510.21588, where it has the rule.
+without label noise; only those of three layers, where layers 1 and 2 are the hidden ones with $p$
+units each, are at leading order in the weight decay $\gamma$ too, whether $\nu$ is larger or
+smaller than it. *Small* means the leading order in $\gamma$ first and in $\nu$ then; these are the
+forms that are quoted from arXiv:2510.21588, where it has the rule.
 
 This page is made by `python -m symdrift.documents.irrelevant_stimuli`."""
 
@@ -216,17 +272,22 @@ def _formulas() -> str:
             "Exact over small, without weight decay: "
             f"$T_\\perp / T_\\perp^{{\\text{{small}}}} = {_latex(ratio)}$.",
         ]
-    supervised = RULES["two layers, supervised"]().irrelevant
-    coefficient, exponent = leading_term(supervised, IRRELEVANT_VARIANCE)
-    low = _latex(coefficient * IRRELEVANT_VARIANCE**exponent)
+    two, first, second = (f"${_latex(_lowest(name))}$" for name in SUPERVISED)
     lines.append(
         "For supervised layers the two limits cannot be exchanged: where $\\nu$ is much smaller "
-        f"than the weight decay, an irrelevant input adds ${low}$, and the small form above, "
-        "linear in $\\nu$, is far too large. This is the only one of these rules whose drift by "
-        "irrelevant inputs vanishes with the weight decay: its teacher asks for nothing along "
-        "them, so that they leave no error."
+        f"than the weight decay, an irrelevant input adds {two} to two layers, and {first} and "
+        f"{second} to the hidden layers of three; the small forms above, linear in $\\nu$, are far "
+        "too large. These are the only ones of these rules whose drift by irrelevant inputs "
+        "vanishes with the weight decay: their teacher asks for nothing along them, so that they "
+        "leave no error."
     )
     return "\n\n".join(lines)
+
+
+def _lowest(name: str) -> sp.Expr:
+    """What an irrelevant input adds at a variance far below the weight decay."""
+    coefficient, exponent = leading_term(RULES[name]().irrelevant, IRRELEVANT_VARIANCE)
+    return coefficient * IRRELEVANT_VARIANCE**exponent
 
 
 def exponents(axes: EqualAxes) -> tuple[int | None, int, int]:
@@ -244,6 +305,8 @@ def _exponents() -> str:
         own, *powers = exponents(RULES[name]())
         learned = ("none", "–") if own is None else ("3", str(own))
         rows.append([name, *learned, "3", *map(str, powers), "1"])
+    of_learned = rows[-1][1:3]
+    rows.append(["three layers, autoencoder", *of_learned, *["–"] * 4])
     return (
         "## The rules side by side\n\n"
         "Exponents of either noise where first the weight decay and then the irrelevant variance "
@@ -257,13 +320,16 @@ def _exponents() -> str:
         "and their noise turns the layer with the fourth power of the decay. The two matrices of "
         "similarity matching learn at speeds of their own, which turns the layer without any "
         "decay unless $\\tau = 1$. Irrelevant inputs need no decay either, unless a teacher asks "
-        "for nothing along them."
+        "for nothing along them. What they add to an autoencoder of three layers is not known "
+        "here: a derivation of three layers has a hidden unit for each axis on which the teacher "
+        "has a gain, and so no axis that is left out although it is asked for. Without them this "
+        "network is the supervised one."
     )  # fmt: skip
 
 
 def _variances() -> str:
     rows = []
-    for case in CASES:
+    for case in (*CASES, *LAYERS):
         cells = []
         for variance in SHOWN:
             exact, small = case.rotation(variance), case.rotation(variance, small=True)
@@ -277,7 +343,9 @@ def _variances() -> str:
         + "\n\nThe drift diverges where irrelevant inputs begin to compete for a hidden unit, "
         "$\\nu \\to \\lambda$, except for supervised layers; small forms know nothing of that. "
         "At the smallest $\\nu$ the autoencoders' ratios are those of noise of the learned axes, "
-        "of order $\\gamma^4$, which the small forms leave out."
+        "of order $\\gamma^4$, which the small forms leave out. Exact of three layers is here and "
+        "below what full matrices give at this weight decay; what their ratios have beyond 1 is "
+        "mostly its higher orders."
     )
 
 
@@ -294,7 +362,8 @@ def _simulations(simulated: Mapping[str, Any]) -> str:
     return (
         "## Beside simulations\n\n"
         f"The same networks at $\\nu = {_latex(SIMULATED)}$, simulated at several learning rates; "
-        "ratios are extrapolated to a vanishing one and have one standard error.\n\n"
+        "ratios are extrapolated to a vanishing one and have one standard error. "
+        "Three layers are not among them.\n\n"
         + _table(
             ["rule", "exact $V/\\eta^3$ (rad²)", "simulation / exact", "simulation / small"], rows
         )
@@ -303,7 +372,10 @@ def _simulations(simulated: Mapping[str, Any]) -> str:
 
 def _hidden_units() -> str:
     sizes = range(2, MOST_INPUTS + 1)
-    rows = [[case.name, *(f"{_seen(case, hidden):.3g}" for hidden in sizes)] for case in CASES]
+    rows = [
+        [case.name, *(f"{_seen(case, hidden):.3g}" for hidden in sizes)]
+        for case in (*CASES, *LAYERS)
+    ]
     return (
         "## Against the number of hidden units\n\n"
         "A stimulus along a learned axis turns in $p - 1$ planes, and its direction in the "
@@ -330,8 +402,8 @@ def _synaptic() -> str:
     lines, rows = [], []
     for name in RULES:
         lines.append(f"| {name} | ${_latex(RULES[name]().synaptic)}$ |")
-    for case in CASES:
-        direct = float(case.axes.synaptic.subs(case.numbers(SIMULATED)))
+    for case in (*CASES, *LAYERS):
+        direct = float(case.exact(SIMULATED).synaptic)
         few, many = (
             case.rotation(SIMULATED, sizes=(inputs, HIDDEN)) for inputs in (HIDDEN, MOST_INPUTS)
         )
@@ -343,7 +415,8 @@ def _synaptic() -> str:
         "## Learning noise and synaptic noise\n\n"
         "Noise of variance $\\varsigma^2$ on every weight at each step has a part along the "
         "orbit and turns the layer directly. The variance of the rotation per step is the squared "
-        "length of the left null vector that reads it, times $\\varsigma^2$:\n\n"
+        "length of the left null vector that reads it, times $\\varsigma^2$, for three layers at "
+        "leading order in the weight decay:\n\n"
         "| rule | $V / \\varsigma^2$ |\n| --- | --- |\n"
         + "\n".join(lines)
         + "\n\nNeither the number of irrelevant inputs nor their variance is in it, nor is the "

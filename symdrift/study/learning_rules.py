@@ -23,7 +23,7 @@ OUTPUTS, TEACHER, DECAY, TAU = "network.outputs", "teacher", "learning.weight_de
 DERIVED_ON_AXES = ("oja", "tied_autoencoder", "similarity_matching")
 """Rules of one hidden layer whose drift `symdrift.theory` derives."""
 
-_OWN, _DEEP = "own", "deep_linear"
+_OWN, _DEEP, _PLAIN = "own", "deep_linear", RULES[0]
 _LAYERED = _DEEP, _OWN
 _FROM_INPUTS = "it learns from inputs alone"
 
@@ -98,38 +98,28 @@ def require_derivable(study: Specification) -> None:
     Raises
     ------
     RequestError
-        For all but two-layer SGD, rules of one's own, and Oja's rule, the tied autoencoder,
-        similarity matching and three linear layers with Gaussian inputs along axes; all without
-        synaptic noise.
+        For all but two-layer SGD, rules of one's own, and two-layer SGD with momentum, Oja's rule,
+        the tied autoencoder, similarity matching and three linear layers with Gaussian inputs along
+        axes; these without synaptic noise.
     """
-    if study.is_plain or is_derived_on_axes(study):
+    if study.is_plain:
         return
     if study.learning.rule == _OWN:
         _require_found(study)
-        return
-    if study.learning.rule in (*DERIVED_ON_AXES, _DEEP) and (obstacle := _underived(study)):
+    elif obstacle := _underived(study):
         field, value = obstacle
-        deep = (
-            ", two hidden layers of as many units as the teacher has gains, no label noise, the "
-            "first end of learning"
-        )
-        layers = deep if study.learning.rule == _DEEP else ""
+        further = {
+            _DEEP: ", two hidden layers of as many units as the teacher has gains, no label noise, "
+            "the first end of learning",
+            _PLAIN: ", a teacher along axes",
+        }.get(study.learning.rule, "")
+        momentum = " with momentum" if study.learning.rule == _PLAIN else ""
         raise RequestError(
             field,
             f"{value}stands in the way of a derivation under learning.rule = "
-            f'"{study.learning.rule}": symdrift derive takes it with Gaussian inputs of given '
-            f"variances along axes, sizes in numbers{layers}"
-            ", and no synaptic noise",
+            f'"{study.learning.rule}"{momentum}: symdrift derive takes it with Gaussian inputs of '
+            f"given variances along axes, sizes in numbers{further}, and no synaptic noise",
         )
-    named = study.learning.rule != RULES[0]
-    raise RequestError(
-        "learning.rule" if named else "learning.momentum",
-        (f'= "{study.learning.rule}"' if named else f"= {study.learning.momentum}")
-        + " cannot be derived here: symdrift derive takes two-layer SGD, and "
-        + f"{', '.join(DERIVED_ON_AXES)} and {_DEEP} with Gaussian inputs of "
-        "given variances along axes and sizes in numbers, with or without momentum and without "
-        "synaptic noise",
-    )
 
 
 def _require_found(study: Specification) -> None:
@@ -149,7 +139,7 @@ def _require_found(study: Specification) -> None:
 
 def is_derived_on_axes(study: Specification) -> bool:
     """Whether the derivation of a rule on the axes of its inputs is about this study."""
-    return study.learning.rule in (*DERIVED_ON_AXES, _DEEP) and _underived(study) is None
+    return not study.is_plain and study.learning.rule != _OWN and _underived(study) is None
 
 
 def _underived(study: Specification) -> tuple[str, str] | None:
@@ -166,13 +156,16 @@ def _underived(study: Specification) -> tuple[str, str] | None:
         ("network.inputs", f"= {inputs} "): not inputs.symbols,
         ("learning.synaptic_noise", f"= {noise} "): _is_zero(noise),
     }
-    if study.learning.rule == _DEEP:
-        labels, outputs = study.teacher.label_noise, study.network.outputs
-        each = (labels,) if isinstance(labels, Expression) else labels
-        gains = study.teacher.map
+    if study.learning.rule in (_DEEP, _PLAIN):
+        outputs, gains = study.network.outputs, study.teacher.map
         fits |= {
             ("network.outputs", f"= {outputs} "): outputs is not None and not outputs.symbols,
             ("teacher.map", ""): isinstance(gains, str) or isinstance(gains[0], Expression),
+        }
+    if study.learning.rule == _DEEP:
+        labels = study.teacher.label_noise
+        each = (labels,) if isinstance(labels, Expression) else labels
+        fits |= {
             ("teacher.label_noise", f"= {_written(labels)} "): all(map(_is_zero, each)),
             ("learning.minimum", f"= {learning.minimum} "): learning.minimum.evaluate({}) == 1,
         }

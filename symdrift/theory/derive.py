@@ -18,6 +18,7 @@ from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
 from symdrift.study import Study
 from symdrift.study.learning_rules import require_derivable
+from symdrift.study.model import RULES
 from symdrift.study.roles import ROLES
 from symdrift.study.symbol_names import letters_of, printed_symbols
 from symdrift.theory import (
@@ -84,7 +85,7 @@ from symdrift.theory.subject import (
     subject_of,
 )
 
-SHARED_AXES = (
+LEADING_ORDER = (
     fixed_points.minimum,
     fixed_points.learned_axes,
     symmetry.symmetry,
@@ -99,6 +100,11 @@ SHARED_AXES = (
     drift.drift,
     representation.representation,
     representation.representation_on_axes,
+)
+"""What of `SHARED_AXES` comes before any other order of the learning rate than the leading one."""
+
+SHARED_AXES = (
+    *LEADING_ORDER,
     mean_square.mean_square,
     mean_square.mean_square_on_axes,
     critical_rate.critical_rate,
@@ -280,7 +286,7 @@ def require_free_names(study: Study) -> None:
 
 def _in_study(study: Study) -> Mapping[sp.Symbol, sp.Expr]:
     """What the study has for the symbols of the theory that all of its axes share."""
-    if not (study.is_plain and is_aligned(study)):
+    if not (study.learning.rule == RULES[0] and is_aligned(study)):
         return {}
     return in_study_symbols(subject_of(study))
 
@@ -346,6 +352,8 @@ def _chapters(study: Study) -> Iterable[Chapter]:
     if study.is_plain:
         return _aligned(study) if is_aligned(study) else _general(study)
     name = study.learning.rule
+    if name == RULES[0]:
+        return _faster(study)
     if name == "own":
         document = [study.name, study.document, study.data_digest()]
         return (
@@ -379,6 +387,18 @@ def _aligned(study: Study) -> Iterator[Chapter]:
     yield Chapter("results", document, lambda: results.results(examples, subject))
     if has_synaptic_noise(study):
         yield Chapter("synaptic-results", document, lambda: results.synaptic_results(subject))
+
+
+def _faster(study: Study) -> Iterator[Chapter]:
+    """The closed form at leading order, and what momentum makes of it for one study."""
+    subject = subject_of(study)
+    document = [study.name, study.document]
+    examples = Examples()
+    yield from _theory(study, LEADING_ORDER)
+    yield Chapter("any-rule", None, general_rule.general_rule)
+    yield Chapter("momentum", None, momentum.momentum)
+    yield Chapter("faster", document, lambda: momentum.two_layers(examples, subject))
+    yield Chapter("results", document, lambda: results.results(examples, subject))
 
 
 def _general(study: Study) -> Iterator[Chapter]:
@@ -446,7 +466,7 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
 
 
 def _own_meanings(study: Study) -> Mapping[sp.Basic, str]:
-    if study.is_plain:
+    if study.learning.rule == RULES[0]:
         return {}
     layers = deep_network.OF_LAYERS if study.learning.rule == "deep_linear" else {}
     return {**general_rule.OF_AN_UPDATE, **layers}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from types import MappingProxyType
 
@@ -14,6 +14,18 @@ from symdrift.derivation.symbols import ETA, GAMMA, symbol
 from symdrift.theory.linear.aligned import RepresentativeDrift, renaming, representative_drift
 from symdrift.theory.linear.limits import autoencoder_direction, other_term, own_term
 from symdrift.theory.linear.points import Direction
+from symdrift.theory.rules.deep_area import null_rows
+from symdrift.theory.rules.deep_axes import (
+    EQUAL_WEIGHTS,
+    LAYER_WEIGHT,
+    LI,
+    LJ,
+    LK,
+    LL,
+    left_out_share,
+    reach,
+    share,
+)
 from symdrift.theory.rules.rule_area import RuleArea
 from symdrift.theory.rules.shipped_rules import INDICES, shipped, weight
 from symdrift.theory.special_cases import IRRELEVANT_VARIANCE
@@ -64,12 +76,14 @@ class EqualAxes:
             kept[IRRELEVANT] = coefficient * IRRELEVANT_VARIANCE**exponent
         return replace(self, **{name: kept.get(name, sp.S.Zero) for name in PARTS})
 
-    def variance(
-        self, inputs: int, hidden: int, numbers: Mapping[sp.Symbol, sp.Rational | int]
-    ) -> sp.Expr:
+    def at(self, numbers: Mapping[sp.Symbol, sp.Rational | int]) -> EqualAxes:
+        """With numbers for symbols."""
+        return EqualAxes(*(getattr(self, field.name).subs(numbers) for field in fields(self)))
+
+    def variance(self, inputs: int, hidden: int) -> sp.Expr:
         """``V / eta^3`` in each plane of a network with one hidden unit for each learned axis."""
         counts = (1, hidden - 2, inputs - hidden)
-        parts = (getattr(self, name).subs(numbers) for name in PARTS)
+        parts = (getattr(self, name) for name in PARTS)
         return sp.Add(*(count * part for count, part in zip(counts, parts, strict=True)))
 
 
@@ -116,6 +130,22 @@ def equal_axes_of_layers(gain: int) -> EqualAxes:
 
 
 @cache
+def equal_axes_of_three_layers(layer: int) -> EqualAxes:
+    """A hidden layer of three, trained towards gain one on learned axes and nothing on the others.
+
+    All terms are at leading order in the weight decay, that of an irrelevant axis at any ratio of
+    its variance to the decay.
+    """
+    alike = EQUAL_WEIGHTS | dict.fromkeys((LI, LJ, LK), VARIANCE) | {LL: IRRELEVANT_VARIANCE}
+    both = f"{layer}{layer}"
+    length = sp.Add(*(entry**2 for entry in null_rows(layer))) / (2 * reach("ij")) ** 2
+    parts = share("i", both) + share("j", both), share("k", both), left_out_share(both), length
+    # Equal weights have their cube at the gain, up to the order of the weight decay.
+    resting = {LAYER_WEIGHT: sp.S.One}
+    return EqualAxes(*(factor(part.xreplace(alike).xreplace(resting)) for part in parts))
+
+
+@cache
 def _drift() -> RepresentativeDrift:
     return representative_drift()
 
@@ -126,5 +156,7 @@ RULES: Mapping[str, Callable[[], EqualAxes]] = MappingProxyType({
     "similarity matching": partial(equal_axes_of_rule, "similarity_matching"),
     "two layers, autoencoder": partial(equal_axes_of_layers, 1),
     "two layers, supervised": partial(equal_axes_of_layers, 0),
+    "three layers, supervised, layer 1": partial(equal_axes_of_three_layers, 1),
+    "three layers, supervised, layer 2": partial(equal_axes_of_three_layers, 2),
 })  # fmt: skip
 """Drift of each rule by the name that pages give it."""

@@ -17,6 +17,7 @@ from symdrift.evaluation.alignment import align
 from symdrift.expressions import Expression, expanded_terms
 from symdrift.quoting import shown
 from symdrift.study import Study
+from symdrift.study.problem import LearningProblem
 from symdrift.study.symbol_names import renamed_variances
 from symdrift.theory.active_axes import learned
 from symdrift.theory.linear.points import Direction, learned_direction
@@ -84,6 +85,7 @@ class Subject:
         Positions of the active directions in the order of the hidden axes: by decreasing
         singular value at the study's numbers, or as they stand where it has none.
     learning_rate, weight_decay, batch : sympy.Expr
+        The learning rate is the effective one where there is momentum.
     values : Mapping of sympy.Symbol to sympy.Expr
         The numbers that the study gives to its symbols, exactly.
     synaptic_noise : bool
@@ -265,20 +267,32 @@ def subject_of(study: Study) -> Subject:
         )
     sentence, inline = called(study)
     turned, eigenvalues = _turned_axes(study, variances)
+    rate = exact(study.learning.rate) / (1 - exact(study.learning.momentum))
+    faster: tuple[str, dict[str, sp.Basic]] = (
+        " With its momentum the learning rate in these results is the effective one, "
+        "{effective_rate}.",
+        {"effective_rate": rate},
+    )
+    moving, effective = faster if study.has_momentum else ("", {})
     return Subject(
         directions=tuple(directions),
         hidden_axes=active,
         rank=_learned(sizes, values) if open_sizes else sp.Integer(len(active)),
-        learning_rate=exact(study.learning.rate),
+        learning_rate=rate,
         weight_decay=weight_decay,
         batch=exact(study.learning.batch),
         values=values,
         synaptic_noise=has_synaptic_noise(study),
         minimum=exact(study.learning.minimum),
-        called=sentence + turned,
-        inline={**inline, **eigenvalues},
+        called=sentence + turned + moving,
+        inline={**inline, **eigenvalues, **effective},
         **sizes,
     )
+
+
+def _problem(study: Study) -> LearningProblem:
+    """Task and network of a study; momentum moves no minimum."""
+    return study.with_values({"learning.momentum": 0.0}).problem()
 
 
 def _in_derivation(study: Study) -> dict[str, sp.Expr]:
@@ -414,7 +428,7 @@ def _turned_axes(study: Study, variances: Sequence[sp.Expr]) -> tuple[str, dict[
         "{eigenvalues} the eigenvalues"
     )
     named: dict[str, sp.Basic] = {"eigenvalues": sp.Tuple(*variances)}
-    axes = None if study.missing else align(study.problem())
+    axes = None if study.missing else align(_problem(study))
     if axes is None or isinstance(axes, str):
         return f"{text}.", named
     named["eigenvalue_numbers"] = sp.Tuple(*(sp.Float(v, 5) for v in axes.input_variances))
@@ -432,7 +446,7 @@ def _gains(study: Study, inputs: int, outputs: int, exact: Exact) -> list[sp.Exp
         gains = [matrix[k][k] for k in range(min(inputs, outputs))]
     # A negative gain is a positive one with its output axis reversed; of an expression such as
     # cos(phi) the study's numbers decide.
-    numbers = [] if study.missing else list(np.diagonal(study.problem().teacher))
+    numbers = [] if study.missing else list(np.diagonal(_problem(study).teacher))
     negative = [
         gain.is_negative or (gain.is_negative is None and bool(numbers) and numbers[k] < 0)
         for k, gain in enumerate(gains)
@@ -465,7 +479,7 @@ def _active(study: Study, aligned: int, hidden: int) -> tuple[int, ...]:
     """Active positions: by the study's numbers where there are any, else the first axes."""
     if study.missing:
         return tuple(range(min(aligned, hidden)))
-    problem = study.problem()
+    problem = _problem(study)
     axes = align(problem)
     if isinstance(axes, str):
         raise RequestError("inputs.covariance", f"cannot be derived symbolically: {axes}")

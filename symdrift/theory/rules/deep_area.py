@@ -122,7 +122,7 @@ def _deep_reading() -> Step:
                 ),
                 (
                     "[eq:deep-tangent-1] and [eq:deep-tangent-2]",
-                    sp.MatMul(1 / reached, sp.ImmutableMatrix(_null_rows(k)), evaluate=False),
+                    sp.MatMul(1 / reached, sp.ImmutableMatrix(null_rows(k)), evaluate=False),
                 ),
                 value=value,
             )
@@ -146,7 +146,7 @@ def _deep_reading() -> Step:
     )  # fmt: skip
 
 
-def _null_rows(layer: int) -> list[sp.Expr]:
+def null_rows(layer: int) -> list[sp.Expr]:
     """The reading of a layer times twice the reach."""
     total, product = WI**2 + WJ**2, WI * WJ
     first = [total * WJ, -total * WI, -(WI**3), WJ**3, -product * WI, product * WJ]
@@ -179,7 +179,7 @@ def _deep_area() -> Step:
         layer: sp.expand(
             sum(
                 (on_axes[k][0, 1] if pair == "ij" else on_axes[k][1, 0]) * entry
-                for (k, pair), entry in zip(PLACES, _null_rows(layer), strict=True)
+                for (k, pair), entry in zip(PLACES, null_rows(layer), strict=True)
             )
         )
         for layer in (1, 2)

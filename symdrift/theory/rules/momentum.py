@@ -22,9 +22,12 @@ from symdrift.derivation.vocabulary import (
     WEIGHTS,
 )
 from symdrift.rules.heavy_ball import HeavyBall
+from symdrift.rules.linear import TwoLayerLinear
 from symdrift.rules.oja import Oja
+from symdrift.theory.examples import Examples
 from symdrift.theory.rules.general_rule import SLOPE_OF_MEAN, UPDATE
 from symdrift.theory.rules.rule_area import sylvester
+from symdrift.theory.subject import Subject
 
 MOMENTUM = sp.Symbol("momentum", positive=True)
 EFFECTIVE = sp.Symbol("effective_rate", positive=True)
@@ -65,6 +68,71 @@ def momentum() -> Iterator[Step]:
     """The chapter: heavy-ball momentum over any rule."""
     yield _shifted_weights()
     yield _forgotten_velocity()
+
+
+def two_layers(examples: Examples, subject: Subject) -> Iterator[Step]:
+    """What momentum makes of a study of two layers."""
+    yield _two_layers(examples, subject)
+
+
+def _two_layers(examples: Examples, subject: Subject) -> Step:
+    """Two layers with momentum
+
+    Two linear layers are the rule that takes the step [eq:update]: its update is minus the
+    gradient. All that stands above of them is of the leading order in {eta}, and with momentum it
+    holds with {effective} in the place of {eta}: the fluctuation of [eq:lyapunov] is larger by the
+    factor {factor}, the variance [eq:total] and with it every decay rate by its cube. For this
+    study the effective learning rate is [eq:study-effective], and its results, which follow, have
+    that. What plain SGD does beyond the leading order, from the learning rate at which its mean
+    square diverges to the next order of the drift, has not been derived with momentum, and is left
+    out.
+    """
+    factor = 1 / (1 - MOMENTUM)
+    drift = examples.representative
+    terms = [ETA**2 * area.exact for area in (drift.own_term, drift.other_term)]
+    letters = sorted(set().union(*(t.free_symbols for t in terms)) - {ETA}, key=lambda s: s.name)
+    point = {letter: sp.Rational(k + 3, 2 * k + 2) for k, letter in enumerate(letters)}
+    return step(
+        under=[Premise.LEADING_ORDER],
+        study_effective=(EFFECTIVE, subject.learning_rate),
+        symbols={"effective": EFFECTIVE, "factor": factor},
+        checks=(
+            vanishes(
+                "The heavy ball over two layers, with a symbol for each weight, velocity and "
+                "input, has the velocity [eq:momentum-velocity], with minus the slope of the loss "
+                "[eq:sample-loss] as its update.",
+                *_slopes(),
+            ),
+            vanishes(
+                "With rational numbers for all that axes have, the terms of [eq:total], for the two "
+                "axes of a plane and for another one, grow with the third power of the learning "
+                "rate.",
+                *(
+                    term.xreplace(point | {ETA: factor * ETA}) - factor**3 * term.xreplace(point)
+                    for term in terms
+                ),
+                method=Method.POINTS,
+            ),
+        ),
+    )
+
+
+def _slopes() -> Iterator[sp.Expr]:
+    """Velocities of two layers after a step, less what the slope of the loss makes of them."""
+    weights, velocities = (
+        tuple(
+            sp.ImmutableMatrix(*shape, sp.symbols(f"{name}_1:3"))
+            for name, shape in zip(names, ((1, 2), (2, 1)), strict=True)
+        )
+        for names in (("W", "U"), ("v", "u"))
+    )
+    inputs, noise = (sp.ImmutableMatrix(sp.symbols(f"{name}_1:3")) for name in ("x", "e"))
+    plain = TwoLayerLinear(sp.ImmutableMatrix(2, 2, sp.symbols("a_1:5")), sp.Symbol("g"))
+    loss = plain.loss(weights, plain.error(weights, inputs, noise), sp.trace)
+    moves = HeavyBall(plain, MOMENTUM, ETA).update((*weights, *velocities), inputs, noise)[:2]
+    for layer, velocity, moved in zip(weights, velocities, moves, strict=True):
+        for weight, before, after in zip(layer, velocity, moved, strict=True):
+            yield after - (MOMENTUM * before - sp.diff(loss, weight))
 
 
 def _shifted_weights() -> Step:
