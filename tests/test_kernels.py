@@ -26,6 +26,7 @@ from symdrift.evaluation import dense
 from symdrift.evaluation.closed_form import (
     area_sums,
     changing_network,
+    derivatives,
     isotropic_formulas,
     network_axes,
     planes,
@@ -126,9 +127,9 @@ def test_kernels_import_numpy_and_nothing_of_ours() -> None:
 
 def test_a_study_has_the_lines_of_the_modules_and_of_their_formulas() -> None:
     """But for titles, imports and defaults; printed formulas that nobody calls are left out."""
-    source = standalone_source(kernels, "Title.")
+    source = standalone_source(kernels, "Title.", None, derivatives)
     printed = (FOLDER / "evaluation" / "closed_form" / "printed_aligned.py").read_text("utf-8")
-    modules = (area_sums, network_axes, planes, changing_network, kernels)
+    modules = (area_sums, network_axes, planes, changing_network, derivatives, kernels)
     texts = [inspect.getsource(module) for module in modules]
     assert source.startswith('"""Title.\n')
     assert texts[-1].split('"""')[1].split("\n", 1)[1] in source
@@ -155,7 +156,7 @@ def defined(node: ast.stmt) -> list[str]:
 def test_derivatives_of_a_study_are_slopes_of_its_kernels() -> None:
     """By every entry of every argument, a bottleneck and a negative gain among them; the error of
     two differences, put together, is of the fourth order in their step."""
-    alone = module_of(standalone_source(kernels, "Title."))
+    alone = module_of(standalone_source(kernels, "Title.", None, derivatives))
     sizes = {"inputs": 4, "outputs": 3, "hidden": 2}
     arguments: dict[str, Any] = {
         "covariance": np.array([3.0, 2.0, 1.5, 0.1]), "weight_decay": 0.2, "learning_rate": 0.01,

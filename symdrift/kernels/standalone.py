@@ -12,6 +12,7 @@ from typing import TypeGuard
 
 from symdrift import compilation
 from symdrift.evaluation.closed_form import (
+    derivatives,
     formulas,
     isotropic_formulas,
     learned_axes,
@@ -56,7 +57,10 @@ argument with a default has the study's number, and stands behind those without.
 
 
 def standalone_source(
-    module: ModuleType, title: str, defaults: Mapping[str, str] | None = None
+    module: ModuleType,
+    title: str,
+    defaults: Mapping[str, str] | None = None,
+    *beside: ModuleType,
 ) -> str:
     """Source of a module of formulas, together with what it imports of ours.
 
@@ -71,8 +75,11 @@ def standalone_source(
         Python source of the default of each argument that has one, instead of those that the
         module gives.  A function without any default is about no network in particular and
         stays as it is.
+    *beside : module
+        Of the same arguments, whose functions stand behind those of the module.
     """
-    modules = _with_imported(module)
+    offering = (module, *beside)
+    modules = list(dict.fromkeys(each for main in offering for each in _with_imported(main)))
     nodes = [node for each in modules for node in _imports(each)]
     libraries = {ast.unparse(node) for node in nodes if isinstance(node, ast.Import)}
     names: dict[str, set[str]] = {}
@@ -87,10 +94,10 @@ def standalone_source(
     texts = [_formulas(name, wanted) for name, wanted in names.items() if _PRINTED in name]
     if compilation.__name__ in names:
         texts.append(_COMPILER)
-    texts += [_body(each, defaults if each is module else None) for each in modules]
+    texts += [_body(each, defaults if each in offering else None) for each in modules]
     fixed = "" if defaults is None else _FIXED
     explained = inspect.getsource(module).partition("\n")[2].partition('"""')[0]
-    offered = [node.name for node in _tree(module).body if _is_offered(node)]
+    offered = [node.name for each in offering for node in _tree(each).body if _is_offered(node)]
     source = "\n".join(
         [
             f'"""{docstring_text(title)}{_GENERATED}{fixed}\n{explained}"""\n',
@@ -113,7 +120,8 @@ def study_source(study: Study) -> str:
     if len(set(sizes.values())) == 1 and has_open_sizes(study):
         return standalone_source(isotropic_formulas, title, defaults)
     known = {name: literal for name, size in sizes.items() if (literal := _literal(size))}
-    return standalone_source(formulas, title, defaults | known | {"learned": _learned(study)})
+    arguments = defaults | known | {"learned": _learned(study)}
+    return standalone_source(formulas, title, arguments, derivatives)
 
 
 def _learned(study: Study) -> str:

@@ -38,11 +38,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symdrift.evaluation.closed_form.changing_network import (
-    Changing,
-    ChangingNetwork,
-    changing_directions,
-)
 from symdrift.evaluation.closed_form.network_axes import (
     Axis,
     NetworkAxes,
@@ -472,65 +467,3 @@ def mean_squared_displacement(
     change = change / np.broadcast_to(batch, axes.active.shape[:-1])[..., None, None]
     moved: Array = drift + (change * stimulus[..., None, :] ** 2).sum(axis=(-1, -2))
     return moved
-
-
-def derivatives(
-    covariance: ArrayLike,
-    weight_decay: ArrayLike,
-    learning_rate: ArrayLike,
-    gains: ArrayLike = 1.0,
-    label_noise: ArrayLike = 0.0,
-    batch: ArrayLike = 1,
-    *,
-    inputs: int,
-    outputs: int,
-    hidden: int,
-    learned: ArrayLike | None = None,
-) -> dict[str, dict[str, Array]]:
-    """Exact derivatives of the numbers of one network by each of the arguments.
-
-    The learning rate and the batch are in the numbers as powers: of a number q that goes as their
-    power p, eta dq/d(eta) = p q. Which directions are active does not change.
-
-    Returns
-    -------
-    dict of str to dict of str to ndarray
-        By number, singular_values (n), loss, weight_variance, excess_loss and diffusion_tensor
-        (n, n); then by argument. The shape is that of the number followed, for covariance, gains
-        and label_noise, by one axis of length n, min(n, m) or m.
-    """
-    given = (covariance, gains, label_noise, weight_decay, learning_rate, batch)
-    names = ("covariance", "gains", "label_noise", "weight_decay", "learning_rate", "batch")
-    lengths = (inputs, min(inputs, outputs), outputs, 1, 1, 1)
-    ends = np.cumsum(lengths)
-    # Each entry of each argument is a parameter of its own.
-    moved = np.split(np.eye(ends[-1]), ends[:-1], axis=1)
-    signed = np.broadcast_to(np.asarray(gains, dtype=float), (lengths[1],))
-    decay, *others = (
-        Changing(np.asarray(value, dtype=float), change[:, 0])
-        for value, change in zip(given[3:], moved[3:], strict=True)
-    )
-    axes = network_axes(
-        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
-    )
-    gain = Changing(np.abs(signed), moved[1] * np.sign(signed))
-    directions = changing_directions(axes, moved[0], gain, moved[2], decay)
-    network = ChangingNetwork(directions, decay, *others)
-    active = np.flatnonzero(axes.active[:inputs])
-    variance, excess = network.fluctuation(active)
-    tensor = np.zeros((ends[-1], inputs, inputs))
-    tensor[:, active[:, None], active] = network.diffusion(active).change
-    changes = {
-        "singular_values": directions.singular_value.change[:, :inputs],
-        "loss": network.loss().change,
-        "weight_variance": variance.change,
-        "excess_loss": excess.change,
-        "diffusion_tensor": tensor,
-    }
-    return {
-        number: {
-            name: np.moveaxis(part, 0, -1) if name in names[:3] else part[0]
-            for name, part in zip(names, np.split(change, ends[:-1]), strict=True)
-        }
-        for number, change in changes.items()
-    }
