@@ -104,9 +104,9 @@ def _two_layers(examples: Examples, subject: Subject) -> Step:
                 *_slopes(),
             ),
             vanishes(
-                "With rational numbers for all that axes have, the terms of [eq:total], for the two "
-                "axes of a plane and for another one, grow with the third power of the learning "
-                "rate.",
+                "With rational numbers for all that axes have, the terms of [eq:total], for the "
+                "two axes of a plane and for another one, grow with the third power of the "
+                "learning rate.",
                 *(
                     term.xreplace(point | {ETA: factor * ETA}) - factor**3 * term.xreplace(point)
                     for term in terms
