@@ -139,7 +139,7 @@ def slopes_of_rows(
     stiffness : float
         ``h_max``.
     steepest : float
-        Relative correction of any number per unit of the rate, at most.
+        Relative correction of the numbers of the theory per unit of the rate, at most.
     """
     tables = [{row.quantity: row for row in rows} for rows in measured]
     for quantity in tables[0]:
@@ -149,17 +149,18 @@ def slopes_of_rows(
             continue
         errors = np.array([row.standard_error / row.scale for row in rows])
         deviations = np.array([(row.simulation - row.theory) / row.scale for row in rows])
-        # In units of the steepest correction, whose cube stands below as one more observation;
-        # what vanishes by a symmetry has no cube either.
-        powers = (steepest * np.array(rates)[:, np.newaxis]) ** [1, 2, 3] / errors[:, np.newaxis]
+        # In units of the steepest correction, or of its own where that is steeper, whose cube
+        # stands below as one more observation; what vanishes by a symmetry has no cube either.
+        unit = max(steepest, abs(correction))
+        powers = (unit * np.array(rates)[:, np.newaxis]) ** [1, 2, 3] / errors[:, np.newaxis]
         powers[:, 2] *= correction != 0
         design = np.vstack([powers, [0, 0, 1]])
-        covariance = steepest**2 * np.linalg.inv(design.T @ design)
-        fitted = (covariance @ design.T @ np.append(deviations / errors, 0))[0] / steepest
-        unit = math.copysign(1.0, rows[0].theory) / stiffness
+        covariance = unit**2 * np.linalg.inv(design.T @ design)
+        fitted = (covariance @ design.T @ np.append(deviations / errors, 0))[0] / unit
+        sign = math.copysign(1.0, rows[0].theory) / stiffness
         yield Slope(
             quantity,
-            correction * unit,
-            float(fitted * unit),
-            float(np.sqrt(covariance[0, 0]) * abs(unit)),
+            correction * sign,
+            float(fitted * sign),
+            float(np.sqrt(covariance[0, 0]) * abs(sign)),
         )
