@@ -23,6 +23,8 @@ _ROOM = 188.0
 """Height of the formulas on the page, both columns together, in em."""
 _HEADING, _GAP = 1.8, 0.6
 _TALLEST = 12.0
+_HAS_ROOM_FIRST = frozenset(["momentum-rate"])
+"""Labels of formulas that say how the others are to be read."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def _selection(derivation: Derivation, assembly: Assembly[Piece]) -> frozenset[s
         chosen = [row for row in labelled if row[0] in labels]
         essential += chosen
         others += [] if chosen else [labelled]
+    essential.sort(key=lambda row: row[0] not in _HAS_ROOM_FIRST)
     # The results of the study stand in the last section, and come first here.
     rest = (row for section in (*others[-1:], *others[:-1]) for row in section)
     shown: list[str] = []
