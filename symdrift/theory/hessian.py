@@ -181,8 +181,8 @@ def _reached(examples: Examples) -> Step:
     its shape, pulls at the weights through {J}, the transpose of the derivative of the map by the
     weights, [eq:reach]: the gradient of a sample is weight decay minus the image of the error
     times the input, and the noise, its deviation from the mean, is [eq:noise-reached]. So noise
-    stays in the image of {J}, and no sample pushes on a silent hidden unit. Without image are the
-    pulls with {no_first} and {no_second} only, which join outputs and inputs that are both not
+    stays in the image of {J}, and no sample pushes on a silent hidden unit. Only pulls
+    with {no_first} and {no_second} have no image: they join outputs and inputs that are both not
     learned. The dimension of the image is that of all pulls, {all}, less that of these,
     {without}: [eq:reach-rank].
     """

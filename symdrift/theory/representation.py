@@ -154,11 +154,12 @@ def _average_rotation() -> Step:
     """Average rotation
 
     The hidden layer starts in the canonical frame and turns by small rotations with mean and
-    covariance as derived, independent from step to step beyond a few relaxation times. To second
-    order in the angles {angle} of a step the average of its rotation is [eq:one-turn], where the
-    covariances are those of [eq:covariance], with the correlations between near steps summed up;
-    what such steps fail to commute by is of higher order. The average after {tau} independent steps
-    is [eq:mean-rotation], where [eq:mean-matrix] collects the mean
+    covariance as derived, independent from step to step beyond a few relaxation times. Many such
+    times together make a group of steps, still with small angles {angle}. To second order in these
+    the average rotation of a group is, per step, [eq:one-turn], where the covariances are those of
+    [eq:covariance], with the correlations between near steps summed up; what steps of a group fail
+    to commute by is skew and of the next order of the mean rotation. The average after {tau} steps, a
+    product over independent groups, is [eq:mean-rotation], where [eq:mean-matrix] collects the mean
     rotations of all planes, with a generator {generator} for each, and [eq:decay-matrix] the
     covariances: planes may be correlated, and the decay matrix need not be diagonal.
     """
@@ -208,8 +209,9 @@ def _stimulus_quantities() -> Step:
     A stimulus {x} has the representation [eq:hidden-vector] in the canonical frame. It diffuses by
     [eq:diffusion] per step, loses its autocorrelation at first with the rate [eq:rate], and moves
     steadily with the speed [eq:speed]. Scalar products of representations are not affected by the
-    rotation: similarity stays, which is what is meant by drift. Diffusion is half of the mean
-    squared distance from where it was, per step, as long as this is small, [eq:displaced]. The
+    rotation: while each of them drifts, their similarity stays. Diffusion is half of what the mean
+    squared distance from where it was gains per step, [eq:displaced], and a steady motion adds its
+    own square, which grows with the square of the lag and is not part of diffusion. The
     autocorrelation {correlation} is lost at the pace of diffusion, relative to the squared norm
     with which it begins, and {mean} is the steady motion in a step.
     """
@@ -364,7 +366,7 @@ def _displacement(examples: Examples) -> Step:
     Between two times a lag {tau} apart a representation moves by drift and by fluctuation of
     the first layer, [eq:displacement]. By drift it moves as in [eq:autocorrelation]: twice the
     squared norm, less twice the autocorrelation. The weights of one hidden unit lie in different
-    blocks and fluctuate independently. The fluctuation of the weight from input {l} to hidden
+    blocks, and their fluctuations are uncorrelated. That of the weight from input {l} to hidden
     axis {i} is remembered for a few relaxation times; what is lost of its variance is
     [eq:memory], with the blocks of a single sample and the batch size {batch}. Drift takes over at
     long lags and saturates at twice the squared norm.

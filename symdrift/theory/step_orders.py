@@ -260,10 +260,10 @@ def _order_by_order() -> Step:
     term have no memory either, and give a variance of third order in {eta} per step. The pull in
     the second term is one order of {root} smaller, but it is remembered for that number of steps,
     and its variance, of fourth order times one over {eta}, is of third order too. So both must
-    be kept. All other terms are smaller and without memory: the noise of {sample_hessian} around
-    its mean {H} (multiplicative noise), and the fluctuation of what stands beside {G} in
-    [eq:gauge-slope]. Third derivatives of the loss change the deviation at the next order of
-    {root}.
+    be kept. The other terms displayed are smaller and without memory: the noise of
+    {sample_hessian} around its mean {H} (multiplicative noise), and the fluctuation of what stands
+    beside {G} in [eq:gauge-slope]. Third derivatives of the loss pull at the next order of {root};
+    such a pull is remembered too, but it is smaller than the leading one.
 
     Such terms could still enter with one power of {root}, through their products with the leading
     ones. They do not. A step, to all orders, stays as it is when {root}, {hat} and {next} change

@@ -219,8 +219,8 @@ def _several_minima(examples: Examples) -> Step:
     other curvatures across the orbit are positive. Where it is negative a hidden unit turns from
     {i} to {l} downhill: {l} displaces {i}. With {i} and {l} exchanged, the two determinants, over
     the variances of the directions left out, add up to [eq:exchange]. Where the larger variance
-    goes with the larger slope at zero weights, variance times gain, one of them is positive; where
-    it does not, that of the direction {i} of the larger slope is, since no term of [eq:turning] is
+    goes with the larger slope at zero weights, variance times gain, at least one of them is
+    positive; where it does not, that of the direction {i} of the larger slope is, since no term of [eq:turning] is
     then against it. Of two directions one at the most displaces the other. Several strict minima,
     at each of which learning can end, need two of which neither does: a direction {i} that only the
     one minimum has learned and an {l} that only the other has. Choices that differ by them must not
