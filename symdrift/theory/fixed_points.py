@@ -122,8 +122,8 @@ def _factored(examples: Examples) -> Step:
     and the factors leave out these rows of the first layer and columns of the second.
 
     No other pair of layers with the same product has a smaller sum of squared weights. In
-    [eq:weights-above] {W} and {U} are any such pair: the trace is the nuclear norm of their product, and the squares
-    are not negative.
+    [eq:weights-above] {W} and {U} are any such pair: the trace is the nuclear norm of their
+    product, and the squares are not negative.
 
     Two networks with rational entries accompany the derivation, so that what is checked on them
     is exact. One has three inputs, two outputs and two learned directions, the other three inputs
@@ -405,12 +405,12 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     bottleneck we follow the stationary points on these axes. There are others, such as saddles
     between two of these. Which of the points on the axes are minima, [step:several-minima] says. On
     the axes every hidden unit serves one axis with equal weights in both layers, and the singular
-    value {s} is the square of that weight. With input variance {lambda} and gain {a} the loss changes
-    with that weight as in [eq:axis-slope]: the derivative vanishes for a direction that is not
-    learned and, as [eq:slope-form] asks, where the input variance times what is missing of the gain
-    equals the weight decay, so that there the singular value is [eq:singular-value], which leaves
-    the residual [eq:axis-residual] of the gain. Of a direction that is not learned the residual is
-    the gain.
+    value {s} is the square of that weight. With input variance {lambda} and gain {a} the loss
+    changes with that weight as in [eq:axis-slope]: the derivative vanishes for a direction that is
+    not learned and, as [eq:slope-form] asks, where the input variance times what is missing of the
+    gain equals the weight decay, so that there the singular value is [eq:singular-value], which
+    leaves the residual [eq:axis-residual] of the gain. Of a direction that is not learned the
+    residual is the gain.
     """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")

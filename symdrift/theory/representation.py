@@ -158,9 +158,9 @@ def _average_rotation() -> Step:
     times together make a group of steps, still with small angles {angle}. To second order in these
     the average rotation of a group is, per step, [eq:one-turn], where the covariances are those of
     [eq:covariance], with the correlations between near steps summed up; what steps of a group fail
-    to commute by is skew and of the next order of the mean rotation. The average after {tau} steps, a
-    product over independent groups, is [eq:mean-rotation], where [eq:mean-matrix] collects the mean
-    rotations of all planes, with a generator {generator} for each, and [eq:decay-matrix] the
+    to commute by is skew and of the next order of the mean rotation. The average after {tau} steps,
+    a product over independent groups, is [eq:mean-rotation], where [eq:mean-matrix] collects the
+    mean rotations of all planes, with a generator {generator} for each, and [eq:decay-matrix] the
     covariances: planes may be correlated, and the decay matrix need not be diagonal.
     """
     turn = _small_turn()

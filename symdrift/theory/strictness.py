@@ -220,13 +220,13 @@ def _several_minima(examples: Examples) -> Step:
     {i} to {l} downhill: {l} displaces {i}. With {i} and {l} exchanged, the two determinants, over
     the variances of the directions left out, add up to [eq:exchange]. Where the larger variance
     goes with the larger slope at zero weights, variance times gain, at least one of them is
-    positive; where it does not, that of the direction {i} of the larger slope is, since no term of [eq:turning] is
-    then against it. Of two directions one at the most displaces the other. Several strict minima,
-    at each of which learning can end, need two of which neither does: a direction {i} that only the
-    one minimum has learned and an {l} that only the other has. Choices that differ by them must not
-    be displaced by any third. That takes weight decay, without which [eq:exchange] vanishes, a
-    larger variance with a larger slope, and directions of unequal gain: for equal gains
-    [eq:turning] is {alike}, and of the opposite sign with {i} and {l} exchanged.
+    positive; where it does not, that of the direction {i} of the larger slope is, since no term of
+    [eq:turning] is then against it. Of two directions one at the most displaces the other. Several
+    strict minima, at each of which learning can end, need two of which neither does: a direction
+    {i} that only the one minimum has learned and an {l} that only the other has. Choices that
+    differ by them must not be displaced by any third. That takes weight decay, without which
+    [eq:exchange] vanishes, a larger variance with a larger slope, and directions of unequal gain:
+    for equal gains [eq:turning] is {alike}, and of the opposite sign with {i} and {l} exchanged.
     """
     lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
     a_i, a_l = symbol("gain", "i"), symbol("gain", "l")
