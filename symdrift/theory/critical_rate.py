@@ -250,14 +250,14 @@ def _same_eigenvalues() -> bool:
 def _equal_axes() -> Step:
     """The critical rate of equal axes
 
-    Let all {n} axes be alike and learned, with as many inputs as outputs. A rotation of inputs,
-    outputs and hidden layer together then changes nothing, and of the second moment that grows
-    fastest, again a positive matrix, the average over these rotations is left. It has the three
+    Let all {n} axes be alike and learned, with as many inputs as outputs. A rotation or reflection
+    of inputs, outputs and hidden layer together then changes nothing, and of the second moment that
+    grows fastest, again a positive matrix, the average over all of these is left. It has the three
     coefficients of [eq:pairings-of-axes], one for each way to pair its indices, with Kronecker's
     symbols, and [eq:read-shared] turns them into [eq:read-equal]. The deviation across the orbit is
-    any matrix, the sum of both layers, and a symmetric one, their difference: seven numbers
-    in all, and the inverse of the critical rate is the largest eigenvalue of a matrix of seven
-    rows. The equation for it is [eq:seven-critical].
+    any matrix, the sum of both layers, and a symmetric one, their difference: seven numbers in all,
+    and the inverse of the critical rate is the largest eigenvalue of a matrix of seven rows. The
+    equation for it is [eq:seven-critical].
 
     Without label noise and without weight decay, its first three rows and columns, those of the
     sum, are [eq:quiet-limit], and the others vanish. Its largest eigenvalue has the left

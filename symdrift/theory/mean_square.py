@@ -207,8 +207,9 @@ def _second_moments() -> Step:
     [eq:relaxed]; at second order the squares of the pulls of samples add {grown}, [eq:grown], and
     the noise adds {C} over {batch}, whether or not there is a deviation. Products of noise and pull
     have the mean deviation as a factor, which vanishes for [eq:sample-step]. In a batch of {batch}
-    samples what they differ by is averaged down. The Lyapunov equation [eq:lyapunov] leaves {grown}
-    out; with it, a second moment that stays is a solution of [eq:stationary-moments].
+    samples the mean pull is the same, and its variance is divided by {batch}. The Lyapunov equation
+    [eq:lyapunov] leaves {grown} out; with it, a second moment that stays is a solution of
+    [eq:stationary-moments].
 
     Without {C} one step of these linearised dynamics makes {average} of a second moment, on average
     over batches, with the Hessian of the batch. As all Hessians are symmetric, exchanging two
@@ -216,14 +217,14 @@ def _second_moments() -> Step:
     symmetric too, and its largest eigenvalue is the largest value of {quotient} among all symmetric
     {Psi} across the orbit with {unit}. It keeps positive matrices positive, so that none of its
     eigenvalues is larger by size (Perron and Frobenius; for matrices, Krein and Rutman). Across
-    the orbit {decay} is positive, but for weights of hidden units without a task, which no noise
-    reaches and which are left out. The largest eigenvalue is thus smaller than one, and noise that
-    is added in each step dies out, exactly as long as {eta} times {growth} is smaller than {decay}
-    for all {Psi}. The boundary is the critical rate {critical}, the smallest positive rate for
-    which [eq:critical] has a solution; its inverse is the largest value of {growth} over {decay},
-    the largest eigenvalue of {inverse}. From this rate on the linearised deviation has no
-    stationary variance, even where {eta} times every curvature is small, and nothing of the theory
-    is left.
+    the orbit {decay} is positive. Weights of silent hidden units are left out: a sample pulls at
+    them in proportion to themselves, so that they stay zero. The largest eigenvalue is thus smaller
+    than one, and noise that is added in each step dies out, exactly as long as {eta} times {growth}
+    is smaller than {decay} for all {Psi}. The boundary is the critical rate {critical}, the
+    smallest positive rate for which [eq:critical] has a solution; its inverse is the largest value
+    of {growth} over {decay}, the largest eigenvalue of {inverse}. From this rate on the linearised
+    deviation has no stationary variance, even where {eta} times every curvature is small, and
+    nothing of the theory is left.
 
     Below this rate the second moment is [eq:moments-solved]. On the solution of [eq:critical]
     {inverse} is one over {critical}: the part of the fluctuation that grows fastest exceeds the

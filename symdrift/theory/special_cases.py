@@ -107,7 +107,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     stiffness, by [eq:lyapunov], and both orders of the blocks in [eq:term] give the same, so that
     the term of any other axis is [eq:isotropic-other]. The unit vector of one axis has stiffness
     and noise of the sum. The rotation joins it to the sum alone, of which the row {ones} in
-    [eq:own-resultant] is {root} times the unit vector, so that the term of equal indices is
+    [eq:own-sylvester] is {root} times the unit vector, so that the term of equal indices is
     [eq:isotropic-own]. Two of these and {others} of the others add up to [eq:isotropic] for every
     plane, which without label noise is [eq:isotropic-quiet].
     """
