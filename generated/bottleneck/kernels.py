@@ -43,6 +43,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple
 import os
+import threading
 from numpy.typing import ArrayLike, NDArray
 import numpy as np
 
@@ -57,6 +58,7 @@ __all__ = [
     'representation_diffusion',
     'decay_rate',
     'mean_squared_displacement',
+    'derivatives',
 ]
 
 
@@ -651,6 +653,911 @@ def _pair_weight_change(
     return change
 
 
+def _learned_value_gradient(
+    variance: Array,
+    gain: Array,
+    weight_decay: Array,
+) -> tuple[Array, Array, float, Array]:
+    """Singular value of an active direction, and its derivatives.
+
+    6 operations.
+    """
+    # s = a - gamma/lambda
+    singular_value = gain - weight_decay/variance
+    by_variance = weight_decay/variance**2
+    by_gain = 1
+    by_weight_decay = -1/variance
+    return singular_value, by_variance, by_gain, by_weight_decay
+
+
+def _slack_gradient(
+    variance: Array,
+    gain: Array,
+    weight_decay: Array,
+) -> tuple[Array, Array, Array, float]:
+    """What a direction lacks to be worth learning, and its derivatives.
+
+    5 operations.
+    """
+    # gamma - lambda a
+    slack = -gain*variance + weight_decay
+    by_variance = -gain
+    by_gain = -variance
+    by_weight_decay = 1
+    return slack, by_variance, by_gain, by_weight_decay
+
+
+def _residual_gradient(variance: Array, weight_decay: Array) -> tuple[Array, Array, Array]:
+    """What an active direction leaves of the gain, and its derivatives.
+
+    4 operations.
+    """
+    # E = gamma/lambda
+    residual = weight_decay/variance
+    t0 = 1/variance
+    by_variance = -residual*t0
+    by_weight_decay = t0
+    return residual, by_variance, by_weight_decay
+
+
+def _loss_gradient(
+    variance: Array,
+    label_noise: Array,
+    singular_value: Array,
+    residual: Array,
+    weight_decay: Array,
+) -> tuple[Array, Array, float, Array, Array, Array]:
+    """Expected loss of one direction, and its derivatives.
+
+    14 operations.
+    """
+    # lambda E^2 / 2 + sigma^2 / 2 + gamma s
+    loss = (1/2)*label_noise + (1/2)*residual**2*variance + singular_value*weight_decay
+    by_variance = (1/2)*residual**2
+    by_label_noise = 1/2
+    by_singular_value = weight_decay
+    by_residual = residual*variance
+    by_weight_decay = singular_value
+    return loss, by_variance, by_label_noise, by_singular_value, by_residual, by_weight_decay
+
+
+def _batch_share_gradient(
+    total: Array,
+    learning_rate: Array,
+    batch: Array,
+) -> tuple[Array, Array, Array, Array]:
+    """Total fluctuation from its value per eta and for B = 1, and its derivatives.
+
+    7 operations.
+    """
+    # eta tr(Gamma) / B
+    share = learning_rate*total/batch
+    t0 = 1/batch
+    by_total = learning_rate*t0
+    by_learning_rate = t0*total
+    by_batch = -share*t0
+    return share, by_total, by_learning_rate, by_batch
+
+
+def _excess_loss_gradient(
+    noise: Array,
+    learning_rate: Array,
+    batch: Array,
+) -> tuple[Array, Array, Array, Array]:
+    """Excess loss from the total gradient noise for B = 1, and its derivatives.
+
+    11 operations.
+    """
+    # tr(H Gamma) / 2 = eta tr(C) / (4 B)
+    excess = (1/4)*learning_rate*noise/batch
+    t0 = 1/batch
+    t1 = (1/4)*t0
+    by_noise = learning_rate*t1
+    by_learning_rate = noise*t1
+    by_batch = -excess*t0
+    return excess, by_noise, by_learning_rate, by_batch
+
+
+def _diffusion_gradient(
+    area: Array,
+    singular_value_i: Array,
+    singular_value_j: Array,
+    learning_rate: Array,
+    batch: Array,
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Diffusion coefficient of one plane from its swept area, and its derivatives.
+
+    37 operations.
+    """
+    # D = eta^3 area / (2 B^2 G^2)
+    diffusion = (
+        (1/2)*area*learning_rate**3/(batch**2*(2*singular_value_i + 2*singular_value_j)**2)
+    )
+    t0 = 2*singular_value_i + 2*singular_value_j
+    t1 = t0**(-2.0)
+    t2 = batch**(-2.0)
+    t3 = learning_rate**3*t2
+    t4 = -2*area*t3/t0**3
+    by_area = (1/2)*t1*t3
+    by_singular_value_i = t4
+    by_singular_value_j = t4
+    by_learning_rate = (3/2)*area*learning_rate**2*t1*t2
+    by_batch = -2*diffusion/batch
+    return (
+        diffusion, by_area, by_singular_value_i, by_singular_value_j, by_learning_rate, by_batch
+    )
+
+
+def _own_variance_gradient(
+    variance_i: Array,
+    label_noise_i: Array,
+    singular_value_i: Array,
+    weight_decay: Array,
+) -> tuple[Array, Array, float, Array, Array]:
+    """Fluctuation of the direction (i, i), per eta and for B = 1, and its derivatives.
+
+    43 operations.
+    """
+    # H Gamma + Gamma H = C
+    variance = (
+        (1/4)*(2*label_noise_i*singular_value_i*variance_i +
+        4*singular_value_i*weight_decay**2)/(singular_value_i*variance_i)
+    )
+    t0 = 1/variance_i
+    t1 = 1/singular_value_i
+    t2 = 2*label_noise_i*variance_i
+    t3 = 4*weight_decay**2
+    t4 = (1/4)*singular_value_i*t2 + (1/4)*singular_value_i*t3
+    by_variance_i = (1/2)*label_noise_i*t0 - t1*t4/variance_i**2
+    by_label_noise_i = 1/2
+    by_singular_value_i = (1/4)*t0*t1*(t2 + t3) - t0*t4/singular_value_i**2
+    by_weight_decay = 2*t0*weight_decay
+    return variance, by_variance_i, by_label_noise_i, by_singular_value_i, by_weight_decay
+
+
+def _pair_variance_gradient(
+    variance_i: Array,
+    label_noise_i: Array,
+    singular_value_i: Array,
+    variance_l: Array,
+    label_noise_l: Array,
+    singular_value_l: Array,
+    residual_l: Array,
+    slack_l: Array,
+    weight_decay: Array,
+    mirrored: Array,
+) -> tuple[Array, ...]:
+    """Fluctuation of the block (i, l), per eta and for B = 1, and its derivatives.
+
+    310 operations.
+    """
+    # H Gamma + Gamma H = C for two rows: Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H) det(H))
+    hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
+    hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    coupling_p = residual_l*variance_l
+    determinant_p = (
+        slack_l*(-slack_l + 2*weight_decay) + weight_decay*(singular_value_i*variance_i +
+        singular_value_i*variance_l + singular_value_l*variance_i +
+        singular_value_l*variance_l) + (singular_value_i*variance_i +
+        singular_value_l*variance_i)*(singular_value_i*variance_l +
+        singular_value_l*variance_l)
+    )
+    noise_p11 = (
+        label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
+        + singular_value_i*variance_l*weight_decay**2/variance_i +
+        singular_value_l*variance_l*weight_decay**2/variance_i
+    )
+    noise_p12 = (
+        residual_l*singular_value_i*variance_l*weight_decay +
+        residual_l*singular_value_l*variance_l*weight_decay
+    )
+    noise_p22 = (
+        label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i
+        + residual_l**2*singular_value_i*variance_i*variance_l +
+        residual_l**2*singular_value_l*variance_i*variance_l
+    )
+    t0 = coupling_p*noise_p22 + hessian_p22*noise_p12
+    t1 = coupling_p*noise_p12
+    t2 = hessian_p22*noise_p11 + t1
+    t3 = 1/(determinant_p*(2*hessian_p11 + 2*hessian_p22))
+    variance_il = t3*(coupling_p*t0 + determinant_p*noise_p11 + hessian_p22*t2)
+    variance_li = (
+        t3*(coupling_p*(coupling_p*noise_p11 + hessian_p11*noise_p12) +
+        determinant_p*noise_p22 + hessian_p11*(hessian_p11*noise_p22 + t1))
+    )
+    variance = mirrored*variance_li + variance_il
+    by_t3 = (
+        coupling_p*t0 + determinant_p*noise_p11 + hessian_p22*t2 +
+        mirrored*(coupling_p*(coupling_p*noise_p11 + hessian_p11*noise_p12) +
+        determinant_p*noise_p22 + hessian_p11*(hessian_p11*noise_p22 + t1))
+    )
+    by_t2 = hessian_p22*t3
+    by_t1 = by_t2 + hessian_p11*mirrored*t3
+    by_t0 = coupling_p*t3
+    by_noise_p22 = by_t0*coupling_p + mirrored*t3*(determinant_p + hessian_p11**2)
+    by_noise_p12 = by_t0*hessian_p22 + by_t1*coupling_p + coupling_p*hessian_p11*mirrored*t3
+    by_noise_p11 = by_t2*hessian_p22 + coupling_p**2*mirrored*t3 + determinant_p*t3
+    by_determinant_p = -by_t3*t3/determinant_p + mirrored*noise_p22*t3 + noise_p11*t3
+    by_coupling_p = (
+        by_t0*noise_p22 + by_t1*noise_p12 + mirrored*t3*(2*coupling_p*noise_p11 +
+        hessian_p11*noise_p12) + t0*t3
+    )
+    by_hessian_p22 = (
+        by_t0*noise_p12 + by_t2*noise_p11 - 2*by_t3/(determinant_p*(2*hessian_p11 +
+        2*hessian_p22)**2) + t2*t3
+    )
+    by_hessian_p11 = (
+        -2*by_t3/(determinant_p*(2*hessian_p11 + 2*hessian_p22)**2) +
+        mirrored*t3*(coupling_p*noise_p12 + 2*hessian_p11*noise_p22 + t1)
+    )
+    t0 = singular_value_i + singular_value_l
+    t1 = t0*weight_decay
+    t2 = singular_value_i*variance_l
+    t3 = singular_value_l*variance_l
+    t4 = t2 + t3
+    t5 = residual_l**2
+    t6 = weight_decay**2
+    t7 = t6/variance_i**2
+    t8 = residual_l*weight_decay
+    t9 = 1/variance_i
+    t10 = t6*t9
+    t11 = singular_value_i*variance_i
+    t12 = singular_value_l*variance_i
+    t13 = t11 + t12
+    t14 = (
+        by_determinant_p*(t13*variance_l + t4*variance_i + weight_decay*(variance_i +
+        variance_l)) + by_hessian_p11*variance_l + by_hessian_p22*variance_i +
+        by_noise_p11*(label_noise_i*variance_l + t10*variance_l) + by_noise_p12*t8*variance_l
+        + by_noise_p22*(label_noise_l*variance_i + t5*variance_i*variance_l)
+    )
+    t15 = residual_l*t2
+    t16 = 2*variance_i
+    t17 = residual_l*t3
+    t18 = 2*slack_l
+    t19 = 2*t9*weight_decay
+    by_variance_i = (
+        by_determinant_p*(t0*t4 + t1) + by_hessian_p22*t0 + by_noise_p11*(-t2*t7 - t3*t7) +
+        by_noise_p22*(label_noise_l*singular_value_i + label_noise_l*singular_value_l + t2*t5
+        + t3*t5)
+    )
+    by_label_noise_i = by_noise_p11*t4
+    by_singular_value_i = t14
+    by_variance_l = (
+        by_coupling_p*residual_l + by_determinant_p*(t0*t13 + t1) + by_hessian_p11*t0 +
+        by_noise_p11*(label_noise_i*singular_value_i + label_noise_i*singular_value_l +
+        singular_value_i*t10 + singular_value_l*t10) + by_noise_p12*(singular_value_i*t8 +
+        singular_value_l*t8) + by_noise_p22*(t11*t5 + t12*t5)
+    )
+    by_label_noise_l = by_noise_p22*t13
+    by_singular_value_l = t14
+    by_residual_l = (
+        by_coupling_p*variance_l + by_noise_p12*(t2*weight_decay + t3*weight_decay) +
+        by_noise_p22*(t15*t16 + t16*t17)
+    )
+    by_slack_l = by_determinant_p*(-t18 + 2*weight_decay)
+    by_weight_decay = (
+        by_determinant_p*(t13 + t18 + t4) + by_hessian_p11 + by_hessian_p22 +
+        by_noise_p11*(t19*t2 + t19*t3) + by_noise_p12*(t15 + t17)
+    )
+    by_mirrored = variance_li
+    return (
+        variance, by_variance_i, by_label_noise_i, by_singular_value_i, by_variance_l,
+        by_label_noise_l, by_singular_value_l, by_residual_l, by_slack_l, by_weight_decay,
+        by_mirrored
+    )
+
+
+def _own_noise_gradient(
+    variance_i: Array,
+    label_noise_i: Array,
+    singular_value_i: Array,
+    weight_decay: Array,
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Gradient noise of the direction (i, i), per eta and for B = 1, and its derivatives.
+
+    17 operations.
+    """
+    # H Gamma + Gamma H = C
+    noise = 2*label_noise_i*singular_value_i*variance_i + 4*singular_value_i*weight_decay**2
+    t0 = 2*singular_value_i
+    by_variance_i = label_noise_i*t0
+    by_label_noise_i = t0*variance_i
+    by_singular_value_i = 2*label_noise_i*variance_i + 4*weight_decay**2
+    by_weight_decay = 8*singular_value_i*weight_decay
+    return noise, by_variance_i, by_label_noise_i, by_singular_value_i, by_weight_decay
+
+
+def _pair_noise_gradient(
+    variance_i: Array,
+    label_noise_i: Array,
+    singular_value_i: Array,
+    variance_l: Array,
+    label_noise_l: Array,
+    singular_value_l: Array,
+    residual_l: Array,
+    slack_l: Array,
+    weight_decay: Array,
+    mirrored: Array,
+) -> tuple[Array | float, ...]:
+    """Gradient noise of the block (i, l), per eta and for B = 1, and its derivatives.
+
+    89 operations.
+    """
+    # H Gamma + Gamma H = C for two rows: Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H) det(H))
+    noise_p11 = (
+        label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
+        + singular_value_i*variance_l*weight_decay**2/variance_i +
+        singular_value_l*variance_l*weight_decay**2/variance_i
+    )
+    noise_p22 = (
+        label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i
+        + residual_l**2*singular_value_i*variance_i*variance_l +
+        residual_l**2*singular_value_l*variance_i*variance_l
+    )
+    noise_il = noise_p11
+    noise_li = noise_p22
+    noise = mirrored*noise_li + noise_il
+    t0 = singular_value_i*variance_l
+    t1 = weight_decay**2
+    t2 = t1/variance_i**2
+    t3 = singular_value_l*variance_l
+    t4 = residual_l**2
+    t5 = 1/variance_i
+    t6 = t1*t5
+    t7 = (
+        label_noise_i*variance_l + mirrored*(label_noise_l*variance_i +
+        t4*variance_i*variance_l) + t6*variance_l
+    )
+    t8 = singular_value_i*variance_i
+    t9 = singular_value_l*variance_i
+    t10 = 2*t0
+    t11 = residual_l*variance_i
+    t12 = 2*t3
+    t13 = t5*weight_decay
+    by_variance_i = (
+        mirrored*(label_noise_l*singular_value_i + label_noise_l*singular_value_l + t0*t4 +
+        t3*t4) - t0*t2 - t2*t3
+    )
+    by_label_noise_i = t0 + t3
+    by_singular_value_i = t7
+    by_variance_l = (
+        label_noise_i*singular_value_i + label_noise_i*singular_value_l + mirrored*(t4*t8 +
+        t4*t9) + singular_value_i*t6 + singular_value_l*t6
+    )
+    by_label_noise_l = mirrored*(t8 + t9)
+    by_singular_value_l = t7
+    by_residual_l = mirrored*(t10*t11 + t11*t12)
+    by_slack_l = 0
+    by_weight_decay = t10*t13 + t12*t13
+    by_mirrored = noise_li
+    return (
+        noise, by_variance_i, by_label_noise_i, by_singular_value_i, by_variance_l,
+        by_label_noise_l, by_singular_value_l, by_residual_l, by_slack_l, by_weight_decay,
+        by_mirrored
+    )
+
+
+def _own_area_gradient(
+    variance_i: Array,
+    label_noise_i: Array,
+    singular_value_i: Array,
+    residual_i: Array,
+    variance_j: Array,
+    label_noise_j: Array,
+    singular_value_j: Array,
+    residual_j: Array,
+    weight_decay: Array,
+) -> tuple[Array, ...]:
+    """What the direction (i, i) adds to the swept area of (i, j), and its derivatives.
+
+    453 operations.
+    """
+    # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with h Y + Y H = 2 (1
+    # 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)
+    total_q = singular_value_i + singular_value_j
+    coupling_q = residual_i*variance_i
+    bare_1_q = total_q*variance_i
+    bare_2_q = total_q*variance_j
+    first_q = bare_1_q + weight_decay
+    second_q = bare_2_q + weight_decay
+    determinant_q = bare_1_q*bare_2_q + weight_decay*(bare_1_q + bare_2_q)
+    noise_11_q = singular_value_j*variance_i*(label_noise_j + residual_j*weight_decay)
+    noise_12_q = coupling_q*singular_value_j*weight_decay
+    noise_22_q = singular_value_j*variance_j*(coupling_q*residual_i + label_noise_i)
+    trace_q = first_q + second_q
+    scale_q = 2/(determinant_q*trace_q)
+    moved_11_q = coupling_q*noise_12_q + noise_11_q*second_q
+    moved_12_q = coupling_q*noise_11_q + first_q*noise_12_q
+    moved_21_q = coupling_q*noise_22_q + noise_12_q*second_q
+    moved_22_q = coupling_q*noise_12_q + first_q*noise_22_q
+    variance_11_q = (
+        scale_q*(coupling_q*moved_21_q + determinant_q*noise_11_q + moved_11_q*second_q)
+    )
+    covariance_12_q = (
+        2*scale_q*(coupling_q*moved_22_q + determinant_q*noise_12_q + moved_12_q*second_q)
+    )
+    variance_22_q = (
+        scale_q*(coupling_q*moved_12_q + determinant_q*noise_22_q + first_q*moved_22_q)
+    )
+    curvature = 2*singular_value_i*variance_i
+    noise = 2*singular_value_i*(label_noise_i*variance_i + 2*weight_decay**2)
+    total = singular_value_i + singular_value_j
+    inverse = 1/(curvature*(curvature + trace_q) + determinant_q)
+    forward_11 = inverse*(curvature*total*variance_i + determinant_q)
+    forward_12 = inverse*(curvature*total*variance_j + determinant_q)
+    backward_11 = inverse*(coupling_q + curvature + second_q)
+    backward_21 = inverse*(coupling_q + curvature + first_q)
+    area = (
+        (1/2)*noise*(2*curvature*(backward_11*(backward_11*noise_11_q +
+        2*backward_21*noise_12_q) + backward_21**2*noise_22_q) +
+        forward_11*(covariance_12_q*forward_12 + forward_11*variance_11_q) +
+        forward_12**2*variance_22_q)
+    )
+    by_backward_21 = curvature*noise*(2*backward_11*noise_12_q + 2*backward_21*noise_22_q)
+    by_backward_11 = curvature*noise*(2*backward_11*noise_11_q + 2*backward_21*noise_12_q)
+    by_forward_12 = (1/2)*noise*(covariance_12_q*forward_11 + 2*forward_12*variance_22_q)
+    by_forward_11 = (1/2)*noise*(covariance_12_q*forward_12 + 2*forward_11*variance_11_q)
+    by_inverse = (
+        by_backward_11*(coupling_q + curvature + second_q) + by_backward_21*(coupling_q +
+        curvature + first_q) + by_forward_11*(curvature*total*variance_i + determinant_q) +
+        by_forward_12*(curvature*total*variance_j + determinant_q)
+    )
+    by_total = (
+        by_forward_11*curvature*inverse*variance_i +
+        by_forward_12*curvature*inverse*variance_j
+    )
+    by_noise = (
+        curvature*(backward_11*(backward_11*noise_11_q + 2*backward_21*noise_12_q) +
+        backward_21**2*noise_22_q) + (1/2)*forward_11*(covariance_12_q*forward_12 +
+        forward_11*variance_11_q) + (1/2)*forward_12**2*variance_22_q
+    )
+    by_curvature = (
+        by_backward_11*inverse + by_backward_21*inverse +
+        by_forward_11*inverse*total*variance_i + by_forward_12*inverse*total*variance_j +
+        by_inverse*(-2*curvature - trace_q)/(curvature*(curvature + trace_q) +
+        determinant_q)**2 + (1/2)*noise*(2*backward_11*(backward_11*noise_11_q +
+        2*backward_21*noise_12_q) + 2*backward_21**2*noise_22_q)
+    )
+    by_variance_22_q = (1/2)*forward_12**2*noise
+    by_covariance_12_q = (1/2)*forward_11*forward_12*noise
+    by_variance_11_q = (1/2)*forward_11**2*noise
+    by_moved_22_q = 2*by_covariance_12_q*coupling_q*scale_q + by_variance_22_q*first_q*scale_q
+    by_moved_21_q = by_variance_11_q*coupling_q*scale_q
+    by_moved_12_q = 2*by_covariance_12_q*scale_q*second_q + by_variance_22_q*coupling_q*scale_q
+    by_moved_11_q = by_variance_11_q*scale_q*second_q
+    by_scale_q = (
+        by_covariance_12_q*(2*coupling_q*moved_22_q + 2*determinant_q*noise_12_q +
+        2*moved_12_q*second_q) + by_variance_11_q*(coupling_q*moved_21_q +
+        determinant_q*noise_11_q + moved_11_q*second_q) +
+        by_variance_22_q*(coupling_q*moved_12_q + determinant_q*noise_22_q +
+        first_q*moved_22_q)
+    )
+    by_trace_q = (
+        -by_inverse*curvature/(curvature*(curvature + trace_q) + determinant_q)**2 -
+        by_scale_q*scale_q/trace_q
+    )
+    by_noise_22_q = (
+        backward_21**2*curvature*noise + by_moved_21_q*coupling_q + by_moved_22_q*first_q +
+        by_variance_22_q*determinant_q*scale_q
+    )
+    by_noise_12_q = (
+        2*backward_11*backward_21*curvature*noise + 2*by_covariance_12_q*determinant_q*scale_q
+        + by_moved_11_q*coupling_q + by_moved_12_q*first_q + by_moved_21_q*second_q +
+        by_moved_22_q*coupling_q
+    )
+    by_noise_11_q = (
+        backward_11**2*curvature*noise + by_moved_11_q*second_q + by_moved_12_q*coupling_q +
+        by_variance_11_q*determinant_q*scale_q
+    )
+    by_determinant_q = (
+        2*by_covariance_12_q*noise_12_q*scale_q + by_forward_11*inverse +
+        by_forward_12*inverse - by_inverse/(curvature*(curvature + trace_q) +
+        determinant_q)**2 - by_scale_q*scale_q/determinant_q +
+        by_variance_11_q*noise_11_q*scale_q + by_variance_22_q*noise_22_q*scale_q
+    )
+    by_second_q = (
+        by_backward_11*inverse + 2*by_covariance_12_q*moved_12_q*scale_q +
+        by_moved_11_q*noise_11_q + by_moved_21_q*noise_12_q + by_trace_q +
+        by_variance_11_q*moved_11_q*scale_q
+    )
+    by_first_q = (
+        by_backward_21*inverse + by_moved_12_q*noise_12_q + by_moved_22_q*noise_22_q +
+        by_trace_q + by_variance_22_q*moved_22_q*scale_q
+    )
+    by_bare_2_q = by_determinant_q*(bare_1_q + weight_decay) + by_second_q
+    by_bare_1_q = by_determinant_q*(bare_2_q + weight_decay) + by_first_q
+    by_coupling_q = (
+        by_backward_11*inverse + by_backward_21*inverse +
+        2*by_covariance_12_q*moved_22_q*scale_q + by_moved_11_q*noise_12_q +
+        by_moved_12_q*noise_11_q + by_moved_21_q*noise_22_q + by_moved_22_q*noise_12_q +
+        by_noise_12_q*singular_value_j*weight_decay +
+        by_noise_22_q*residual_i*singular_value_j*variance_j +
+        by_variance_11_q*moved_21_q*scale_q + by_variance_22_q*moved_12_q*scale_q
+    )
+    by_total_q = by_bare_1_q*variance_i + by_bare_2_q*variance_j
+    t0 = 2*by_curvature
+    t1 = 2*label_noise_i
+    t2 = by_noise*singular_value_i
+    t3 = curvature*inverse*total
+    t4 = label_noise_j + residual_j*weight_decay
+    t5 = by_noise_11_q*singular_value_j
+    t6 = by_noise_22_q*singular_value_j
+    t7 = t6*variance_j
+    t8 = by_total + by_total_q
+    t9 = coupling_q*residual_i + label_noise_i
+    t10 = t5*variance_i
+    t11 = by_noise_12_q*coupling_q
+    by_variance_i = (
+        by_bare_1_q*total_q + by_coupling_q*residual_i + by_forward_11*t3 +
+        singular_value_i*t0 + t1*t2 + t4*t5
+    )
+    by_label_noise_i = 2*t2*variance_i + t7
+    by_singular_value_i = by_noise*(t1*variance_i + 4*weight_decay**2) + t0*variance_i + t8
+    by_residual_i = by_coupling_q*variance_i + coupling_q*t7
+    by_variance_j = by_bare_2_q*total_q + by_forward_12*t3 + t6*t9
+    by_label_noise_j = t10
+    by_singular_value_j = (
+        by_noise_11_q*t4*variance_i + by_noise_22_q*t9*variance_j + t11*weight_decay + t8
+    )
+    by_residual_j = t10*weight_decay
+    by_weight_decay = (
+        by_determinant_q*(bare_1_q + bare_2_q) + by_first_q + by_second_q + residual_j*t10 +
+        singular_value_j*t11 + 8*t2*weight_decay
+    )
+    return (
+        area, by_variance_i, by_label_noise_i, by_singular_value_i, by_residual_i, by_variance_j,
+        by_label_noise_j, by_singular_value_j, by_residual_j, by_weight_decay
+    )
+
+
+def _joint_area_gradient(
+    variance_i: Array,
+    label_noise_i: Array,
+    singular_value_i: Array,
+    residual_i: Array,
+    variance_j: Array,
+    label_noise_j: Array,
+    singular_value_j: Array,
+    residual_j: Array,
+    variance_l: Array,
+    label_noise_l: Array,
+    singular_value_l: Array,
+    residual_l: Array,
+    slack_l: Array,
+    weight_decay: Array,
+) -> tuple[Array, ...]:
+    """What the direction l adds to the swept area of (i, j), and its derivatives.
+
+    787 operations.
+    """
+    # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y H_Q =
+    # 2 H_Q and H_P Z + Z H_Q = 2 H_P, both as 2 diag(scales) weights / resultant
+    total_p = singular_value_i + singular_value_l
+    coupling_p = residual_l*variance_l
+    bare_1_p = total_p*variance_l
+    bare_2_p = total_p*variance_i
+    first_p = bare_1_p + weight_decay
+    second_p = bare_2_p + weight_decay
+    determinant_p = (
+        bare_1_p*bare_2_p + slack_l*(coupling_p + weight_decay) + weight_decay*(bare_1_p +
+        bare_2_p)
+    )
+    noise_11_p = singular_value_i*variance_l*(label_noise_i + residual_i*weight_decay)
+    noise_12_p = coupling_p*singular_value_i*weight_decay
+    noise_22_p = singular_value_i*variance_i*(coupling_p*residual_l + label_noise_l)
+    trace_p = first_p + second_p
+    scale_p = 2/(determinant_p*trace_p)
+    moved_11_p = coupling_p*noise_12_p + noise_11_p*second_p
+    moved_12_p = coupling_p*noise_11_p + first_p*noise_12_p
+    moved_21_p = coupling_p*noise_22_p + noise_12_p*second_p
+    moved_22_p = coupling_p*noise_12_p + first_p*noise_22_p
+    first_determinant_p = determinant_p*first_p
+    second_determinant_p = determinant_p*second_p
+    variance_11_p = (
+        scale_p*(coupling_p*moved_21_p + determinant_p*noise_11_p + moved_11_p*second_p)
+    )
+    covariance_12_p = (
+        2*scale_p*(coupling_p*moved_22_p + determinant_p*noise_12_p + moved_12_p*second_p)
+    )
+    variance_22_p = (
+        scale_p*(coupling_p*moved_12_p + determinant_p*noise_22_p + first_p*moved_22_p)
+    )
+    total_q = singular_value_j + singular_value_l
+    coupling_q = residual_l*variance_l
+    bare_1_q = total_q*variance_l
+    bare_2_q = total_q*variance_j
+    first_q = bare_1_q + weight_decay
+    second_q = bare_2_q + weight_decay
+    determinant_q = (
+        bare_1_q*bare_2_q + slack_l*(coupling_q + weight_decay) + weight_decay*(bare_1_q +
+        bare_2_q)
+    )
+    noise_11_q = singular_value_j*variance_l*(label_noise_j + residual_j*weight_decay)
+    noise_12_q = coupling_q*singular_value_j*weight_decay
+    noise_22_q = singular_value_j*variance_j*(coupling_q*residual_l + label_noise_l)
+    trace_q = first_q + second_q
+    scale_q = 2/(determinant_q*trace_q)
+    moved_11_q = coupling_q*noise_12_q + noise_11_q*second_q
+    moved_12_q = coupling_q*noise_11_q + first_q*noise_12_q
+    moved_21_q = coupling_q*noise_22_q + noise_12_q*second_q
+    moved_22_q = coupling_q*noise_12_q + first_q*noise_22_q
+    first_determinant_q = determinant_q*first_q
+    second_determinant_q = determinant_q*second_q
+    variance_11_q = (
+        scale_q*(coupling_q*moved_21_q + determinant_q*noise_11_q + moved_11_q*second_q)
+    )
+    covariance_12_q = (
+        2*scale_q*(coupling_q*moved_22_q + determinant_q*noise_12_q + moved_12_q*second_q)
+    )
+    variance_22_q = (
+        scale_q*(coupling_q*moved_12_q + determinant_q*noise_22_q + first_q*moved_22_q)
+    )
+    difference = -determinant_p + determinant_q
+    crossed_p = determinant_q*trace_p
+    crossed_q = determinant_p*trace_q
+    resultant = difference**2 + (crossed_p + crossed_q)*(trace_p + trace_q)
+    inverse = 1/resultant
+    beside = coupling_p*difference*inverse
+    scale_1 = first_q + second_p
+    scale_2 = first_p + second_q
+    scales_11 = scale_1**2
+    scales_12 = scale_1*scale_2
+    scales_22 = scale_2**2
+    forward_1 = inverse*(crossed_p + determinant_p*first_q + second_determinant_q)
+    forward_2 = inverse*(crossed_p + determinant_p*second_q + first_determinant_q)
+    forward_noise_11 = noise_11_p*scales_11
+    forward_noise_12 = noise_12_p*scales_12
+    forward_noise_22 = noise_22_p*scales_22
+    forward_moved_11 = beside*forward_noise_12 + forward_1*forward_noise_11
+    forward_moved_12 = beside*forward_noise_11 + forward_2*forward_noise_12
+    forward_moved_21 = beside*forward_noise_22 + forward_1*forward_noise_12
+    forward_moved_22 = beside*forward_noise_12 + forward_2*forward_noise_22
+    forward_swept_11 = beside*forward_moved_21 + forward_1*forward_moved_11
+    forward_swept_12 = beside*forward_moved_22 + forward_1*forward_moved_12
+    forward_swept_22 = beside*forward_moved_12 + forward_2*forward_moved_22
+    backward_1 = inverse*(crossed_q + determinant_q*first_p + second_determinant_p)
+    backward_2 = inverse*(crossed_q + determinant_q*second_p + first_determinant_p)
+    backward_noise_11 = noise_11_q*scales_22
+    backward_noise_12 = noise_12_q*scales_12
+    backward_noise_22 = noise_22_q*scales_11
+    backward_moved_11 = backward_1*backward_noise_11 - backward_noise_12*beside
+    backward_moved_12 = backward_2*backward_noise_12 - backward_noise_11*beside
+    backward_moved_21 = backward_1*backward_noise_12 - backward_noise_22*beside
+    backward_moved_22 = backward_2*backward_noise_22 - backward_noise_12*beside
+    backward_swept_11 = backward_1*backward_moved_11 - backward_moved_21*beside
+    backward_swept_12 = backward_1*backward_moved_12 - backward_moved_22*beside
+    backward_swept_22 = backward_2*backward_moved_22 - backward_moved_12*beside
+    area = (
+        backward_swept_11*variance_11_p + backward_swept_12*covariance_12_p +
+        backward_swept_22*variance_22_p + covariance_12_q*forward_swept_12 +
+        forward_swept_11*variance_11_q + forward_swept_22*variance_22_q
+    )
+    by_backward_moved_22 = backward_2*variance_22_p - beside*covariance_12_p
+    by_backward_moved_21 = -beside*variance_11_p
+    by_backward_moved_12 = backward_1*covariance_12_p - beside*variance_22_p
+    by_backward_moved_11 = backward_1*variance_11_p
+    by_backward_noise_22 = backward_2*by_backward_moved_22 - beside*by_backward_moved_21
+    by_backward_noise_12 = (
+        backward_1*by_backward_moved_21 + backward_2*by_backward_moved_12 -
+        beside*by_backward_moved_11 - beside*by_backward_moved_22
+    )
+    by_backward_noise_11 = backward_1*by_backward_moved_11 - beside*by_backward_moved_12
+    by_backward_2 = (
+        backward_moved_22*variance_22_p + backward_noise_12*by_backward_moved_12 +
+        backward_noise_22*by_backward_moved_22
+    )
+    by_backward_1 = (
+        backward_moved_11*variance_11_p + backward_moved_12*covariance_12_p +
+        backward_noise_11*by_backward_moved_11 + backward_noise_12*by_backward_moved_21
+    )
+    by_forward_moved_22 = beside*covariance_12_q + forward_2*variance_22_q
+    by_forward_moved_21 = beside*variance_11_q
+    by_forward_moved_12 = beside*variance_22_q + covariance_12_q*forward_1
+    by_forward_moved_11 = forward_1*variance_11_q
+    by_forward_noise_22 = beside*by_forward_moved_21 + by_forward_moved_22*forward_2
+    by_forward_noise_12 = (
+        beside*by_forward_moved_11 + beside*by_forward_moved_22 +
+        by_forward_moved_12*forward_2 + by_forward_moved_21*forward_1
+    )
+    by_forward_noise_11 = beside*by_forward_moved_12 + by_forward_moved_11*forward_1
+    by_forward_2 = (
+        by_forward_moved_12*forward_noise_12 + by_forward_moved_22*forward_noise_22 +
+        forward_moved_22*variance_22_q
+    )
+    by_forward_1 = (
+        by_forward_moved_11*forward_noise_11 + by_forward_moved_21*forward_noise_12 +
+        covariance_12_q*forward_moved_12 + forward_moved_11*variance_11_q
+    )
+    by_scales_22 = by_backward_noise_11*noise_11_q + by_forward_noise_22*noise_22_p
+    by_scales_12 = by_backward_noise_12*noise_12_q + by_forward_noise_12*noise_12_p
+    by_scales_11 = by_backward_noise_22*noise_22_q + by_forward_noise_11*noise_11_p
+    by_scale_2 = by_scales_12*scale_1 + 2*by_scales_22*scale_2
+    by_scale_1 = 2*by_scales_11*scale_1 + by_scales_12*scale_2
+    by_beside = (
+        -backward_moved_12*variance_22_p - backward_moved_21*variance_11_p -
+        backward_moved_22*covariance_12_p - backward_noise_11*by_backward_moved_12 -
+        backward_noise_12*by_backward_moved_11 - backward_noise_12*by_backward_moved_22 -
+        backward_noise_22*by_backward_moved_21 + by_forward_moved_11*forward_noise_12 +
+        by_forward_moved_12*forward_noise_11 + by_forward_moved_21*forward_noise_22 +
+        by_forward_moved_22*forward_noise_12 + covariance_12_q*forward_moved_22 +
+        forward_moved_12*variance_22_q + forward_moved_21*variance_11_q
+    )
+    by_inverse = (
+        by_backward_1*(crossed_q + determinant_q*first_p + second_determinant_p) +
+        by_backward_2*(crossed_q + determinant_q*second_p + first_determinant_p) +
+        by_beside*coupling_p*difference + by_forward_1*(crossed_p + determinant_p*first_q +
+        second_determinant_q) + by_forward_2*(crossed_p + determinant_p*second_q +
+        first_determinant_q)
+    )
+    by_resultant = -by_inverse*inverse/resultant
+    by_crossed_q = (
+        by_backward_1*inverse + by_backward_2*inverse + by_resultant*(trace_p + trace_q)
+    )
+    by_crossed_p = by_forward_1*inverse + by_forward_2*inverse + by_resultant*(trace_p + trace_q)
+    by_difference = by_beside*coupling_p*inverse + 2*by_resultant*difference
+    by_second_determinant_q = by_forward_1*inverse
+    by_first_determinant_q = by_forward_2*inverse
+    by_moved_22_q = 2*coupling_q*forward_swept_12*scale_q + first_q*forward_swept_22*scale_q
+    by_moved_21_q = coupling_q*forward_swept_11*scale_q
+    by_moved_12_q = coupling_q*forward_swept_22*scale_q + 2*forward_swept_12*scale_q*second_q
+    by_moved_11_q = forward_swept_11*scale_q*second_q
+    by_scale_q = (
+        forward_swept_11*(coupling_q*moved_21_q + determinant_q*noise_11_q +
+        moved_11_q*second_q) + forward_swept_12*(2*coupling_q*moved_22_q +
+        2*determinant_q*noise_12_q + 2*moved_12_q*second_q) +
+        forward_swept_22*(coupling_q*moved_12_q + determinant_q*noise_22_q +
+        first_q*moved_22_q)
+    )
+    by_trace_q = (
+        by_crossed_q*determinant_p + by_resultant*(crossed_p + crossed_q) -
+        by_scale_q*scale_q/trace_q
+    )
+    by_noise_22_q = (
+        by_backward_noise_22*scales_11 + by_moved_21_q*coupling_q + by_moved_22_q*first_q +
+        determinant_q*forward_swept_22*scale_q
+    )
+    by_noise_12_q = (
+        by_backward_noise_12*scales_12 + by_moved_11_q*coupling_q + by_moved_12_q*first_q +
+        by_moved_21_q*second_q + by_moved_22_q*coupling_q +
+        2*determinant_q*forward_swept_12*scale_q
+    )
+    by_noise_11_q = (
+        by_backward_noise_11*scales_22 + by_moved_11_q*second_q + by_moved_12_q*coupling_q +
+        determinant_q*forward_swept_11*scale_q
+    )
+    by_determinant_q = (
+        by_backward_1*first_p*inverse + by_backward_2*inverse*second_p + by_crossed_p*trace_p
+        + by_difference + by_first_determinant_q*first_q - by_scale_q*scale_q/determinant_q +
+        by_second_determinant_q*second_q + forward_swept_11*noise_11_q*scale_q +
+        2*forward_swept_12*noise_12_q*scale_q + forward_swept_22*noise_22_q*scale_q
+    )
+    by_second_q = (
+        by_forward_2*determinant_p*inverse + by_moved_11_q*noise_11_q +
+        by_moved_21_q*noise_12_q + by_scale_2 + by_second_determinant_q*determinant_q +
+        by_trace_q + forward_swept_11*moved_11_q*scale_q +
+        2*forward_swept_12*moved_12_q*scale_q
+    )
+    by_first_q = (
+        by_first_determinant_q*determinant_q + by_forward_1*determinant_p*inverse +
+        by_moved_12_q*noise_12_q + by_moved_22_q*noise_22_q + by_scale_1 + by_trace_q +
+        forward_swept_22*moved_22_q*scale_q
+    )
+    by_bare_2_q = by_determinant_q*(bare_1_q + weight_decay) + by_second_q
+    by_bare_1_q = by_determinant_q*(bare_2_q + weight_decay) + by_first_q
+    by_coupling_q = (
+        by_determinant_q*slack_l + by_moved_11_q*noise_12_q + by_moved_12_q*noise_11_q +
+        by_moved_21_q*noise_22_q + by_moved_22_q*noise_12_q +
+        by_noise_12_q*singular_value_j*weight_decay +
+        by_noise_22_q*residual_l*singular_value_j*variance_j +
+        forward_swept_11*moved_21_q*scale_q + 2*forward_swept_12*moved_22_q*scale_q +
+        forward_swept_22*moved_12_q*scale_q
+    )
+    by_total_q = by_bare_1_q*variance_l + by_bare_2_q*variance_j
+    by_second_determinant_p = by_backward_1*inverse
+    by_first_determinant_p = by_backward_2*inverse
+    by_moved_22_p = 2*backward_swept_12*coupling_p*scale_p + backward_swept_22*first_p*scale_p
+    by_moved_21_p = backward_swept_11*coupling_p*scale_p
+    by_moved_12_p = 2*backward_swept_12*scale_p*second_p + backward_swept_22*coupling_p*scale_p
+    by_moved_11_p = backward_swept_11*scale_p*second_p
+    by_scale_p = (
+        backward_swept_11*(coupling_p*moved_21_p + determinant_p*noise_11_p +
+        moved_11_p*second_p) + backward_swept_12*(2*coupling_p*moved_22_p +
+        2*determinant_p*noise_12_p + 2*moved_12_p*second_p) +
+        backward_swept_22*(coupling_p*moved_12_p + determinant_p*noise_22_p +
+        first_p*moved_22_p)
+    )
+    by_trace_p = (
+        by_crossed_p*determinant_q + by_resultant*(crossed_p + crossed_q) -
+        by_scale_p*scale_p/trace_p
+    )
+    by_noise_22_p = (
+        backward_swept_22*determinant_p*scale_p + by_forward_noise_22*scales_22 +
+        by_moved_21_p*coupling_p + by_moved_22_p*first_p
+    )
+    by_noise_12_p = (
+        2*backward_swept_12*determinant_p*scale_p + by_forward_noise_12*scales_12 +
+        by_moved_11_p*coupling_p + by_moved_12_p*first_p + by_moved_21_p*second_p +
+        by_moved_22_p*coupling_p
+    )
+    by_noise_11_p = (
+        backward_swept_11*determinant_p*scale_p + by_forward_noise_11*scales_11 +
+        by_moved_11_p*second_p + by_moved_12_p*coupling_p
+    )
+    by_determinant_p = (
+        backward_swept_11*noise_11_p*scale_p + 2*backward_swept_12*noise_12_p*scale_p +
+        backward_swept_22*noise_22_p*scale_p + by_crossed_q*trace_q - by_difference +
+        by_first_determinant_p*first_p + by_forward_1*first_q*inverse +
+        by_forward_2*inverse*second_q - by_scale_p*scale_p/determinant_p +
+        by_second_determinant_p*second_p
+    )
+    by_second_p = (
+        backward_swept_11*moved_11_p*scale_p + 2*backward_swept_12*moved_12_p*scale_p +
+        by_backward_2*determinant_q*inverse + by_moved_11_p*noise_11_p +
+        by_moved_21_p*noise_12_p + by_scale_1 + by_second_determinant_p*determinant_p +
+        by_trace_p
+    )
+    by_first_p = (
+        backward_swept_22*moved_22_p*scale_p + by_backward_1*determinant_q*inverse +
+        by_first_determinant_p*determinant_p + by_moved_12_p*noise_12_p +
+        by_moved_22_p*noise_22_p + by_scale_2 + by_trace_p
+    )
+    by_bare_2_p = by_determinant_p*(bare_1_p + weight_decay) + by_second_p
+    by_bare_1_p = by_determinant_p*(bare_2_p + weight_decay) + by_first_p
+    by_coupling_p = (
+        backward_swept_11*moved_21_p*scale_p + 2*backward_swept_12*moved_22_p*scale_p +
+        backward_swept_22*moved_12_p*scale_p + by_beside*difference*inverse +
+        by_determinant_p*slack_l + by_moved_11_p*noise_12_p + by_moved_12_p*noise_11_p +
+        by_moved_21_p*noise_22_p + by_moved_22_p*noise_12_p +
+        by_noise_12_p*singular_value_i*weight_decay +
+        by_noise_22_p*residual_l*singular_value_i*variance_i
+    )
+    by_total_p = by_bare_1_p*variance_l + by_bare_2_p*variance_i
+    t0 = by_noise_22_p*(coupling_p*residual_l + label_noise_l)
+    t1 = by_noise_11_p*variance_l
+    t2 = singular_value_i*t1
+    t3 = by_noise_12_p*coupling_p
+    t4 = label_noise_i + residual_i*weight_decay
+    t5 = by_noise_22_q*(coupling_q*residual_l + label_noise_l)
+    t6 = by_noise_11_q*variance_l
+    t7 = singular_value_j*t6
+    t8 = by_noise_12_q*coupling_q
+    t9 = label_noise_j + residual_j*weight_decay
+    t10 = by_noise_22_p*singular_value_i*variance_i
+    t11 = by_noise_22_q*singular_value_j*variance_j
+    by_variance_i = by_bare_2_p*total_p + singular_value_i*t0
+    by_label_noise_i = t2
+    by_singular_value_i = by_total_p + t0*variance_i + t1*t4 + t3*weight_decay
+    by_residual_i = t2*weight_decay
+    by_variance_j = by_bare_2_q*total_q + singular_value_j*t5
+    by_label_noise_j = t7
+    by_singular_value_j = by_total_q + t5*variance_j + t6*t9 + t8*weight_decay
+    by_residual_j = t7*weight_decay
+    by_variance_l = (
+        by_bare_1_p*total_p + by_bare_1_q*total_q + by_coupling_p*residual_l +
+        by_coupling_q*residual_l + by_noise_11_p*singular_value_i*t4 +
+        by_noise_11_q*singular_value_j*t9
+    )
+    by_label_noise_l = t10 + t11
+    by_singular_value_l = by_total_p + by_total_q
+    by_residual_l = (
+        by_coupling_p*variance_l + by_coupling_q*variance_l + coupling_p*t10 + coupling_q*t11
+    )
+    by_slack_l = (
+        by_determinant_p*(coupling_p + weight_decay) + by_determinant_q*(coupling_q +
+        weight_decay)
+    )
+    by_weight_decay = (
+        by_determinant_p*(bare_1_p + bare_2_p + slack_l) + by_determinant_q*(bare_1_q +
+        bare_2_q + slack_l) + by_first_p + by_first_q + by_second_p + by_second_q +
+        residual_i*t2 + residual_j*t7 + singular_value_i*t3 + singular_value_j*t8
+    )
+    return (
+        area, by_variance_i, by_label_noise_i, by_singular_value_i, by_residual_i, by_variance_j,
+        by_label_noise_j, by_singular_value_j, by_residual_j, by_variance_l, by_label_noise_l,
+        by_singular_value_l, by_residual_l, by_slack_l, by_weight_decay
+    )
+
+
 def digest(*_: Any) -> str:
     return ""
 
@@ -670,6 +1577,111 @@ def compiled(function: Any, _: str) -> Any:
 
 
 Array = NDArray[np.float64]
+Axis = tuple[Array, Array, Array]
+"""Variance, label noise and singular value of directions: what the formulas know of an index."""
+
+
+class NetworkAxes(NamedTuple):
+    """Directions of the network, padded to max(n, m); arrays of shape (..., max(n, m))."""
+
+    variance: Array
+    label_noise: Array
+    singular_value: Array
+    residual: Array
+    slack: Array
+    active: NDArray[np.bool_]
+
+    def at(self, *index: Any) -> Axis:
+        """Directions picked by an index of the last axis."""
+        place = (..., *index)
+        return self.variance[place], self.label_noise[place], self.singular_value[place]
+
+    def pairs(self) -> tuple[Array, Array, Array, Array, Array]:
+        """All directions l of pairs (i, l), with residual and slack, along axis -1."""
+        here = (..., None, slice(None))
+        return (*self.at(None, slice(None)), self.residual[here], self.slack[here])
+
+
+def network_axes(
+    covariance: ArrayLike,
+    weight_decay: ArrayLike,
+    gains: ArrayLike,
+    label_noise: ArrayLike,
+    inputs: int,
+    outputs: int,
+    hidden: int,
+    learned: ArrayLike | None,
+) -> NetworkAxes:
+    """Directions of each network; arguments are those of the formulas.
+
+    Raises
+    ------
+    ValueError
+        When the last axis of an argument has another length, or a number is not positive.
+    """
+    size, aligned = max(inputs, outputs), min(inputs, outputs)
+    weight_decay = np.asarray(weight_decay, dtype=float)
+    parts = []
+    for name, given, length in (
+        ("covariance", covariance, inputs),
+        ("gains", gains, aligned),
+        ("label_noise", label_noise, outputs),
+    ):
+        part = np.asarray(given, dtype=float)
+        if part.ndim == 0:
+            part = np.full(length, part)
+        if part.shape[-1] != length:
+            raise ValueError(f"{name} has {part.shape[-1]} entries on its last axis, not {length}")
+        parts.append(np.concatenate([part, np.zeros((*part.shape[:-1], size - length))], axis=-1))
+    variance, gain, noise = parts
+    if np.any(variance[..., :inputs] <= 0) or np.any(weight_decay <= 0):
+        raise ValueError("covariance and weight_decay must be positive")
+    gain = np.abs(gain)
+    lead = np.broadcast_shapes(*(part.shape[:-1] for part in parts), weight_decay.shape)
+    variance, gain, noise = (
+        np.broadcast_to(part, (*lead, size)) for part in (variance, gain, noise)
+    )
+    gamma = np.broadcast_to(weight_decay, lead)[..., None]
+    excess = excess_over(variance, gain, gamma)
+    learnable = excess > 0
+    known = np.where(learnable, variance, 1.0)
+    value = np.where(learnable, _singular_value(known, excess), 0.0)
+    if learned is None:
+        active = learnable
+        if learnable.sum(axis=-1).max(initial=0) > hidden:
+            # What a direction that is learned takes off the loss decides who passes a bottleneck.
+            order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
+            active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
+    else:
+        active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
+    value = np.where(active, value, 0.0)
+    residual, slack = (
+        np.where(active, _residual(known, gamma), gain),
+        np.where(active, 0.0, -excess),
+    )
+    return NetworkAxes(variance, noise, value, residual, slack, active)
+
+
+def excess_over(variance: Array, gain: Array, gamma: Array) -> Array:
+    """``lambda a - gamma`` to the last digit, close to the threshold too.
+
+    What rounding takes off the product is found by splitting both factors in halves (Dekker).
+    """
+    product = variance * gain
+    with np.errstate(over="ignore", invalid="ignore"):
+        halves = []
+        for factor in (variance, gain):
+            upper = _SPLIT * factor - (_SPLIT * factor - factor)
+            halves.append((upper, factor - upper))
+        (a, b), (c, d) = halves
+        left: Array = b * d - (((product - a * c) - b * c) - a * d)
+    return (product - gamma) + np.where(np.isfinite(left), left, 0.0)
+
+
+_SPLIT = 2.0**27 + 1.0
+
+
+Array = NDArray[np.float64]
 Counts = NDArray[np.intp]
 
 WORTH_COMPILING = 15_000_000
@@ -686,6 +1698,10 @@ CELL, TILE = 64, 4
 
 PARTS, KNOWN = 5, 13
 """What is known of a direction and of a solved block."""
+
+
+_LOADING = threading.Lock()
+"""Threads that begin together would each load compiled code of their own."""
 
 
 class Directions(NamedTuple):
@@ -730,7 +1746,10 @@ def swept_areas(
     ndarray, shape (networks, rows, rows)
         Zero for a direction with itself where there is only one of it.
     """
-    loop = _compiled_loop() if compile_it and not white else None
+    loop = None
+    if compile_it and not white:
+        with _LOADING:
+            loop = _compiled_loop()
     if loop is not None:
         return _by_cells(loop, directions, weight_decay, count, rows)
     size = len(count)
@@ -992,6 +2011,9 @@ def _loop(
 
 Array = NDArray[np.float64]
 
+NETWORKS_AT_A_TIME = 2**12
+"""Networks whose numbers stay in the cache together."""
+
 
 def _alike(directions: Directions) -> tuple[NDArray[np.intp], ...]:
     """Positions that differ, in their order; which of them each one is like; how many are."""
@@ -1072,7 +2094,7 @@ def planes_of(
     inputs: int,
     learning: tuple[ArrayLike, ArrayLike, ArrayLike],
     white: bool,
-    networks: int,
+    networks: float,
 ) -> Planes:
     """Planes of networks whose directions are given, shape (networks, directions).
 
@@ -1086,7 +2108,7 @@ def planes_of(
         Weight decay, learning rate and batch, shape (networks,) or numbers.
     white : bool
         The white-noise approximation.
-    networks : int
+    networks : float
         How many there are in all, which decides whether compiled code is worth its start.
     """
     gamma = np.array(np.broadcast_to(learning[0], len(active)), dtype=float)
@@ -1114,143 +2136,7 @@ def planes_of(
     return Planes(diffusion, count, place, in_order, kind[:most])
 
 
-Array = NDArray[np.float64]
-Axis = tuple[Array, Array, Array]
-"""Variance, label noise and singular value of directions: what the formulas know of an index."""
-
-NETWORKS_AT_A_TIME = 2**12
-"""Networks whose numbers stay in the cache together."""
-
-PAIRS_AT_A_TIME = 2**17
-"""Pairs of directions that one operation is about, of all networks together."""
-
-
-class _Axes(NamedTuple):
-    """Directions of the network, padded to max(n, m); arrays of shape (..., max(n, m))."""
-
-    variance: Array
-    label_noise: Array
-    singular_value: Array
-    residual: Array
-    slack: Array
-    active: NDArray[np.bool_]
-
-    def at(self, *index: Any) -> Axis:
-        """Directions picked by an index of the last axis."""
-        place = (..., *index)
-        return self.variance[place], self.label_noise[place], self.singular_value[place]
-
-    def pairs(self) -> tuple[Array, Array, Array, Array, Array]:
-        """All directions l of pairs (i, l), with residual and slack, along axis -1."""
-        here = (..., None, slice(None))
-        return (*self.at(None, slice(None)), self.residual[here], self.slack[here])
-
-
-def _axes(
-    covariance: ArrayLike,
-    weight_decay: ArrayLike,
-    gains: ArrayLike,
-    label_noise: ArrayLike,
-    inputs: int,
-    outputs: int,
-    hidden: int,
-    learned: ArrayLike | None,
-) -> _Axes:
-    size, aligned = max(inputs, outputs), min(inputs, outputs)
-    weight_decay = np.asarray(weight_decay, dtype=float)
-    parts = []
-    for name, given, length in (
-        ("covariance", covariance, inputs),
-        ("gains", gains, aligned),
-        ("label_noise", label_noise, outputs),
-    ):
-        part = np.asarray(given, dtype=float)
-        if part.ndim == 0:
-            part = np.full(length, part)
-        if part.shape[-1] != length:
-            raise ValueError(f"{name} has {part.shape[-1]} entries on its last axis, not {length}")
-        parts.append(np.concatenate([part, np.zeros((*part.shape[:-1], size - length))], axis=-1))
-    variance, gain, noise = parts
-    if np.any(variance[..., :inputs] <= 0) or np.any(weight_decay <= 0):
-        raise ValueError("covariance and weight_decay must be positive")
-    gain = np.abs(gain)
-    lead = np.broadcast_shapes(*(part.shape[:-1] for part in parts), weight_decay.shape)
-    variance, gain, noise = (
-        np.broadcast_to(part, (*lead, size)) for part in (variance, gain, noise)
-    )
-    gamma = np.broadcast_to(weight_decay, lead)[..., None]
-    excess = _excess(variance, gain, gamma)
-    learnable = excess > 0
-    known = np.where(learnable, variance, 1.0)
-    value = np.where(learnable, _singular_value(known, excess), 0.0)
-    if learned is None:
-        active = learnable
-        if learnable.sum(axis=-1).max(initial=0) > hidden:
-            # What a direction that is learned takes off the loss decides who passes a bottleneck.
-            order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
-            active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
-    else:
-        active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
-    value = np.where(active, value, 0.0)
-    residual, slack = (
-        np.where(active, _residual(known, gamma), gain),
-        np.where(active, 0.0, -excess),
-    )
-    return _Axes(variance, noise, value, residual, slack, active)
-
-
-def _excess(variance: Array, gain: Array, gamma: Array) -> Array:
-    """``lambda a - gamma`` to the last digit, close to the threshold too.
-
-    What rounding takes off the product is found by splitting both factors in halves (Dekker).
-    """
-    product = variance * gain
-    with np.errstate(over="ignore", invalid="ignore"):
-        halves = []
-        for factor in (variance, gain):
-            upper = _SPLIT * factor - (_SPLIT * factor - factor)
-            halves.append((upper, factor - upper))
-        (a, b), (c, d) = halves
-        left: Array = b * d - (((product - a * c) - b * c) - a * d)
-    return (product - gamma) + np.where(np.isfinite(left), left, 0.0)
-
-
-_SPLIT = 2.0**27 + 1.0
-
-
-def _leading(axes: _Axes, *values: ArrayLike) -> tuple[Array, ...]:
-    """Scalars per leading axis, with room for two axes of directions."""
-    lead = axes.active.shape[:-1]
-    return tuple(np.broadcast_to(value, lead)[..., None, None] for value in values)
-
-
-class _Rows(NamedTuple):
-    """Active directions i along axis -2, shape (..., r, 1), and harmless ones to make up r."""
-
-    values: Axis
-    active: NDArray[np.bool_]
-    number: NDArray[np.intp]
-
-
-def _rows(axes: _Axes, inputs: int) -> _Rows:
-    """The active directions of each network; r is the largest number of them, at least 1."""
-    active = axes.active[..., :inputs]
-    most = max(1, int(active.sum(axis=-1).max(initial=0)))
-    number = np.argsort(~active, axis=-1, kind="stable")[..., :most]
-
-    def picked(part: NDArray[Any]) -> NDArray[Any]:
-        return np.take_along_axis(part, number, axis=-1)[..., None]
-
-    active = picked(axes.active)
-    values = (
-        np.where(active, picked(axes.variance), 1.0),
-        picked(axes.label_noise),
-        np.where(active, picked(axes.singular_value), 1.0),
-    )
-    return _Rows(values, active, number[..., None])
-
-
-def _by_network(
+def by_network(
     evaluate: Callable[[Planes, int], Array],
     covariance: ArrayLike,
     weight_decay: ArrayLike,
@@ -1263,8 +2149,13 @@ def _by_network(
     hidden: int,
     learned: ArrayLike | None,
     white: bool = False,
+    parts: float = 1.0,
 ) -> Array:
-    """What planes say, shape (..., n) or (..., n, n); few networks at a time."""
+    """What planes say, shape (..., n) or (..., n, n); few networks at a time.
+
+    Arguments are those of the formulas, and how many parts of this size the work has: all of it
+    decides whether compiled code is worth its start.
+    """
     given = [np.asarray(part, dtype=float) for part in (
         covariance, gains, label_noise, weight_decay, learning_rate, batch
     )]  # fmt: skip
@@ -1286,13 +2177,13 @@ def _by_network(
             part[start : start + NETWORKS_AT_A_TIME] if shape else part
             for part, shape in zip(flat, leads, strict=True)
         )
-        axes = _axes(variances, gamma, gain, noise, inputs, outputs, hidden, learned)
+        axes = network_axes(variances, gamma, gain, noise, inputs, outputs, hidden, learned)
         count = min(NETWORKS_AT_A_TIME, networks - start)
         directions = Directions(
             *(np.broadcast_to(part, (count, part.shape[-1])) for part in axes[:-1])
         )
         active = np.broadcast_to(axes.active, (count, axes.active.shape[-1]))
-        planes = planes_of(directions, active, inputs, (gamma, eta, size), white, networks)
+        planes = planes_of(directions, active, inputs, (gamma, eta, size), white, networks * parts)
         part = evaluate(planes, inputs)
         if not start:
             everything = np.empty((networks, *part.shape[1:]))
@@ -1300,7 +2191,45 @@ def _by_network(
     return everything.reshape(*lead, *everything.shape[1:])
 
 
-def _tiles(axes: _Axes, inputs: int) -> Iterator[_Rows]:
+Array = NDArray[np.float64]
+
+PAIRS_AT_A_TIME = 2**15
+"""Pairs of directions that one operation is about, of all networks together."""
+
+
+def _leading(axes: NetworkAxes, *values: ArrayLike) -> tuple[Array, ...]:
+    """Scalars per leading axis, with room for two axes of directions."""
+    lead = axes.active.shape[:-1]
+    return tuple(np.broadcast_to(value, lead)[..., None, None] for value in values)
+
+
+class _Rows(NamedTuple):
+    """Active directions i along axis -2, shape (..., r, 1), and harmless ones to make up r."""
+
+    values: Axis
+    active: NDArray[np.bool_]
+    number: NDArray[np.intp]
+
+
+def _rows(axes: NetworkAxes, inputs: int) -> _Rows:
+    """The active directions of each network; r is the largest number of them, at least 1."""
+    active = axes.active[..., :inputs]
+    most = max(1, int(active.sum(axis=-1).max(initial=0)))
+    number = np.argsort(~active, axis=-1, kind="stable")[..., :most]
+
+    def picked(part: NDArray[Any]) -> NDArray[Any]:
+        return np.take_along_axis(part, number, axis=-1)[..., None]
+
+    active = picked(axes.active)
+    values = (
+        np.where(active, picked(axes.variance), 1.0),
+        picked(axes.label_noise),
+        np.where(active, picked(axes.singular_value), 1.0),
+    )
+    return _Rows(values, active, number[..., None])
+
+
+def _tiles(axes: NetworkAxes, inputs: int) -> Iterator[_Rows]:
     """Active directions, so many at a time that what pairs say of them stays in the cache."""
     rows = _rows(axes, inputs)
     step = max(1, PAIRS_AT_A_TIME // axes.active.size)
@@ -1313,7 +2242,9 @@ def _tiles(axes: _Axes, inputs: int) -> Iterator[_Rows]:
         )
 
 
-def _total_fluctuation(axes: _Axes, rows: _Rows, weight_decay: ArrayLike) -> tuple[Array, Array]:
+def _total_fluctuation(
+    axes: NetworkAxes, rows: _Rows, weight_decay: ArrayLike
+) -> tuple[Array, Array]:
     """Sums of fluctuation and noise over all directions, per eta and for B = 1."""
     (gamma,) = _leading(axes, weight_decay)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -1354,7 +2285,7 @@ def singular_values(
     ndarray, shape (..., n)
         In the order of the input axes.
     """
-    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
+    axes = network_axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
     return axes.singular_value[..., :inputs]
 
 
@@ -1372,7 +2303,7 @@ def loss_reductions(covariance: ArrayLike, weight_decay: ArrayLike, gains: Array
     ndarray, shape (...)
     """
     covariance, gain = np.asarray(covariance, dtype=float), np.abs(gains)
-    excess = _excess(covariance, gain, np.asarray(weight_decay))
+    excess = excess_over(covariance, gain, np.asarray(weight_decay))
     return _loss_reduction(covariance, _singular_value(covariance, excess))
 
 
@@ -1393,7 +2324,9 @@ def loss(
     -------
     ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
     gamma = np.broadcast_to(weight_decay, axes.active.shape[:-1])[..., None]
     total: Array = _loss(*axes.at(slice(None)), axes.residual, gamma).sum(axis=-1)
     return total
@@ -1415,7 +2348,7 @@ def hessian_range(
     -------
     smallest, largest : ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
+    axes = network_axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
     extremes = [
         _curvatures(axes, rows, weight_decay, inputs, outputs, hidden)
         for rows in _tiles(axes, inputs)
@@ -1425,7 +2358,7 @@ def hessian_range(
 
 
 def _curvatures(
-    axes: _Axes, rows: _Rows, weight_decay: ArrayLike, inputs: int, outputs: int, hidden: int
+    axes: NetworkAxes, rows: _Rows, weight_decay: ArrayLike, inputs: int, outputs: int, hidden: int
 ) -> tuple[Array, Array]:
     """Smallest and largest Hessian eigenvalue along some active directions and silent ones."""
     (gamma,) = _leading(axes, weight_decay)
@@ -1447,8 +2380,10 @@ def _curvatures(
         (lowest[..., None, :], silent),
         (highest[..., None, :], silent),
     )
-    smallest, largest = np.asarray(np.inf), np.asarray(-np.inf)
+    smallest, largest = (np.full(axes.active.shape[:-1], end) for end in (np.inf, -np.inf))
     for value, where in candidates:
+        if not where.any():
+            continue
         smallest = np.minimum(smallest, np.where(where, value, np.inf).min(axis=(-1, -2)))
         largest = np.maximum(largest, np.where(where, value, -np.inf).max(axis=(-1, -2)))
     return smallest, largest
@@ -1475,7 +2410,9 @@ def fluctuation(
     -------
     weight_variance, excess_loss : ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
     totals = [_total_fluctuation(axes, rows, weight_decay) for rows in _tiles(axes, inputs)]
     variance, noise = (sum(parts, start=np.zeros(())) for parts in zip(*totals, strict=True))
     eta, size = np.asarray(learning_rate, dtype=float), np.asarray(batch, dtype=float)
@@ -1505,7 +2442,7 @@ def diffusion_tensor(
         Symmetric, in the order of the input axes; zero where i or j is not active.
     """
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned)
+    return by_network(Planes.tensor, *given, inputs, outputs, hidden, learned)
 
 
 def diffusion_tensor_white_noise(
@@ -1530,7 +2467,7 @@ def diffusion_tensor_white_noise(
     ndarray, shape (..., n, n)
     """
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    return _by_network(Planes.tensor, *given, inputs, outputs, hidden, learned, white=True)
+    return by_network(Planes.tensor, *given, inputs, outputs, hidden, learned, white=True)
 
 
 def representation_diffusion(
@@ -1559,9 +2496,11 @@ def representation_diffusion(
     -------
     ndarray, shape (...)
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
+    decay = by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion: Array = (component * decay).sum(axis=-1)
     return diffusion
@@ -1592,9 +2531,11 @@ def decay_rate(
     ndarray, shape (...)
         Zero for a stimulus without representation.
     """
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
+    decay = by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion, norm = (component * decay).sum(axis=-1), component.sum(axis=-1)
     return np.where(norm > 0, diffusion / np.where(norm > 0, norm, 1.0), 0.0)
@@ -1631,9 +2572,11 @@ def mean_squared_displacement(
     ndarray, shape (...)
     """
     time, stimulus = np.asarray(time, dtype=float), np.asarray(stimulus, dtype=float)
-    axes = _axes(covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned)
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
     given = (covariance, weight_decay, learning_rate, gains, label_noise, batch)
-    decay = _by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
+    decay = by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(stimulus, axes.singular_value[..., :inputs])
     drift = _drift_displacement(component, decay, time[..., None]).sum(axis=-1)
     gamma, eta = _leading(axes, weight_decay, learning_rate)
@@ -1651,3 +2594,272 @@ def mean_squared_displacement(
     change = change / np.broadcast_to(batch, axes.active.shape[:-1])[..., None, None]
     moved: Array = drift + (change * stimulus[..., None, :] ** 2).sum(axis=(-1, -2))
     return moved
+
+
+Array = NDArray[np.float64]
+
+TERMS_AT_A_TIME = 2**11
+"""Numbers that one operation is about: hundreds of intermediate results stay in the cache."""
+
+Gradient = Callable[..., tuple[Any, ...]]
+
+
+class Changing(NamedTuple):
+    """Values of any shape, and their changes, with an axis of ``k`` parameters before it."""
+
+    value: Array
+    change: Array
+
+    def at(self, *index: Any) -> Changing:
+        return Changing(self.value[index], self.change[(slice(None), *index)])
+
+    def sum(self) -> Changing:
+        """Over the last axis."""
+        return Changing(self.value.sum(axis=-1), self.change.sum(axis=-1))
+
+    def times(self, other: Changing) -> Changing:
+        return Changing(
+            self.value * other.value, self.change * other.value + self.value * other.change
+        )
+
+    def over(self, other: Changing) -> Changing:
+        """The quotient, zero where it has no divisor."""
+        divisor = np.where(other.value == 0, 1.0, other.value)
+        value = np.where(other.value == 0, 0.0, self.value / divisor)
+        change = (self.change - value * other.change) / divisor
+        return Changing(value, np.where(other.value == 0, 0.0, change))
+
+    def scaled(self, factor: float) -> Changing:
+        return Changing(self.value * factor, self.change * factor)
+
+
+class ChangingDirections(NamedTuple):
+    """What the terms know of directions, padded to ``max(n, m)``."""
+
+    variance: Changing
+    label_noise: Changing
+    singular_value: Changing
+    residual: Changing
+    slack: Changing
+
+    def at(self, index: Any) -> ChangingDirections:
+        return ChangingDirections(*(part.at(index) for part in self))
+
+
+def changing_directions(
+    axes: NetworkAxes,
+    variances: Array,
+    gains: Changing,
+    label_noise: Array,
+    weight_decay: Changing,
+) -> ChangingDirections:
+    """Directions of one network with their changes.
+
+    Parameters
+    ----------
+    axes : NetworkAxes
+    variances, label_noise : Array
+        Changes of those of inputs and of outputs, shape ``(k, n)`` and ``(k, m)``.
+    gains : Changing
+        Magnitudes, shape ``(min(n, m),)``.
+    weight_decay : Changing
+        A single number.
+    """
+    size = axes.variance.size
+
+    def padded(change: Array) -> Array:
+        return np.pad(change, ((0, 0), (0, size - change.shape[1])))
+
+    gain = np.pad(gains.value, (0, size - gains.value.size))
+    variance = Changing(axes.variance, padded(variances))
+    arguments = (
+        Changing(np.where(axes.active, axes.variance, 1.0), variance.change),
+        Changing(gain, padded(gains.change)),
+        weight_decay,
+    )
+    # Values to the last digit are those of the formulas.
+    value, left = (
+        chained(gradient, *some).change
+        for gradient, some in (
+            (_learned_value_gradient, arguments),
+            (_residual_gradient, arguments[::2]),
+        )
+    )
+    slack = chained(_slack_gradient, variance, *arguments[1:]).change
+    return ChangingDirections(
+        variance,
+        Changing(axes.label_noise, padded(label_noise)),
+        Changing(axes.singular_value, np.where(axes.active, value, 0.0)),
+        Changing(axes.residual, np.where(axes.active, left, arguments[1].change)),
+        Changing(axes.slack, np.where(axes.active, 0.0, slack)),
+    )
+
+
+def chained(gradient: Gradient, *arguments: Changing) -> Changing:
+    """A printed formula and its change; single numbers go with arrays of any shape."""
+    value, *partials = gradient(*(each.value for each in arguments))
+    value = np.asarray(value)
+    many = len(arguments[0].change)
+    change = np.zeros((many, *value.shape))
+    for partial, (own, moved) in zip(partials, arguments, strict=True):
+        change += partial * moved.reshape(many, *(1,) * (value.ndim - own.ndim), *own.shape)
+    return Changing(value, change)
+
+
+class ChangingNetwork(NamedTuple):
+    """Directions and learning of one network."""
+
+    directions: ChangingDirections
+    weight_decay: Changing
+    learning_rate: Changing
+    batch: Changing
+
+    def loss(self) -> Changing:
+        """Expected loss at the minimum."""
+        return chained(_loss_gradient, *self.directions[:4], self.weight_decay).sum()
+
+    def fluctuation(self, active: NDArray[np.intp]) -> tuple[Changing, Changing]:
+        """Weight variance and excess loss, row by row of active directions."""
+        axes, gamma = self.directions, self.weight_decay
+        active_ones = axes.singular_value.value > 0
+        alone = Changing((~active_ones).astype(float), np.zeros_like(axes.variance.change))
+        totals = []
+        for own, pair in (
+            (_own_variance_gradient, _pair_variance_gradient),
+            (_own_noise_gradient, _pair_noise_gradient),
+        ):
+            value, change = 0.0, np.zeros(gamma.change.shape)
+            for i in active.tolist():
+                row = axes.at(i)[:3]
+                single = chained(own, *row, gamma)
+                others = np.arange(active_ones.size) != i
+                met = chained(pair, *row, *axes.at(others), gamma, alone.at(others)).sum()
+                value += float(single.value + met.value)
+                change += single.change + met.change
+            totals.append(Changing(np.asarray(value), change))
+        return (
+            chained(_batch_share_gradient, totals[0], self.learning_rate, self.batch),
+            chained(_excess_loss_gradient, totals[1], self.learning_rate, self.batch),
+        )
+
+    def diffusion(self, active: NDArray[np.intp]) -> Changing:
+        """Diffusion coefficients of all pairs of active directions, shape ``(r, r)``."""
+        rest = np.setdiff1d(np.arange(self.directions.variance.value.size), active)
+        axes = self.directions.at(np.concatenate([active, rest]))
+        parts = [np.concatenate([part.value[np.newaxis], part.change]) for part in axes]
+        first, kind, count = _kinds(parts)
+        rows = int(np.searchsorted(first, active.size))
+        axes, gamma = axes.at(first), self.weight_decay
+        area = _swept_areas(axes, gamma, count, rows)
+        value = axes.singular_value.at(slice(rows))
+        diffusion = chained(
+            _diffusion_gradient,
+            area,
+            Changing(value.value[:, np.newaxis], value.change[:, :, np.newaxis]),
+            Changing(value.value[np.newaxis], value.change[:, np.newaxis]),
+            self.learning_rate,
+            self.batch,
+        )
+        kind = kind[: active.size]
+        found = diffusion.at(kind[:, np.newaxis], kind)
+        apart = 1.0 - np.eye(active.size)
+        return Changing(found.value * apart, found.change * apart)
+
+
+def _swept_areas(axes: ChangingDirections, gamma: Changing, count: Any, rows: int) -> Changing:
+    """Swept areas of all pairs of the first directions, with the derivatives by all others."""
+    size, many = len(count), len(gamma.change)
+    areas, changes = np.zeros((rows, rows)), np.zeros((many, rows, rows))
+    values = [part.value for part in axes]
+    moved = [part.change for part in axes]
+    step = max(1, TERMS_AT_A_TIME // size)
+    for start in range(0, rows, step):
+        for j in range(start, rows):
+            met = np.arange(start, min(start + step, rows, j + 1))
+            others = np.broadcast_to(count, (met.size, size)).astype(float)
+            others[np.arange(met.size), met] -= 1
+            others[:, j] -= 1
+            others = np.maximum(others, 0.0)
+            known = [part[at] for at in ((met, None), (j,)) for part in values[:4]]
+            known += [*values, gamma.value]
+            area, *partials = _joint_area_gradient(*known)
+            total = (area * others).sum(axis=1)
+            partials = [np.broadcast_to(part, others.shape) * others for part in partials]
+            change = gamma.change[:, np.newaxis] * partials[-1].sum(axis=1)
+            for k in range(4):
+                change += moved[k][:, met] * partials[k].sum(axis=1)
+                change += moved[k][:, j, np.newaxis] * partials[4 + k].sum(axis=1)
+            for k in range(5):
+                change += moved[k] @ partials[8 + k].T
+            for one, other in ((met, np.full(met.size, j)), (np.full(met.size, j), met)):
+                own = chained(_own_area_gradient, *axes.at(one)[:4], *axes.at(other)[:4], gamma)
+                total, change = total + own.value, change + own.change
+            single = (met == j) & (count[j] < 2)
+            areas[met, j] = areas[j, met] = np.where(single, 0.0, total)
+            changes[:, met, j] = changes[:, j, met] = np.where(single, 0.0, change)
+    return Changing(areas, changes)
+
+
+Array = NDArray[np.float64]
+
+
+def derivatives(
+    covariance: ArrayLike,
+    weight_decay: ArrayLike,
+    learning_rate: ArrayLike,
+    gains: ArrayLike = 1.0,
+    label_noise: ArrayLike = 0,
+    batch: ArrayLike = 1,
+    *,
+    inputs: int = 4,
+    outputs: int = 4,
+    hidden: int = 2,
+    learned: ArrayLike | None = None,
+) -> dict[str, dict[str, Array]]:
+    """Exact derivatives of the numbers of one network by each of the arguments.
+
+    The learning rate and the batch are in the numbers as powers: of a number q that goes as their
+    power p, eta dq/d(eta) = p q. Which directions are active does not change.
+
+    Returns
+    -------
+    dict of str to dict of str to ndarray
+        By number, singular_values (n), loss, weight_variance, excess_loss and diffusion_tensor
+        (n, n); then by argument. The shape is that of the number followed, for covariance, gains
+        and label_noise, by one axis of length n, min(n, m) or m.
+    """
+    given = (covariance, gains, label_noise, weight_decay, learning_rate, batch)
+    names = ("covariance", "gains", "label_noise", "weight_decay", "learning_rate", "batch")
+    lengths = (inputs, min(inputs, outputs), outputs, 1, 1, 1)
+    ends = np.cumsum(lengths)
+    # Each entry of each argument is a parameter of its own.
+    moved = np.split(np.eye(ends[-1]), ends[:-1], axis=1)
+    signed = np.broadcast_to(np.asarray(gains, dtype=float), (lengths[1],))
+    decay, *others = (
+        Changing(np.asarray(value, dtype=float), change[:, 0])
+        for value, change in zip(given[3:], moved[3:], strict=True)
+    )
+    axes = network_axes(
+        covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
+    )
+    gain = Changing(np.abs(signed), moved[1] * np.sign(signed))
+    directions = changing_directions(axes, moved[0], gain, moved[2], decay)
+    network = ChangingNetwork(directions, decay, *others)
+    active = np.flatnonzero(axes.active[:inputs])
+    variance, excess = network.fluctuation(active)
+    tensor = np.zeros((ends[-1], inputs, inputs))
+    tensor[:, active[:, None], active] = network.diffusion(active).change
+    changes = {
+        "singular_values": directions.singular_value.change[:, :inputs],
+        "loss": network.loss().change,
+        "weight_variance": variance.change,
+        "excess_loss": excess.change,
+        "diffusion_tensor": tensor,
+    }
+    return {
+        number: {
+            name: np.moveaxis(part, 0, -1) if name in names[:3] else part[0]
+            for name, part in zip(names, np.split(change, ends[:-1]), strict=True)
+        }
+        for number, change in changes.items()
+    }
