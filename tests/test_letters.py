@@ -31,7 +31,7 @@ from symdrift.study.letters import (
 )
 from symdrift.study.roles import AT_HOME, FIELD_ROLES, INDICES, PRESETS, ROLES, VOCABULARY
 from symdrift.study.symbol_names import letters_of, plain_latex
-from symdrift.theory.derive import derive
+from symdrift.theory.derive import SECTIONS, derive
 from symdrift.theory.subject import CALLED, called
 from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.glyphs import GLYPHS, Kind
@@ -54,6 +54,12 @@ def test_presets_combine_unless_they_name_the_same_role(presets: tuple[str, ...]
     notation = resolve_notation(presets, {})
     assert set(notation) == set().union(*(PRESETS[name] for name in presets))
     assert len(set(notation.values())) == len(notation)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_letter_of_the_theory_can_be_set_in_the_letters_of_a_preset(preset: str) -> None:
+    for latex in chain.from_iterable(section.LATEX.values() for section in SECTIONS):
+        read(in_notation(latex, resolve_notation([preset], {})))
 
 
 def test_own_letters_lie_on_top_of_presets() -> None:

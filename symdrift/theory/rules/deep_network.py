@@ -58,7 +58,7 @@ LATEX: dict[sp.Basic, str] = {
     **{letter: f"f_{k}" for k, letter in MEAN.items()},
     **{letter: rf"\delta W_{k}" for k, letter in CARRIED.items()},
     **{letter: rf"\delta F_{k}" for k, letter in CHANGE.items()},
-    **{letter: f"W^{{*}}_{k}" for k, letter in AT_REST.items()},
+    **{letter: f"W_{k}^{{*}}" for k, letter in AT_REST.items()},
     FIRST: "y_1",
     SECOND: "y_2",
     ERRORS: r"\mathcal{E}",
