@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation
 
 from symdrift.cli.plots import plot
 from symdrift.evaluation.sweep import sweep
 from symdrift.evaluation.sweep_axes import parse_axis
+from symdrift.figures.phase_diagram import draw
+from symdrift.figures.style import PLAIN, drawing
 from symdrift.study import read_study
 
 
@@ -68,6 +71,32 @@ def test_two_long_axes_give_a_phase_diagram_with_the_line_of_equal_rates(
     )
     faster = (frequent > rare).reshape(12, 10)
     assert not faster[:, 0].any() and faster[0, -1]
+
+
+def test_powers_of_ten_stand_where_matplotlib_has_them_and_are_the_numbers_there() -> None:
+    study = read_study("frequent_stimulus").with_values({"teacher.label_noise": 0.1})
+    axes = [parse_axis("gamma=0.1:0.4:9"), parse_axis("eta=1e-5:3e-3:10:log")]
+    with drawing(PLAIN):
+        figure = draw(sweep(study, axes, groups=("stimuli",)))
+        figure.draw_without_rendering()
+        labelled = []
+        for axis in (each.yaxis for each in figure.axes):
+            if axis.get_scale() != "log":
+                continue
+            for places, formatter in (
+                (axis.get_majorticklocs(), axis.get_major_formatter()),
+                (axis.get_minorticklocs(), axis.get_minor_formatter()),
+            ):
+                own = LogFormatterSciNotation()
+                own.set_axis(axis)
+                labels, expected = formatter.format_ticks(places), own.format_ticks(places)
+                assert [bool(label) for label in labels] == [bool(label) for label in expected]
+                labelled += [pair for pair in zip(places, labels, strict=True) if pair[1]]
+    assert len(labelled) > 5
+    for place, label in labelled:
+        factor, _, power = label.rpartition("×")
+        exponent = power.removeprefix("10").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+        assert float(factor or 1) * 10.0 ** int(exponent) == pytest.approx(place, rel=1e-9)
 
 
 def test_a_network_of_one_active_axis_has_a_picture_that_says_so(

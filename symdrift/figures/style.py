@@ -65,6 +65,7 @@ _OF_PLANES = re.compile(r"(V|mu)\[(.*)\]")
 """Quantity of a validation that has planes for indices."""
 
 POINTS_PER_INCH = 72
+_DOTS_PER_INCH = 150
 _BESIDE = 0.0031317
 """Points from two decimals to a place that no multiple of 1/128 added to it moves to a middle."""
 
@@ -129,7 +130,12 @@ def rendered(figure: Figure, suffix: str, style: Mapping[RcKeyType, Any] = STYLE
     with drawing(style):
         if suffix != ".png":
             _settle(figure)
-        figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix], dpi=150)
+        elif (engine := figure.get_layout_engine()) is not None:
+            # Matplotlib would draw the figure once more to lay it out.
+            figure.set_dpi(_DOTS_PER_INCH)
+            engine.execute(figure)
+            figure.set_layout_engine(None)
+        figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix], dpi=_DOTS_PER_INCH)
     return _numbered(content.getvalue()) if suffix == ".svg" else content.getvalue()
 
 

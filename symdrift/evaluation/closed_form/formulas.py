@@ -244,21 +244,25 @@ def _curvatures(
     no_silent_unit = axes.active.sum(axis=-1)[..., None, None] == hidden
     lowest, highest = _silent_curvature(axes.slack, gamma[..., 0])
     silent = ~axes.active[..., None, :] & ~no_silent_unit
+    own, unreached = _own_curvature(*rows.values, gamma), _unreached_curvature(gamma)
+    # Smaller and larger of two, and where there are such.
     candidates = (
-        (_own_curvature(*rows.values, gamma), rows.active),
-        (_unreached_curvature(gamma), rows.active),
-        (np.where(has_output, product / upper, first), pairs & has_input),
-        (np.where(has_output, upper, first), pairs & has_input),
-        (second, pairs & ~has_input),
-        (lowest[..., None, :], silent),
-        (highest[..., None, :], silent),
+        (own, own, rows.active),
+        (unreached, unreached, rows.active),
+        (
+            np.where(has_output, product / upper, first),
+            np.where(has_output, upper, first),
+            pairs & has_input,
+        ),
+        (second, second, pairs & ~has_input),
+        (lowest[..., None, :], highest[..., None, :], silent),
     )
     smallest, largest = (np.full(axes.active.shape[:-1], end) for end in (np.inf, -np.inf))
-    for value, where in candidates:
+    for low, high, where in candidates:
         if not where.any():
             continue
-        smallest = np.minimum(smallest, np.where(where, value, np.inf).min(axis=(-1, -2)))
-        largest = np.maximum(largest, np.where(where, value, -np.inf).max(axis=(-1, -2)))
+        smallest = np.minimum(smallest, np.where(where, low, np.inf).min(axis=(-1, -2)))
+        largest = np.maximum(largest, np.where(where, high, -np.inf).max(axis=(-1, -2)))
     return smallest, largest
 
 

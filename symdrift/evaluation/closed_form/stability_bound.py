@@ -12,6 +12,8 @@ with ``M = dU W + U dW``, ``V = dW`` and ``G = U'M - dU'E``, which falls into bl
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from symdrift.study.problem import Array
@@ -49,6 +51,8 @@ def stable_rate(
     on_maps = 1.5 * lam * (learned + 2 * val * lam)
     on_first = lam * (3 * (left + 2 * res**2 * lam) + noise)
     on_second = sig * power
+    on_residual = on_inputs * res**2
+    unbalanced = (on_residual + on_first + on_second) * val / (8 * gamma)
     active = val > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         both = np.sqrt(2) * val - np.sqrt(0.5) * res
@@ -56,38 +60,27 @@ def stable_rate(
             4 * val * lam
         ) + (on_inputs * res**2 + on_first + on_second) / (8 * gamma)
         largest = np.where(active, own, 0.0).max(axis=0)
+        terms = (val, lam, res, on_inputs, on_maps, on_first, on_second, on_residual, unbalanced)
         for a in range(int(active.sum(axis=0).max(initial=0))):
             b = slice(a + 1, None)
-            here = val[a], lam[a], res[a], on_inputs[a], on_maps[a], on_first[a], on_second[a]
-            there = val[b], lam[b], res[b], on_inputs[b], on_maps[b], on_first[b], on_second[b]
-            pair = _pair(here, there, gamma)
+            pair = _pair(((part[a], part[b]) for part in terms), gamma)
             largest = np.maximum(largest, np.where(active[a], pair, 0.0).max(axis=0, initial=0.0))
     return np.asarray(1 / ((1 - share) * hessian_max / 2 + share * (gamma + largest)))
 
 
-def _pair(here: tuple[Array, ...], there: tuple[Array, ...], gamma: Array) -> Array:
+def _pair(terms: Iterable[tuple[Array, Array]], gamma: Array) -> Array:
     """The bound of one learned axis with others: two modes that reach each other, an imbalance."""
-    s, lam, res, inputs, maps, first, second = here
-    s_l, lam_l, res_l, inputs_l, maps_l, first_l, second_l = there
+    (
+        (s, s_l), (lam, lam_l), (res, res_l), (inputs, inputs_l), (maps, maps_l),
+        (first, first_l), (second, second_l), (residual, residual_l), (unbalanced, unbalanced_l),
+    ) = terms  # fmt: skip
     total = s + s_l
-    one = (
-        inputs_l * s * total
-        + maps_l * total
-        + (inputs * res**2 * s_l + first_l * s + second * s_l) / total
-    )
-    other = (
-        inputs * s_l * total
-        + maps * total
-        + (inputs_l * res_l**2 * s + first * s_l + second_l * s) / total
-    )
+    one = (inputs_l * s + maps_l) * total + (first_l * s + (residual + second) * s_l) / total
+    other = (inputs * s_l + maps) * total + (first * s_l + (residual_l + second_l) * s) / total
     mixed = -(inputs_l * s * res_l + inputs * s_l * res)
     curved, curved_l, coupling = total * lam_l + gamma, total * lam + gamma, res_l * lam_l
     determinant = curved * curved_l - coupling**2
     trace = (one * curved_l + other * curved + 2 * coupling * mixed) / determinant
     product = (one * other - mixed**2) / determinant
     reached = (trace + np.sqrt(np.maximum(trace**2 - 4 * product, 0.0))) / 4
-    unbalanced = (
-        inputs_l * res_l**2 * s_l + inputs * res**2 * s
-        + first_l * s_l + first * s + second * s + second_l * s_l
-    ) / (8 * gamma * total)  # fmt: skip
-    return np.asarray(reached + np.where(s_l > 0, unbalanced, 0.0))
+    return np.asarray(reached + np.where(s_l > 0, (unbalanced + unbalanced_l) / total, 0.0))
