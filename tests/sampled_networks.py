@@ -126,5 +126,5 @@ def numbers(network: Sampled) -> tuple[Slice, Stationary, Rotation]:
     means |= expected_forms(slice_, samples, means["second_turn"])
     means["fourth_linear"] = linear_fourth(slice_.turned, means["turn_force"])
     stationary = stationary_moments(means, slice_.curvatures)
-    poisson = poisson_function(slice_, means, stationary)
+    poisson = poisson_function(slice_, means, stationary, fields, ensemble, 1)
     return slice_, stationary, rotation(slice_, poisson, stationary, fields, ensemble, 1)

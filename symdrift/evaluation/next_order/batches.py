@@ -78,26 +78,36 @@ class Ensemble:
             shared = [(self._pairs, "YZ"), _at(ordered[0], "Y"), _at(ordered[1], "Z")]
         elif len(ordered) == 3:
             # The largest is not needed in every sample: only what each point has of it.
-            product, axes = self._multiplied(ordered[:2])
+            product, axes = self._multiplied(ordered[:2], result + ordered[2][1])
             weighted = self._moments[0] if self._by_moments else self._weighted
             kept = np.tensordot(weighted, product, (0, 0))
             shared = [(kept, f"Y{axes}"), _at(ordered[2], "Y")]
         else:
-            first, last = self._multiplied(ordered[:2]), self._multiplied(ordered[2:])
+            # As they are written: what a pair sums over by itself need not be kept.
+            inner, outer = factors[:2], factors[2:]
+            first = self._multiplied(inner, result + _letters(outer))
+            last = self._multiplied(outer, result + _letters(inner))
             if self._by_moments:
                 shared = [(self._moments[1], "YZ"), _at(first, "Y"), _at(last, "Z")]
             else:
                 shared = [(self.weights, "Z"), _at(first, "Z"), _at(last, "Z")]
         return _product(shared, result)
 
-    def _multiplied(self, factors: list[tuple[Array, str]]) -> tuple[Array, str]:
-        """A product of two fields in every sample, or at every pair of points."""
-        axes = "".join(dict.fromkeys("".join(own for _, own in factors)))
+    def _multiplied(self, factors: list[tuple[Array, str]], needed: str) -> tuple[Array, str]:
+        """A product of two fields in every sample, or at every pair of points.
+
+        Letters that are not needed any more are summed over.
+        """
+        axes = "".join(axis for axis in dict.fromkeys(_letters(factors)) if axis in needed)
         if self._by_moments:
             pairs = _product([_at(factors[0], "Y"), _at(factors[1], "Z")], f"YZ{axes}")
             return pairs.reshape(len(pairs) ** 2, *pairs.shape[2:]), axes
         arrays = [(np.tensordot(self.shares, field, 1), f"Z{own}") for field, own in factors]
         return _product(arrays, f"Z{axes}"), axes
+
+
+def _letters(factors: list[tuple[Array, str]]) -> str:
+    return "".join(axes for _, axes in factors)
 
 
 def _at(factor: tuple[Array, str], place: str) -> tuple[Array, str]:

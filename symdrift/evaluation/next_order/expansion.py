@@ -87,7 +87,9 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
             "ijkl,ij,kl->", means["cubic_pull"], *[stationary.covariance] * 2, optimize=True
         )
     )
-    poisson = poisson_function(slice_, means, stationary)
+    poisson = poisson_function(
+        slice_, means, stationary, step.fields, step.ensemble, problem.batch
+    )
     synaptic = problem.synaptic_noise / problem.learning_rate**3
     turning = rotation(
         slice_, poisson, fluctuating(stationary, curvatures, synaptic), step.fields, step.ensemble,
@@ -233,11 +235,11 @@ def _leading(
 
 
 def _average_samples(problem: LearningProblem) -> Samples:
-    """Points with the second moment of the inputs, which is all that the expected update needs."""
+    """Inputs, as columns of one sample, with the second moment that the expected update needs."""
     variances, axes = np.linalg.eigh(problem.input_covariance)
-    size = len(variances)
-    points = (axes * np.sqrt(size * np.maximum(variances, 0))).T
-    return Samples(points, np.zeros((size, len(problem.label_noise))), np.full(size, 1 / size))
+    columns = axes * np.sqrt(np.maximum(variances, 0))
+    noise = np.zeros((1, len(problem.label_noise), len(variances)))
+    return Samples(columns[np.newaxis], noise, np.ones(1))
 
 
 def samples_of(problem: LearningProblem) -> Samples:

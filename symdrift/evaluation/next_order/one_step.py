@@ -37,7 +37,7 @@ class Samples:
     Attributes
     ----------
     inputs, noise : Array
-        Shapes ``(K, n)`` and ``(K, m)``.
+        Shapes ``(K, n)`` and ``(K, m)``, or with a last axis of columns, whose updates are added.
     weights : Array
         With which averages of polynomials of even degree up to eight are exact, shape ``(K,)``.
     """
@@ -201,7 +201,7 @@ def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> dict[str
     slice_ : Slice
     samples : Samples
     fluctuation : Array
-        ``Gamma``, shape ``(d, d)``, with which the cubic part of the rotation is contracted.
+        ``Gamma``, shape ``(d, d)``.
 
     Returns
     -------
@@ -211,6 +211,7 @@ def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> dict[str
         - ``force`` (d,): ``F_0``, the new deviation at ``epsilon``;
         - ``response`` (d, d): its next power, linear in ``n``;
         - ``bend`` (d, d, d): the next, quadratic;
+        - ``mixed`` (d, d) and ``traced`` (d,): these two, contracted with ``Gamma``;
         - ``turn`` (planes, d): the rotation at ``epsilon^3``, linear;
         - ``second_turn`` (planes, d, d): at ``epsilon^4``, quadratic;
         - ``third_turn`` (planes, d): at ``epsilon^5``, the cubic part, of which two factors are
@@ -231,12 +232,16 @@ def step_fields(slice_: Slice, samples: Samples, fluctuation: Array) -> dict[str
         for response in responses.reshape(len(some), *averaged.shape):
             averaged += response / len(around)
     second_turn = _projected(read, third) - _after(turn, slice_.turned_angles)
+    response = slice_.normal.T @ second
+    bend = _projected(slice_.normal.T, third) - _after(turn, slice_.turned)
     lost = 2 * second_turn @ fluctuation
     level = np.einsum("zbij,ij->zb", second_turn, fluctuation)
     return {
         "force": first @ slice_.normal,
-        "response": slice_.normal.T @ second,
-        "bend": _projected(slice_.normal.T, third) - _after(turn, slice_.turned),
+        "response": response,
+        "mixed": response @ fluctuation,
+        "bend": bend,
+        "traced": np.tensordot(bend, fluctuation, 2),
         "turn": turn,
         "second_turn": second_turn,
         "third_turn": (slice_.normal.T @ averaged).swapaxes(1, 2)
@@ -302,8 +307,8 @@ def update_forms(
     )
     update = rule.update(
         weights,
-        constant(samples.inputs[:, :, np.newaxis], highest),
-        constant(samples.noise[:, :, np.newaxis], highest),
+        constant(samples.inputs.reshape(*samples.inputs.shape[:2], -1), highest),
+        constant(samples.noise.reshape(*samples.noise.shape[:2], -1), highest),
     )
     return [
         np.concatenate([matrix.form(degree) for matrix in update], axis=1)

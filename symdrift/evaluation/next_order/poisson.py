@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.one_step import Slice
 from symdrift.evaluation.next_order.polynomials import symmetrised
 from symdrift.evaluation.next_order.stationary import Stationary
@@ -31,6 +32,12 @@ PRODUCTS = {
 }
 """Averages that are needed beside those of the stationary moments."""
 
+_OF_SECOND = {
+    "pushed_bend": "pushed_aj bend_jlm -> alm",
+    "answered_response": "answered_ajl response_jm -> alm",
+}
+"""Averages of `pushed`."""
+
 
 @dataclass(frozen=True, eq=False)
 class PoissonFunction:
@@ -42,9 +49,10 @@ class PoissonFunction:
         At ``epsilon^2``: quadratic and constant, shapes ``(planes, d, d)`` and ``(planes,)``.
     third, third_linear : Array
         At ``epsilon^3``: cubic and linear, shapes ``(planes, d, d, d)`` and ``(planes, d)``.
-    fourth, fourth_quadratic : Array
-        At ``epsilon^4``: quartic, of which two factors are contracted with ``Gamma``, and
-        quadratic, shape ``(planes, d, d)`` each.
+    fourth : Array
+        At ``epsilon^4`` the quadratic part, shape ``(planes, d, d)``, of an expansion in Hermite
+        polynomials: six times the quartic form, of which two factors are contracted with
+        ``Gamma``, and what is quadratic beside it.
     mean : (Array, Array)
         Mean rotation ``mu`` at ``epsilon^4`` and ``epsilon^6``, shape ``(planes,)`` each.
     """
@@ -54,12 +62,26 @@ class PoissonFunction:
     third: Array
     third_linear: Array
     fourth: Array
-    fourth_quadratic: Array
     mean: tuple[Array, Array]
 
 
+def pushed(second: Array, fields: Mapping[str, Array]) -> dict[str, Array]:
+    """Slopes of ``Phi_2`` that a sample moves: ``pushed`` (planes, d) and ``answered`` by its
+    force and its response.
+    """
+    return {
+        "pushed": np.einsum("aij,zi->zaj", second, fields["force"], optimize=True),
+        "answered": np.einsum("aij,zil->zajl", second, fields["response"], optimize=True),
+    }
+
+
 def poisson_function(
-    slice_: Slice, means: Mapping[str, Array], stationary: Stationary
+    slice_: Slice,
+    means: Mapping[str, Array],
+    stationary: Stationary,
+    fields: Mapping[str, Array],
+    ensemble: Ensemble,
+    batch: int,
 ) -> PoissonFunction:
     """Solve for ``Phi`` and the mean rotation.
 
@@ -70,6 +92,11 @@ def poisson_function(
         `PRODUCTS`, those of the stationary moments, the means of the fields, and of the cubic
         parts ``third_turn``, ``third_bend``, with ``fourth_linear``.
     stationary : Stationary
+    fields : dict of str to Array
+        As `one_step.step_fields` gives them, at the points of the ensemble.
+    ensemble : Ensemble
+    batch : int
+        Samples per step.
     """
     curvatures, covariance = slice_.curvatures, stationary.covariance
     angles, commutators = slice_.turned_angles, slice_.commutators
@@ -81,10 +108,11 @@ def poisson_function(
     leading = np.einsum("aij,ij->a", drift, covariance)
     second = drift / two
     constant = -np.einsum("aij,ij->a", second, covariance)
+    moved = batch_means(_OF_SECOND, {**fields, **pushed(second, fields)}, ensemble, batch)
 
     turned_force = means["turn_force"]
     third = (
-        means["third_turn"] + symmetrised(np.einsum("aij,ilm->ajlm", 2 * second, bend), 1)
+        means["third_turn"] + symmetrised(np.tensordot(2 * second, bend, 1), 1)
     ) / three
     linear = (
         np.einsum("aij,ijl->al", 2 * second, means["force_response"])
@@ -92,78 +120,70 @@ def poisson_function(
         + 3 * np.einsum("aijl,ij->al", third, noise)
     ) / curvatures
 
-    quartic = [
-        _quartic(plane, slice_, means, second, third, (covariance, noise))
-        for plane in range(len(second))
-    ]
-    fourth, quartic_noise = np.array(quartic).reshape(-1, 2, *two.shape).swapaxes(0, 1)
+    turned = np.tensordot(commutators, second, (1, 0))
+    paired = _paired(slice_, means, covariance, second, third, turned)
     quadratic = symmetrised(
         # The mean of Xi_6.
         -np.einsum("bjil,bia->ajl", means["turn_response"], angles)
         - 0.5 * np.einsum("bjcl,bca->ajl", means["turn_turn"], slice_.twice_turned)
         - np.einsum("bijl,bia->ajl", means["second_force"], angles)
-        + np.einsum("bij,bic,cla->ajl", turned_force, angles, angles)
+        + np.einsum("bij,bic,cla->ajl", turned_force, angles, angles, optimize=True)
         # L_1 Phi_3.
-        + 6 * np.einsum("aijl,ijm->alm", third, means["force_response"])
+        + 6 * np.tensordot(third, means["force_response"], ((1, 2), (0, 1)))
         + np.einsum("ai,ilm->alm", linear, bend)
         # L_2 Phi_2.
         + 2 * np.einsum("aij,il->ajl", second, means["fourth_linear"])
-        + 2 * np.einsum("aij,ijlm->alm", second, means["force_bend"])
-        + np.einsum("aij,ijlm->alm", second, means["response_response"])
+        + 2 * moved["pushed_bend"]
+        + moved["answered_response"]
         # Commutators.
         + 0.5 * np.einsum("bij,c,bca->aij", drift, constant, commutators)
         + 0.5 * np.einsum("b,cij,bca->aij", leading, second, commutators)
-        + np.einsum("bli,clj,bca->aij", turned_force, second, commutators)
-        # What L_0 leaves of the quartic part.
-        + 6 * quartic_noise,
+        + np.tensordot(turned_force, turned, ((0, 1), (0, 2))).swapaxes(0, 1),
         1,
     )
-    fourth_quadratic = quadratic / two
     following = (
         np.einsum("aijl,ijl->a", third, means["force_cubed"])
         + 0.5 * np.einsum("b,c,bca->a", leading, constant, commutators)
-        + np.einsum("aij,ij->a", fourth_quadratic, noise)
+        + np.einsum("aij,ij->a", quadratic + 3 * paired, covariance)
     )
-    return PoissonFunction(
-        second, constant, third, linear, fourth, fourth_quadratic, (leading, following)
-    )
+    fourth = (quadratic + 6 * paired) / two
+    return PoissonFunction(second, constant, third, linear, fourth, (leading, following))
 
 
-def _quartic(
-    plane: int,
+def _paired(
     slice_: Slice,
     means: Mapping[str, Array],
+    covariance: Array,
     second: Array,
     third: Array,
-    contracted: tuple[Array, ...],
-) -> list[Array]:
-    """Quartic part of ``Phi_4`` in one plane, two factors contracted with each of some matrices.
+    turned: Array,
+) -> Array:
+    """Quartic part of ``-L_0 Phi_4``, of which two factors are contracted with ``Gamma``.
 
     Its symmetric form is large and is not made: of its four factors a contraction takes each of
-    the six pairs.
+    the six pairs.  Nor is that of ``Phi_4``: on Hermite polynomials ``L_0`` is diagonal, so that
+    their quadratic part is known without the quartic one.
     """
-    curvatures, commutators = slice_.curvatures, slice_.commutators[:, :, plane]
-    two = curvatures[:, np.newaxis] + curvatures
-    four = two[:, :, np.newaxis, np.newaxis] + two
-    # Symmetric in the last three factors.
+    angles, drift, bend = slice_.turned_angles, means["second_turn"], means["bend"]
+    cubic, turn = means["third_bend"], means["third_turn"]
+
+    def level(form: Array) -> Array:
+        """Contracted with ``Gamma`` in the last two factors."""
+        return np.tensordot(form, covariance, 2)
+
+    # Of products that are symmetric in their last three factors, and in two pairs of factors.
     by_three = (
-        2 * np.tensordot(second[plane], means["third_bend"], 1)
-        - np.tensordot(slice_.turned_angles[:, :, plane], means["third_turn"], (0, 0))
-    ) / four
-    # Symmetric in the first two and in the last two.
-    turned = np.tensordot(commutators, second, (1, 0))
+        2 * np.tensordot(second @ covariance, cubic, 2)
+        + 2 * second @ level(cubic)
+        - np.tensordot(np.einsum("bia,ij->abj", angles, covariance), turn, 2)
+        - np.einsum("bia,bm->aim", angles, level(turn))
+    )
     by_two = (
-        3 * np.tensordot(third[plane], means["bend"], 1)
-        + 0.5 * np.tensordot(means["second_turn"], turned, (0, 0))
-    ) / four
-    return [
-        symmetrised(
-            0.5 * np.tensordot(matrix, by_three, 2)
-            + 0.5 * np.einsum("ijlm,jl->im", by_three, matrix)
-            + np.tensordot(matrix, by_two, 2) / 6
-            + np.tensordot(by_two, matrix, 2) / 6
-            + np.einsum("ijlm,il->jm", by_two, matrix) * (4 / 6),
-            0,
-        )
-        for matrix in contracted
-    ]
+        3 * np.tensordot(level(third), bend, 1)
+        + 3 * third @ level(bend)
+        + 0.5 * np.einsum("b,balm->alm", level(drift), turned)
+        + 0.5 * np.einsum("bij,ba->aij", drift, level(turned))
+        + 12 * np.einsum("aijk,il,klm->ajm", third, covariance, bend, optimize=True)
+        + 2 * np.einsum("bij,il,balm->ajm", drift, covariance, turned, optimize=True)
+    )
+    return symmetrised(by_three / 2 + by_two / 6, 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import factorial, prod
+from math import prod
 
 import numpy as np
 
@@ -92,6 +92,13 @@ def _outer_product(first: Array, second: Array) -> Array:
 
 def symmetrised(array: Array, kept: int) -> Array:
     """The mean over all orders of the axes after the first ``kept``."""
-    axes = range(kept, array.ndim)
-    orders = (array.transpose(*range(kept), *order) for order in itertools.permutations(axes))
-    return np.asarray(sum(orders) / factorial(array.ndim - kept))
+    many = array.ndim - kept
+    if many < 2:
+        return array
+    # The mean over all orders of the later axes, then over the places of the first.
+    inner = symmetrised(array, kept + 1)
+    total = inner + inner.swapaxes(kept, kept + 1)
+    for axis in range(kept + 2, array.ndim):
+        total += inner.swapaxes(kept, axis)
+    total /= many
+    return total

@@ -18,7 +18,7 @@ import numpy as np
 
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.one_step import Slice
-from symdrift.evaluation.next_order.poisson import PoissonFunction
+from symdrift.evaluation.next_order.poisson import PoissonFunction, pushed
 from symdrift.evaluation.next_order.polynomials import symmetrised
 from symdrift.evaluation.next_order.stationary import Stationary
 from symdrift.study.problem import Array
@@ -36,7 +36,7 @@ PRODUCTS = {
     "level_force_force": "level_a force_l force_m -> alm",
     "force_force": "force_i force_j -> ij",
     "force_cubed": "force_i force_j force_l -> ijl",
-    "force_fourth": "force_i force_j force_l force_m -> ijlm",
+    "pushed_pushed": "pushed_ai force_i pushed_bj force_j -> ab",
 }
 """Averages of what the increments are made of."""
 
@@ -90,28 +90,28 @@ def increments(
     root = axes * np.sqrt(np.maximum(variances, 0))
     force, response = fields["force"], fields["response"]
     turn, bend = fields["turn"], fields["bend"]
-    delta = turn + 2 * np.einsum("aij,zi->zaj", second, force)
+    moved = pushed(second, fields)
+    delta = turn + 2 * moved["pushed"]
     quadratic = fields["second_turn"] + symmetrised(
-        2 * np.einsum("aij,zil->zajl", second, response, optimize=True)
+        2 * moved["answered"]
         + 3 * np.einsum("aijl,zi->zajl", third, force, optimize=True),
         2,
     )
-    traced = np.einsum("zilm,lm->zi", bend, covariance)
-    mixed = np.einsum("zim,jm->zij", response, covariance)
     late = (
         fields["third_turn"]
-        + 2 * np.einsum("aij,zi->zaj", second, traced)
+        + 2 * np.einsum("aij,zi->zaj", second, fields["traced"])
         + 4 * np.einsum("aij,zilm,jm->zal", second, bend, covariance, optimize=True)
         + np.einsum("ai,zim->zam", 3 * contracted + linear, response)
-        + 6 * np.einsum("aijl,zij->zal", third, mixed, optimize=True)
-        + np.einsum("aij,zi->zaj", 12 * poisson.fourth + 2 * poisson.fourth_quadratic, force)
+        + 6 * np.einsum("aijl,zij->zal", third, fields["mixed"], optimize=True)
+        + np.einsum("aij,zi->zaj", 2 * poisson.fourth, force)
         + _commuted(slice_, poisson, 0.5 * (turn + delta), covariance)
     )
-    driven = 2 * np.einsum("bil,zlj->zbij", second, response, optimize=True) - np.einsum(
+    driven = 2 * moved["answered"] - np.einsum(
         "zaj,aib->zbij", turn, angles, optimize=True
     )
     return {
         "force": force,
+        "pushed": moved["pushed"],
         "delta": delta,
         "level": np.einsum("zaij,ij->za", quadratic, covariance),
         "leaning": np.tensordot(quadratic, stationary.third, 2),
@@ -125,10 +125,8 @@ def _commuted(slice_: Slice, poisson: PoissonFunction, half: Array, covariance: 
     """``[Xi_3 + delta_3, Phi_2] / 2``, its cubic part contracted; ``half`` is linear in ``n``."""
     level = np.einsum("bjl,jl->b", poisson.second, covariance) + poisson.second_constant
     own = np.einsum("abc,zai,b->zci", slice_.commutators, half, level, optimize=True)
-    mixed = np.einsum("bjl,il->bij", poisson.second, covariance)
-    return np.asarray(
-        own + 2 * np.einsum("abc,zai,bij->zcj", slice_.commutators, half, mixed, optimize=True)
-    )
+    mixed = np.tensordot(slice_.commutators, covariance @ poisson.second, (1, 0))
+    return np.asarray(own + 2 * np.tensordot(half, mixed, ((1, 2), (0, 2))))
 
 
 def rotation(
@@ -162,12 +160,12 @@ def rotation(
         2 * means["second_second"]
         + means["level_level"]
         + np.einsum("ai,bj,ij->ab", linear, linear, means["force_force"])
-        + np.einsum("aij,blm,ijlm->ab", second, second, means["force_fourth"], optimize=True)
+        + means["pushed_pushed"]
     )
     crossed = (
         np.einsum("al,bl->ab", means["level_force"], linear)
         + np.einsum("alm,blm->ab", means["level_force_force"], second)
-        + np.einsum("ai,bjl,ijl->ab", linear, second, means["force_cubed"])
+        + np.einsum("ai,bjl,ijl->ab", linear, second, means["force_cubed"], optimize=True)
         # One of epsilon^3 and one of epsilon^5.
         + np.einsum("abij,ij->ab", means["delta_late"], covariance)
         + np.einsum("abij,ij->ab", means["delta_driven_force"], covariance)
@@ -178,7 +176,9 @@ def rotation(
         # One of epsilon^3 and one of epsilon^4, whose mean is of the next order.
         + means["delta_leaning"]
         + np.einsum("aij,bj,i->ab", means["delta_force"], linear, stationary.mean)
-        + np.einsum("aijl,bjl,i->ab", means["delta_force_force"], second, stationary.mean)
+        + np.einsum(
+            "aijl,bjl,i->ab", means["delta_force_force"], second, stationary.mean, optimize=True
+        )
     )
     steady = poisson.mean[0]
     following = (
@@ -191,7 +191,9 @@ def rotation(
     # Psi, with L_0 Psi = -(<delta delta | n> - <delta delta>) / 2.
     two = slice_.curvatures[:, np.newaxis] + slice_.curvatures
     excess = symmetrised(means["delta_delta"], 2) / (2 * two)
-    thrice = 2 * np.einsum("cij,abjl,il->cab", means["delta_force"], excess, covariance)
+    thrice = 2 * np.einsum(
+        "cij,abjl,il->cab", means["delta_force"], excess, covariance, optimize=True
+    )
     return Rotation(
         poisson.mean,
         (leading, following),

@@ -26,8 +26,8 @@ PRODUCTS = {
     "noise": "force_i force_j -> ij",
     "force_response": "force_i response_jl -> ijl",
     "force_cubed": "force_i force_j force_l -> ijl",
-    "force_bend": "force_i bend_jab -> ijab",
-    "response_response": "response_ia response_jb -> ijab",
+    "force_traced": "force_i traced_j -> ij",
+    "response_mixed": "response_ia mixed_ja -> ij",
     "turn_force": "turn_aj force_i -> aij",
 }
 """Averages that the stationary moments need."""
@@ -94,9 +94,9 @@ def stationary_moments(means: Mapping[str, Array], curvatures: Array) -> Station
     driven = (
         2 * np.einsum("iab,abj->ij", bend, third)
         + 2 * np.einsum("ijl,l->ij", crossed, mean)
-        + 6 * np.einsum("iabc,ab->ic", means["third_bend"], covariance) @ covariance
+        + 6 * np.tensordot(means["third_bend"], covariance, 2) @ covariance
         + 2 * means["fourth_linear"] @ covariance
-        + 2 * np.einsum("ijab,ab->ij", means["force_bend"], covariance)
-        + np.einsum("ijab,ab->ij", means["response_response"], covariance)
+        + 2 * means["force_traced"]
+        + means["response_mixed"]
     )
     return Stationary(covariance, mean, third, symmetrised(driven, 0) / two)
