@@ -120,10 +120,11 @@ def numbers(network: Sampled) -> tuple[Slice, Stationary, Rotation]:
     slice_ = slice_at(rule, point, samples, len(point[0]))
     force = update_forms(rule, point, slice_.normal, samples, 0)[0] @ slice_.normal
     noise = np.einsum("k,ki,kj->ij", shares, force, force)
-    fields = step_fields(slice_, samples, leading_covariance(noise, slice_.curvatures))
+    fluctuation = leading_covariance(noise, slice_.curvatures)
+    fields = step_fields(slice_, samples, fluctuation)
     ensemble = Ensemble(shares, np.eye(len(shares)))
     means = batch_means(MEANS, fields, ensemble, 1)
-    means |= expected_forms(slice_, samples, means["second_turn"])
+    means |= expected_forms(slice_, samples, means["second_turn"], fluctuation)
     means["fourth_linear"] = linear_fourth(slice_.turned, means["turn_force"])
     stationary = stationary_moments(means, slice_.curvatures)
     poisson = poisson_function(slice_, means, stationary, fields, ensemble, 1)

@@ -72,26 +72,28 @@ class Ensemble:
             Letters of the result.
         """
         ordered = sorted(factors, key=lambda factor: factor[0].size)
+        # The largest is not needed in every sample: only what each point has of the others.
         if len(ordered) == 1:
-            shared = [(self.shares.T @ self.weights, "Y"), _at(ordered[0], "Y")]
-        elif len(ordered) == 2:
-            shared = [(self._pairs, "YZ"), _at(ordered[0], "Y"), _at(ordered[1], "Z")]
+            (field, axes), = ordered
+            return _product([(np.tensordot(self.shares.T @ self.weights, field, 1), axes)], result)
+        if len(ordered) == 2:
+            (field, axes), last = ordered[0], _at(ordered[1], "Y")
+            first = np.tensordot(self._pairs, field, 1), f"Y{axes}"
         elif len(ordered) == 3:
-            # The largest is not needed in every sample: only what each point has of it.
             product, axes = self._multiplied(ordered[:2], result + ordered[2][1])
             weighted = self._moments[0] if self._by_moments else self._weighted
-            kept = np.tensordot(weighted, product, (0, 0))
-            shared = [(kept, f"Y{axes}"), _at(ordered[2], "Y")]
+            first = np.tensordot(weighted, product, (0, 0)), f"Y{axes}"
+            last = _at(ordered[2], "Y")
         else:
             # As they are written: what a pair sums over by itself need not be kept.
             inner, outer = factors[:2], factors[2:]
-            first = self._multiplied(inner, result + _letters(outer))
-            last = self._multiplied(outer, result + _letters(inner))
+            product, axes = self._multiplied(inner, result + _letters(outer))
+            last = _at(self._multiplied(outer, result + _letters(inner)), "Y")
             if self._by_moments:
-                shared = [(self._moments[1], "YZ"), _at(first, "Y"), _at(last, "Z")]
+                first = np.tensordot(self._moments[1], product, 1), f"Y{axes}"
             else:
-                shared = [(self.weights, "Z"), _at(first, "Z"), _at(last, "Z")]
-        return _product(shared, result)
+                first = (product.T * self.weights).T, f"Y{axes}"
+        return _product([first, last], result)
 
     def _multiplied(self, factors: list[tuple[Array, str]], needed: str) -> tuple[Array, str]:
         """A product of two fields in every sample, or at every pair of points.
@@ -190,6 +192,7 @@ def _open_axes(
 
 
 def _product(factors: list[tuple[Array, str]], result: str) -> Array:
-    letters = ",".join(axes for _, axes in factors)
-    arrays = [array for array, _ in factors]
-    return np.asarray(np.einsum(f"{letters}->{result}", *arrays, optimize=True))
+    arrays, letters = zip(*factors, strict=True)
+    # To look for an order of one or two takes longer than their product.
+    optimize = len(arrays) > 1
+    return np.asarray(np.einsum(f"{','.join(letters)}->{result}", *arrays, optimize=optimize))

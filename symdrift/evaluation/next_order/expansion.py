@@ -83,9 +83,7 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
         0.5 * curvatures @ np.diagonal(stationary.second)
         - np.sum(means["pull"] * stationary.third) / 3
         - 0.75
-        * np.einsum(
-            "ijkl,ij,kl->", means["cubic_pull"], *[stationary.covariance] * 2, optimize=True
-        )
+        * np.sum(means["cubic_pull"] * stationary.covariance)
     )
     poisson = poisson_function(
         slice_, means, stationary, step.fields, step.ensemble, problem.batch
@@ -129,7 +127,7 @@ def _one_step(problem: LearningProblem, point: tuple[Array, Array]) -> _Step:
     slice_, points, ensemble, gamma = _leading(problem, point)
     fields = step_fields(slice_, points, gamma)
     means = batch_means(MEANS, fields, ensemble, problem.batch)
-    means |= expected_forms(slice_, _average_samples(problem), means["second_turn"])
+    means |= expected_forms(slice_, _average_samples(problem), means["second_turn"], gamma)
     means["fourth_linear"] = linear_fourth(slice_.turned, means["turn_force"])
     return _Step(slice_, fields, ensemble, means, stationary_moments(means, slice_.curvatures))
 

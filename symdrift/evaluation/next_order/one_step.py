@@ -326,8 +326,14 @@ def _after(turn: Array, moved: Array) -> Array:
     return symmetrised(np.einsum("zbi,bja->zaij", turn, moved, optimize=True), 2)
 
 
-def expected_forms(slice_: Slice, samples: Samples, second_turn: Array) -> dict[str, Array]:
+def expected_forms(
+    slice_: Slice, samples: Samples, second_turn: Array, covariance: Array
+) -> dict[str, Array]:
     """Forms of the expected update, which the second moment of the inputs decides.
+
+    It is the slope of the expected loss, so that its forms are symmetric in all factors.  Cubic
+    ones, which are large, are known by contractions: as differences of lower ones at other points,
+    which are exact, since the update is cubic itself.
 
     Parameters
     ----------
@@ -336,30 +342,56 @@ def expected_forms(slice_: Slice, samples: Samples, second_turn: Array) -> dict[
         Exact to the second degree.
     second_turn : Array
         Its mean, shape ``(planes, d, d)``.
+    covariance : Array
+        ``Gamma``, shape ``(d, d)``.
 
     Returns
     -------
     dict of str to Array
-        ``pull`` (d, d, d) and ``cubic_pull`` (d, d, d, d), the update along the normal axes;
-        ``third_turn`` (planes, d, d, d), the cubic part of the rotation at ``epsilon^5``;
-        ``third_bend`` (d, d, d, d), that of the new deviation.
+        ``pull`` (d, d, d), the quadratic update along the normal axes, and ``cubic_pull`` (d, d),
+        the cubic one, of which two factors are contracted with ``Gamma``; ``third_turn``
+        (planes, d, d, d), the cubic part of the rotation at ``epsilon^5``; ``third_bend`` (d, d),
+        that of the new deviation, contracted with ``Gamma``, and ``sloped_bend`` (planes, d, d),
+        contracted with that and with ``second_turn`` over sums of two curvatures, which takes
+        the place of the result.
     """
-    size, count = slice_.dimension, len(slice_.normal)
-    quadratic, cubic = np.zeros((count, size, size)), np.zeros((count, size, size, size))
-    for part in _parts(len(samples.weights), cubic.size):
-        some = samples[part]
-        forms = update_forms(slice_.rule, slice_.point, slice_.normal, some, 3)
-        for weight, second, third in zip(some.weights, *forms[2:], strict=True):
-            quadratic += weight * second
-            cubic += weight * third
-    turned, bent = (
-        np.einsum("bij,bla->aijl", second_turn, moved)
-        for moved in (slice_.turned_angles, slice_.turned)
-    )
-    pull = np.tensordot(slice_.normal.T, cubic, 1)
+    normal, turned = slice_.normal, slice_.turned
+    still = _raveled(slice_.point)
+
+    def forms(displaced: Array, degree: int) -> Array:
+        """Of some degree, of the expected update at some points."""
+        points = _separated(still + displaced, slice_.point)
+        total = np.zeros(())
+        for place, weight in enumerate(samples.weights):
+            one = samples[place : place + 1]
+            total = total + weight * update_forms(slice_.rule, points, normal, one, degree)[degree]
+        return np.tensordot(total, normal, (1, 0))
+
+    size = slice_.dimension
+    two = slice_.curvatures[:, np.newaxis] + slice_.curvatures
+    slopes = second_turn / two @ covariance
+    values, axes = np.linalg.eigh(np.concatenate([covariance[np.newaxis], symmetrised(slopes, 1)]))
+    aside = (normal @ axes).swapaxes(1, 2).reshape(-1, len(still))
+    there, back = forms(np.concatenate([aside, -aside]), 1).reshape(2, *axes.shape, size)
+    apart = there + back + 2 * np.diag(slice_.curvatures)
+    cubic = np.einsum("me,mekl->mkl", values / 6, apart)
+    steps = slice_.reading
+    quadratic = forms(np.concatenate([np.zeros((1, len(still))), steps, -steps]), 2)
+    there, back = quadratic[1:].reshape(2, len(steps), size, size, size)
+    after = np.einsum("bij,bla->aijl", second_turn, slice_.turned_angles)
+    bent = (
+        np.einsum("b,bma->am", np.tensordot(second_turn, covariance, 2), turned)
+        + 2 * np.tensordot(turned, second_turn @ covariance, ((0, 1), (0, 2)))
+    ) / 3
+    passed = turned @ slopes[:, np.newaxis]
+    sloped = (
+        np.tensordot(np.trace(passed, axis1=2, axis2=3), second_turn, 1)
+        + 2 * np.tensordot(second_turn, passed, ((0, 2), (1, 3))).swapaxes(0, 1)
+    ) / 3
     return {
-        "pull": np.tensordot(slice_.normal.T, quadratic, 1),
-        "cubic_pull": pull,
-        "third_turn": symmetrised(np.tensordot(slice_.reading, cubic, 1) - turned, 1),
-        "third_bend": symmetrised(pull - bent, 1),
+        "pull": quadratic[0],
+        "cubic_pull": cubic[0],
+        "third_turn": (there - back) / 6 - symmetrised(after, 1),
+        "third_bend": cubic[0] - bent,
+        "sloped_bend": cubic[1:] - symmetrised(sloped, 1),
     }

@@ -89,8 +89,8 @@ def poisson_function(
     ----------
     slice_ : Slice
     means : dict of str to Array
-        `PRODUCTS`, those of the stationary moments, the means of the fields, and of the cubic
-        parts ``third_turn``, ``third_bend``, with ``fourth_linear``.
+        `PRODUCTS`, those of the stationary moments, the means of the fields, and
+        `one_step.expected_forms` with ``fourth_linear``.
     stationary : Stationary
     fields : dict of str to Array
         As `one_step.step_fields` gives them, at the points of the ensemble.
@@ -127,7 +127,9 @@ def poisson_function(
         -np.einsum("bjil,bia->ajl", means["turn_response"], angles)
         - 0.5 * np.einsum("bjcl,bca->ajl", means["turn_turn"], slice_.twice_turned)
         - np.einsum("bijl,bia->ajl", means["second_force"], angles)
-        + np.einsum("bij,bic,cla->ajl", turned_force, angles, angles, optimize=True)
+        + np.tensordot(
+            np.tensordot(turned_force, angles, ((0, 1), (0, 1))), angles, (1, 0)
+        ).transpose(2, 0, 1)
         # L_1 Phi_3.
         + 6 * np.tensordot(third, means["force_response"], ((1, 2), (0, 1)))
         + np.einsum("ai,ilm->alm", linear, bend)
@@ -165,7 +167,7 @@ def _paired(
     their quadratic part is known without the quartic one.
     """
     angles, drift, bend = slice_.turned_angles, means["second_turn"], means["bend"]
-    cubic, turn = means["third_bend"], means["third_turn"]
+    turn = means["third_turn"]
 
     def level(form: Array) -> Array:
         """Contracted with ``Gamma`` in the last two factors."""
@@ -173,8 +175,8 @@ def _paired(
 
     # Of products that are symmetric in their last three factors, and in two pairs of factors.
     by_three = (
-        2 * np.tensordot(second @ covariance, cubic, 2)
-        + 2 * second @ level(cubic)
+        2 * means["sloped_bend"]
+        + 2 * second @ means["third_bend"]
         - np.tensordot(np.einsum("bia,ij->abj", angles, covariance), turn, 2)
         - np.einsum("bia,bm->aim", angles, level(turn))
     )
@@ -183,7 +185,7 @@ def _paired(
         + 3 * third @ level(bend)
         + 0.5 * np.einsum("b,balm->alm", level(drift), turned)
         + 0.5 * np.einsum("bij,ba->aij", drift, level(turned))
-        + 12 * np.einsum("aijk,il,klm->ajm", third, covariance, bend, optimize=True)
-        + 2 * np.einsum("bij,il,balm->ajm", drift, covariance, turned, optimize=True)
+        + 12 * np.tensordot(third @ covariance, bend, ((2, 3), (0, 1)))
+        + 2 * np.tensordot(drift @ covariance, turned, ((0, 2), (0, 2))).swapaxes(0, 1)
     )
     return symmetrised(by_three / 2 + by_two / 6, 1)

@@ -82,12 +82,15 @@ def constant(matrices: Array, highest: int) -> PolynomialMatrix:
 
 def _outer_product(first: Array, second: Array) -> Array:
     """Matrix products of all coefficients of one with all of the other, sample by sample."""
+    (samples,) = np.broadcast_shapes(first.shape[2:3], second.shape[2:3])
+    shape = (len(first), second.shape[1], samples, *first.shape[3:], *second.shape[3:])
+    if samples == 1:
+        product = np.tensordot(first[:, :, 0], second[:, :, 0], (1, 0))
+        return np.moveaxis(product, first.ndim - 2, 1).reshape(shape)
     left = first.reshape(*first.shape[:3], prod(first.shape[3:]), 1)
     right = second.reshape(*second.shape[:3], 1, prod(second.shape[3:]))
-    product = sum(left[:, k, np.newaxis] * right[k] for k in range(len(right)))
-    samples = max(first.shape[2], second.shape[2])
-    shape = (len(left), right.shape[1], samples, *first.shape[3:], *second.shape[3:])
-    return np.asarray(product).reshape(shape)
+    products = sum(left[:, k, np.newaxis] * right[k] for k in range(len(right)))
+    return np.asarray(products).reshape(shape)
 
 
 def symmetrised(array: Array, kept: int) -> Array:

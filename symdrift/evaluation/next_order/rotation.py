@@ -100,7 +100,7 @@ def increments(
     late = (
         fields["third_turn"]
         + 2 * np.einsum("aij,zi->zaj", second, fields["traced"])
-        + 4 * np.einsum("aij,zilm,jm->zal", second, bend, covariance, optimize=True)
+        + 4 * np.tensordot(bend, second @ covariance, ((1, 3), (1, 2))).swapaxes(1, 2)
         + np.einsum("ai,zim->zam", 3 * contracted + linear, response)
         + 6 * np.einsum("aijl,zij->zal", third, fields["mixed"], optimize=True)
         + np.einsum("aij,zi->zaj", 2 * poisson.fourth, force)
@@ -115,7 +115,7 @@ def increments(
         "delta": delta,
         "level": np.einsum("zaij,ij->za", quadratic, covariance),
         "leaning": np.tensordot(quadratic, stationary.third, 2),
-        "white": np.einsum("zaij,ik,jl->zakl", quadratic, root, root, optimize=True),
+        "white": root.T @ quadratic @ root,
         "late": late,
         "driven": driven,
     }
@@ -124,9 +124,9 @@ def increments(
 def _commuted(slice_: Slice, poisson: PoissonFunction, half: Array, covariance: Array) -> Array:
     """``[Xi_3 + delta_3, Phi_2] / 2``, its cubic part contracted; ``half`` is linear in ``n``."""
     level = np.einsum("bjl,jl->b", poisson.second, covariance) + poisson.second_constant
-    own = np.einsum("abc,zai,b->zci", slice_.commutators, half, level, optimize=True)
+    own = np.tensordot(half, np.tensordot(slice_.commutators, level, (1, 0)), (1, 0))
     mixed = np.tensordot(slice_.commutators, covariance @ poisson.second, (1, 0))
-    return np.asarray(own + 2 * np.tensordot(half, mixed, ((1, 2), (0, 2))))
+    return np.asarray(own.swapaxes(1, 2) + 2 * np.tensordot(half, mixed, ((1, 2), (0, 2))))
 
 
 def rotation(
@@ -165,19 +165,19 @@ def rotation(
     crossed = (
         np.einsum("al,bl->ab", means["level_force"], linear)
         + np.einsum("alm,blm->ab", means["level_force_force"], second)
-        + np.einsum("ai,bjl,ijl->ab", linear, second, means["force_cubed"], optimize=True)
+        + linear @ np.tensordot(means["force_cubed"], second, ((1, 2), (1, 2)))
         # One of epsilon^3 and one of epsilon^5.
         + np.einsum("abij,ij->ab", means["delta_late"], covariance)
         + np.einsum("abij,ij->ab", means["delta_driven_force"], covariance)
         + 3
-        * np.einsum(
-            "amij,bijl,ml->ab", means["delta_force_force"], third, covariance, optimize=True
-        )
+        * np.tensordot(means["delta_force_force"], covariance @ third, ((1, 2, 3), (2, 1, 3)))
         # One of epsilon^3 and one of epsilon^4, whose mean is of the next order.
         + means["delta_leaning"]
         + np.einsum("aij,bj,i->ab", means["delta_force"], linear, stationary.mean)
-        + np.einsum(
-            "aijl,bjl,i->ab", means["delta_force_force"], second, stationary.mean, optimize=True
+        + np.tensordot(
+            np.tensordot(means["delta_force_force"], stationary.mean, (1, 0)),
+            second,
+            ((1, 2), (1, 2)),
         )
     )
     steady = poisson.mean[0]
@@ -191,9 +191,7 @@ def rotation(
     # Psi, with L_0 Psi = -(<delta delta | n> - <delta delta>) / 2.
     two = slice_.curvatures[:, np.newaxis] + slice_.curvatures
     excess = symmetrised(means["delta_delta"], 2) / (2 * two)
-    thrice = 2 * np.einsum(
-        "cij,abjl,il->cab", means["delta_force"], excess, covariance, optimize=True
-    )
+    thrice = 2 * np.tensordot(covariance @ means["delta_force"], excess, ((1, 2), (3, 2)))
     return Rotation(
         poisson.mean,
         (leading, following),

@@ -72,7 +72,7 @@ def stationary_moments(means: Mapping[str, Array], curvatures: Array) -> Station
     ----------
     means : dict of str to Array
         `PRODUCTS`, the mean ``bend``, and the cubic and linear part of ``E[d_4]``, as
-        ``third_bend`` and ``fourth_linear``.
+        ``third_bend``, contracted with ``Gamma``, and ``fourth_linear``.
     curvatures : Array
         ``h``, shape ``(d,)``.
     """
@@ -84,7 +84,7 @@ def stationary_moments(means: Mapping[str, Array], curvatures: Array) -> Station
     driven = (
         # Of four coordinates the mean at leading order is that of their pairs.
         3 * symmetrised(np.einsum("i,jk->ijk", traced, covariance), 0)
-        + 6 * symmetrised(np.einsum("iab,aj,bk->ijk", bend, *[covariance] * 2, optimize=True), 0)
+        + 6 * symmetrised((covariance @ bend @ covariance), 0)
         + 6 * symmetrised(np.einsum("ijl,lk->ijk", crossed, covariance), 0)
         + means["force_cubed"]
         + 3 * symmetrised(np.einsum("ij,k->ijk", noise, mean), 0)
@@ -94,7 +94,7 @@ def stationary_moments(means: Mapping[str, Array], curvatures: Array) -> Station
     driven = (
         2 * np.einsum("iab,abj->ij", bend, third)
         + 2 * np.einsum("ijl,l->ij", crossed, mean)
-        + 6 * np.tensordot(means["third_bend"], covariance, 2) @ covariance
+        + 6 * means["third_bend"] @ covariance
         + 2 * means["fourth_linear"] @ covariance
         + 2 * means["force_traced"]
         + means["response_mixed"]

@@ -280,7 +280,7 @@ class TwoTimes:
         """What drives ``n`` at ``epsilon^2`` and is linear in it, likewise, shape ``(d, d)``."""
         covariance = self.stationary.covariance
         return np.asarray(
-            3 * np.einsum("iabc,ab->ic", self.means["third_bend"], covariance)
+            3 * self.means["third_bend"]
             + self.means["fourth_linear"]
             - 0.5 * np.diag(self.slice_.curvatures**2)
         )
