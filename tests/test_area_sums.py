@@ -20,15 +20,19 @@ from symdrift.study.problem import Array
 
 
 def directions(networks: int, size: int, active: int) -> tuple[Directions, Array]:
-    """Random networks of which the first directions are active, and their weight decay."""
+    """Random networks and their weight decay; of other directions some are worth learning."""
     rng = np.random.default_rng(size)
     gamma = rng.uniform(0.1, 0.3, networks)
     variance = rng.uniform(0.5, 3, (networks, size))
     known = np.arange(size) < active
-    residual = np.where(known, gamma[:, None] / variance, rng.uniform(0.01, 0.03, size))
+    residual = np.where(known, gamma[:, None] / variance, rng.uniform(0.01, 0.15, size))
     slack = np.where(known, 0.0, gamma[:, None] - variance * residual)
     noise = rng.uniform(0, 0.5, (networks, size))
-    return Directions(variance, noise, np.where(known, 1 - residual, 0.0), residual, slack), gamma
+    value = np.where(known, 1 - residual, 0.0)
+    missed = np.maximum(-slack / variance, 0.0)
+    strength = variance * (value + missed) ** 2
+    rest = np.zeros_like(strength)
+    return Directions(variance, noise, value, residual, slack, missed, strength, rest), gamma
 
 
 @pytest.mark.parametrize("name", ["_solved_block", "_own_term", "_joint_term"])

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
 import sympy as sp
 
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.symbols import GAMMA
+from symdrift.kernels.area_terms import area_kernels
 from symdrift.kernels.positive import (
+    CloseAxes,
     PositiveBlock,
     coloured,
     coloured_column,
     coloured_row,
-    determinant,
+    resting,
 )
+from symdrift.theory.linear.aligned import representative_drift
 
 KAPPA, CURVATURE = sp.symbols("kappa h", positive=True)
 
@@ -35,10 +41,19 @@ def vanishes(residual: sp.Matrix) -> bool:
     return all(is_zero(entry) for entry in residual)
 
 
-def test_the_determinant_loses_no_difference_of_curvatures() -> None:
-    a, b = sp.symbols("a b", positive=True)
-    hessian = sp.ImmutableMatrix([[a + GAMMA, -KAPPA], [-KAPPA, b + GAMMA]])
-    assert is_zero(determinant(hessian) - hessian.det())
+@pytest.mark.parametrize("left_out", [True, False])
+def test_the_determinant_loses_no_difference_of_strengths(left_out: bool) -> None:
+    """Of roots r of the variances; the other axis is left out, or short of its threshold."""
+    r_i, r_l, total, missed, slack = sp.symbols("r_i r_l s t d", positive=True)
+    missed, slack = (missed, sp.Integer(0)) if left_out else (sp.Integer(0), slack)
+    first, second = r_i**2, r_l**2
+    coupling = GAMMA + second * missed - slack
+    axes = CloseAxes(
+        first, second, total, missed, slack, coupling, first * total**2 - second * missed**2,
+        r_i * r_l,
+    )  # fmt: skip
+    hessian = sp.Matrix([[total * second + GAMMA, -coupling], [-coupling, total * first + GAMMA]])
+    assert is_zero(axes.determinant - hessian.det())
 
 
 def test_the_fluctuation_solves_its_lyapunov_equation() -> None:
@@ -54,6 +69,72 @@ def test_the_coloured_area_solves_its_sylvester_equation() -> None:
 def test_its_counterpart_is_what_is_left_of_two() -> None:
     """``P Z + Z Q = 2 P`` for ``Z = 2 - Y``, and the roles of the blocks exchanged give it."""
     assert vanishes(coloured(P, Q).solution + coloured(Q, P).solution.T - 2 * sp.eye(2))
+
+
+def test_what_is_still_solves_its_equation_and_gives_the_coloured_areas() -> None:
+    solution = resting(P, Q).solution
+    assert vanishes(HESSIAN_P * solution + solution * HESSIAN_Q - 2 * sp.eye(2))
+    assert vanishes(solution * HESSIAN_Q - coloured(P, Q).solution)
+
+
+def test_a_swept_fluctuation_needs_no_division_by_the_determinant() -> None:
+    swept, still = coloured(P, Q).solution, resting(P, Q).solution
+    noise = sp.Matrix(Q.noise)
+    parts = swept * noise * swept.T + Q.determinant * still * noise * still.T
+    assert vanishes(swept * Q.fluctuation * swept.T - parts / (2 * Q.trace))
+
+
+def solved(left: sp.Matrix, right: sp.Matrix, source: sp.Matrix) -> sp.Matrix:
+    """``X`` with ``A X + X B = F``, as a linear system."""
+    rows, columns = source.shape
+    system = sp.kronecker_product(left, sp.eye(columns))
+    system += sp.kronecker_product(sp.eye(rows), right.T)
+    return sp.Matrix(rows, columns, list(system.LUsolve(sp.Matrix(list(source)))))
+
+
+def test_printed_terms_are_the_areas_that_the_matrix_equations_give() -> None:
+    """At rational points, in the steps in which they are printed."""
+    functions = {function.name: function for function in area_kernels(representative_drift())}
+    rng = random.Random(4)
+
+    def drawn(low: int = 1) -> sp.Rational:
+        return sp.Rational(rng.randint(low, 30), rng.randint(5, 9))
+
+    def printed(name: str, values: dict[str, sp.Expr]) -> sp.Expr:
+        known = dict(values)
+        for step, expression in functions[name].statements():
+            known[step] = expression.xreplace({s: known[s.name] for s in expression.free_symbols})
+        return known["area"]
+
+    def block(name: str, coupling: sp.Rational) -> tuple[dict[str, sp.Expr], sp.Matrix, sp.Matrix]:
+        hessian = sp.Matrix([[drawn(20), -coupling], [-coupling, drawn(20)]])
+        root = sp.Matrix(2, 2, lambda *_: drawn())
+        noise = root * root.T
+        trace, product = hessian.trace(), hessian.det()
+        known = (
+            hessian[0, 0], hessian[1, 1], coupling, product, trace, hessian[0, 0] * product,
+            hessian[1, 1] * product, noise[0, 0], noise[0, 1], noise[1, 1], 2 * noise[0, 1],
+            2 / trace, 2 * product / trace,
+        )  # fmt: skip
+        names = functions["_joint_term"].arguments[: len(known)]
+        return (
+            {
+                f"{each.name.removesuffix('_p')}_{name}": value
+                for each, value in zip(names, known, strict=True)
+            },
+            hessian,
+            noise,
+        )
+
+    for _ in range(5):
+        coupling = sp.Rational(rng.randint(1, 10), 7)
+        (known_p, p, c_p), (known_q, q, c_q) = block("p", coupling), block("q", coupling)
+        swept, back = solved(p, q, 2 * q), solved(p, q, 2 * p)
+        around_p, around_q = solved(p, p, c_p), solved(q, q, c_q)
+        area = (swept.T * c_p * swept * around_q + back * c_q * back.T * around_p).trace()
+        assert printed("_joint_term", known_p | known_q) == area
+        white = (c_p * around_q + c_q * around_p).trace()
+        assert printed("_joint_term_white_noise", known_p | known_q) == white
 
 
 def test_a_row_beside_a_single_direction_solves_its_equation() -> None:

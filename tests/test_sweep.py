@@ -312,6 +312,43 @@ def test_parts_of_another_sweep_are_left_alone(
     assert path.with_name("x.csv.partial").read_text() == "another\n"
 
 
+def test_parts_of_an_edited_study_are_not_taken_and_it_is_said_what_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The grid and all symbols are the same; only a field of the study file is another."""
+    monkeypatch.setattr("symdrift.evaluation.sweep_file._SECONDS", 0.0)
+    study, path = tmp_path / "mine.toml", tmp_path / "x.csv"
+    text = (Path(__file__).parents[1] / "derivations" / "anisotropic_autoencoder.toml").read_text()
+    study.write_text(text)
+
+    def killed(done: int, _: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(
+            read_study(study), [parse_axis("gamma=0.1:0.2:3")], progress=killed,
+            kept=SweepFile(path),
+        )  # fmt: skip
+    kept = path.with_name("x.csv.partial").read_bytes()
+    arguments = ["evaluate", str(study), "--out", str(path), "--sweep"]
+    for edited, points, said in (
+        (text.replace("hidden = 3", "hidden = 2"), "3", "the study, or what was set in it, was"),
+        (text, "4", "its axes have other points"),
+    ):
+        study.write_text(edited)
+        assert run([*arguments, f"gamma=0.1:0.2:{points}"]) == 2
+        assert f"another sweep in x.csv.partial: {said}" in capsys.readouterr().err
+        assert path.with_name("x.csv.partial").read_bytes() == kept
+    # What is finished is computed again.
+    path.with_name("x.csv.partial").unlink()
+    assert run([*arguments, "gamma=0.1:0.2:3"]) == 0
+    before = path.read_bytes()
+    study.write_text(text.replace("hidden = 3", "hidden = 2"))
+    assert run([*arguments, "gamma=0.1:0.2:3"]) == 0
+    assert path.read_bytes() != before
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".nc"])
 def test_only_the_same_sweep_replaces_what_a_sweep_wrote(
     suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

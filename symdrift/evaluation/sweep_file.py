@@ -102,8 +102,8 @@ class SweepFile:
             return found
         if lines[0] != self._head:
             raise RequestError(
-                "--out", f"= {self.target} has parts of another sweep in {self.partial.name}; "
-                "remove that file, or give another one"
+                "--out", f"= {self.target} has parts of another sweep in {self.partial.name}"
+                f"{_other(lines[0], self._head)}; remove that file, or give another one"
             )  # fmt: skip
         known = dict(blocks)
         for line in lines[1:-1]:
@@ -204,16 +204,39 @@ def _told(name: str, values: tuple[float, ...]) -> str:
     return f"{len(values)} values of {name} from {values[0]:g} to {values[-1]:g}"
 
 
+_OTHER = {
+    "symdrift": "another version of symdrift wrote them",
+    "study": "the study, or what was set in it, was another one then",
+    "data": "the data files of the study were others then",
+    "axes": "its axes have other points",
+    "how": "it was asked for other quantities, or another way",
+}
+"""What is said of each part of the identity in which another sweep differs."""
+
+
 def _identity(request: SweepRequest) -> str:
     """One line for the same sweep of the same study by the same version."""
     study = request.study
+    how = (request.method, request.approximation, request.quantities, request.order)
     asked: Mapping[str, object] = {
         "study": study.document,
-        "axes": [(axis.path, axis.values) for axis in request.axes],
-        "how": (request.method, request.approximation, request.quantities, request.order),
-        "groups": request.groups,
         "data": study.data_digest(),
+        "axes": [(axis.path, axis.values) for axis in request.axes],
+        "how": (how, request.groups),
     }
-    text = json.dumps(asked, sort_keys=True, default=str)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return f'{{"symdrift": "{version("symdrift")}", "sweep": "{digest}"}}'
+    digests = {name: _digest(part) for name, part in asked.items()}
+    return json.dumps({"symdrift": version("symdrift"), **digests})
+
+
+def _digest(part: object) -> str:
+    text = json.dumps(part, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _other(found: str, own: str) -> str:
+    """In what the sweep of a first line differs from ours; empty where it is no such line."""
+    try:
+        there, here = json.loads(found), json.loads(own)
+        return next(f": {told}" for name, told in _OTHER.items() if there[name] != here[name])
+    except (ValueError, KeyError, TypeError, StopIteration):
+        return ""

@@ -30,10 +30,17 @@ function axes(network) {
   const singular_value = learned.map((value, k) => active[k] ? value : 0);
   const left = gain.map((value, k) => active[k] ? residual(variance[k], weight_decay) : value);
   const slack = variance.map((value, k) => active[k] ? 0 : weight_decay - value * gain[k]);
-  return {size, variance, label_noise, singular_value, residual: left, slack, active};
+  const missed = learned.map((value, k) => active[k] ? 0 : value);
+  const strength = variance.map((value, k) => value * learned[k] ** 2);
+  return {size, variance, label_noise, singular_value, residual: left, slack, missed, strength, active};
 }
 
 const at = (found, k) => [found.variance[k], found.label_noise[k], found.singular_value[k]];
+
+// Slack, missed singular value and gap of a direction i and another one l.
+const closeness = (found, i, l) => found.missed[l] > 0
+  ? [0, found.missed[l], found.strength[i] - found.strength[l]]
+  : [found.slack[l], 0, found.strength[i]];
 
 const matrix = size => Array.from({length: size}, () => new Array(size).fill(0));
 
@@ -41,7 +48,8 @@ const matrix = size => Array.from({length: size}, () => new Array(size).fill(0))
 function solvedBlocks(found, weight_decay) {
   const known = k => [...at(found, k), found.residual[k]];
   return found.variance.map((_, i) => found.active[i]
-    ? found.variance.map((_, l) => solvedBlock(...known(i), ...known(l), found.slack[l], weight_decay))
+    ? found.variance.map((_, l) =>
+      solvedBlock(...known(i), ...known(l), ...closeness(found, i, l), weight_decay))
     : null);
 }
 
@@ -79,7 +87,7 @@ function blockFluctuation(network) {
     for (let l = 0; l < found.size; l++) {
       if (l === i || (found.active[l] && l < i)) continue;
       [variance[i][l], variance[l][i], cross[i][l], noise[i][l], noise[l][i]] = pairFluctuation(
-        ...at(found, i), ...at(found, l), found.residual[l], found.slack[l], weight_decay);
+        ...at(found, i), ...at(found, l), found.residual[l], ...closeness(found, i, l), weight_decay);
       cross[l][i] = cross[i][l];
     }
   }
@@ -103,7 +111,7 @@ function hessianRange(network) {
     for (let l = 0; l < found.size; l++) {
       if (l === i) continue;
       const pair = [...at(found, i), ...at(found, l), found.residual[l]];
-      const [first, second, product] = pairCurvature(...pair, found.slack[l], weight_decay);
+      const [first, second, product] = pairCurvature(...pair, ...closeness(found, i, l), weight_decay);
       const upper = (first + second) / 2 + halfDistance(...pair, weight_decay);
       if (l >= inputs) values.push(second);
       else if (l >= outputs) values.push(first);

@@ -6,12 +6,14 @@ import sympy as sp
 
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, TIME, symbol
 from symdrift.kernels.area_terms import (
+    CLOSENESS,
     SLACK,
     WEIGHT_DECAY,
+    Steps,
     area_kernels,
     axis_arguments,
+    close_axes,
     residual_argument,
-    tight_determinant,
     weight_share,
 )
 from symdrift.kernels.positive import PositiveBlock
@@ -26,24 +28,13 @@ LEARNING_RATE = Argument(ETA, "learning_rate")
 BATCH_SIZE = Argument(BATCH, "batch")
 
 
-def _named_block(block: NormalBlock) -> tuple[PositiveBlock, dict[sp.Symbol, sp.Expr]]:
+def _named_block(block: NormalBlock) -> tuple[PositiveBlock, Steps]:
     """A block of two rows whose entries are symbols, and the expressions they stand for."""
-    hessian, noise = block.hessian, block.noise
-    entries = {
-        sp.Symbol(f"{name}_p{suffix}", positive=True): expression
-        for name, suffix, expression in (
-            ("hessian", "11", hessian[0, 0]),
-            ("hessian", "22", hessian[1, 1]),
-            ("coupling", "", -hessian[0, 1]),
-            ("determinant", "", tight_determinant(block)),
-            ("noise", "11", noise[0, 0]),
-            ("noise", "12", noise[0, 1]),
-            ("noise", "22", noise[1, 1]),
-        )
-    }
-    first, second, coupling, product, *noises = entries
-    matrix = sp.ImmutableMatrix([[noises[0], noises[1]], [noises[1], noises[2]]])
-    return PositiveBlock(first, second, coupling, product, matrix), entries
+    hessian, noise, steps = block.hessian, block.noise, Steps()
+    axes, determinant = close_axes(steps)
+    first, second = (steps.name(f"hessian_{k + 1}{k + 1}", hessian[k, k]) for k in (0, 1))
+    named = steps.symmetric("noise", noise)
+    return PositiveBlock(first, second, axes.coupling, determinant, named.as_immutable()), steps
 
 
 def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
@@ -55,6 +46,8 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     excess = sp.Symbol("excess", positive=True)
     s_i, s_j = (symbol("singular_value", index) for index in "ij")
     positive, pair_entries = _named_block(pair)
+    closeness = Steps()
+    _, determinant = close_axes(closeness)
     gamma_pair = positive.fluctuation
     pair_arguments = (
         *axis_arguments("i"),
@@ -62,7 +55,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
         residual_argument("l"),
         WEIGHT_DECAY,
     )
-    tight_arguments = (*pair_arguments[:-1], SLACK, WEIGHT_DECAY)
+    tight_arguments = (*pair_arguments[:-1], *CLOSENESS, WEIGHT_DECAY)
     own_arguments = (*axis_arguments("i"), WEIGHT_DECAY)
     stimulus, decay = sp.Symbol("stimulus", real=True), sp.Symbol("decay", positive=True)
     half_distance = sp.Symbol("half_distance", positive=True)
@@ -136,8 +129,9 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             {
                 "first": pair.hessian[0, 0],
                 "second": pair.hessian[1, 1],
-                "product": tight_determinant(pair),
+                "determinant": determinant,
             },
+            closeness,
         ),
         ScalarFunction(
             "_pair_block",

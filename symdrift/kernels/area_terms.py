@@ -1,23 +1,23 @@
 """The terms of the swept area with few operations: every block is solved once, then met in pairs.
 
 A block ``(i, l)`` enters the areas of all planes ``(i, j)``.  What depends on it alone is computed
-with it, and so is its share ``s_i / (s_i + s_l)`` of the squared overlaps: of two blocks each term
-has the noise of one and the fluctuation of the other.
+with it, and so is its share ``s_i / (s_i + s_l)`` of the squared overlaps: each term has the noise
+of both blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.kernels.positive import (
+    CloseAxes,
     PositiveBlock,
     coloured,
     coloured_column,
     coloured_row,
-    determinant,
     shifted_determinant,
 )
 from symdrift.kernels.scalar import Argument, ScalarFunction
@@ -28,10 +28,19 @@ WEIGHT_DECAY = Argument(GAMMA, "weight_decay")
 SLACK = Argument(sp.Symbol("slack_l", real=True), "slack_l")
 """``gamma - kappa``: 0 for an active direction, and never a difference of rounded numbers."""
 
+MISSED = Argument(sp.Symbol("missed_value_l", positive=True), "missed_value_l")
+"""The singular value of a direction that is worth learning and left out; 0 for any other."""
+
+GAP = Argument(sp.Symbol("gap", positive=True), "gap")
+"""``lambda_i s_i^2``, less the same of a direction l that is left out; it is not rounded before."""
+
+CLOSENESS = (SLACK, MISSED, GAP)
+"""What tells how close two directions are to a threshold or to a tie."""
+
 SOLVED = (
     "first", "second", "coupling", "determinant", "trace", "first_determinant",
-    "second_determinant", "noise_11", "noise_12", "noise_22", "variance_11", "covariance_12",
-    "variance_22",
+    "second_determinant", "noise_11", "noise_12", "noise_22", "doubled_12", "weight",
+    "determinant_weight",
 )  # fmt: skip
 """What is known of a solved block, in this order."""
 
@@ -59,11 +68,26 @@ def weight_share(block: NormalBlock) -> sp.Expr:
     return sp.Add(*(entry**2 for entry in hidden_first)) / direction.squared_norm
 
 
-def tight_determinant(block: NormalBlock) -> sp.Expr:
-    """Of the Hessian of a block ``(i, l)``, by its slack."""
-    coupling, slack = -block.hessian[0, 1], SLACK.value
-    split = (GAMMA - coupling) * (GAMMA + coupling)
-    return determinant(block.hessian) - split + slack * (2 * GAMMA - slack)
+def close_axes(steps: Steps) -> tuple[CloseAxes, sp.Symbol]:
+    """The axes of a block ``(i, l)``, and its determinant, in named steps."""
+    (variance, _, value), (other, _, added) = (axis_arguments(index) for index in "il")
+    total = steps.name("total", value.value + added.value)
+    # Singular values add up where both axes are learned, and no other axis adds to a gap.
+    more = variance.value * added.value * (value.value + total)
+    axes = CloseAxes(
+        variance=variance.value,
+        other_variance=other.value,
+        total=total,
+        missed=MISSED.value,
+        slack=SLACK.value,
+        coupling=steps.name("coupling", residual_argument("l").value * other.value),
+        gap=steps.name("separation", GAP.value + more),
+        root=steps.name("root", sp.sqrt(steps.name("variances", variance.value * other.value))),
+    )
+    names = {part: steps.name(name, part) for name, part in (
+        ("spread", axes.spread), ("worth", axes.worth)
+    )}  # fmt: skip
+    return axes, steps.name("determinant", axes.determinant.xreplace(names))
 
 
 def area_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
@@ -82,7 +106,7 @@ def area_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     )
 
 
-class _Steps(dict[sp.Symbol, sp.Expr]):
+class Steps(dict[sp.Symbol, sp.Expr]):
     """Named intermediate results, in order of evaluation."""
 
     def name(self, name: str, expression: sp.Expr) -> sp.Symbol:
@@ -107,21 +131,27 @@ class _Steps(dict[sp.Symbol, sp.Expr]):
 class _Solved:
     """A solved block ``(index, l)`` as arguments of a term, and as what they say of it.
 
-    Noise and fluctuation contain its share.  The fluctuation is given four times as large, for the
-    factors 2 of both equations that an area solves, and twice its entry beside the diagonal.
+    The noise contains its share.  With ``weight`` it has ``2 / tr(H)``, for the factors 2 of both
+    equations that an area solves and the ``2 tr(H)`` of its fluctuation.
     """
 
     def __init__(self, index: str, coupling: sp.Expr | None = None) -> None:
         known = {name: sp.Symbol(f"{name}_{index}", positive=True) for name in SOLVED}
         self.arguments = tuple(Argument(value, value.name) for value in known.values())
         first, second, own_coupling, product, trace, *products = known.values()
-        noise, fluctuation = products[2:5], products[5:]
+        noise = products[2:5]
+        self.doubled, self.weight, self.product_weight = products[5:]
         self.products = {first * product: products[0], second * product: products[1]}
         self.block = PositiveBlock(
             first, second, coupling or own_coupling, product, _symmetric(*noise), trace
         )
-        first, beside, second = fluctuation
-        self.fluctuation = _symmetric(first, beside / 2, second) / 4
+
+    def white(self, noise: sp.MatrixBase) -> sp.Expr:
+        """``tr(noise Gamma)``, four times, as a sum of positive terms."""
+        block = self.block
+        moved = (noise * block.adjugate * block.noise * block.adjugate).trace()
+        both = sp.expand((noise * block.noise).trace())
+        return self.weight * (both + sp.expand(moved) / block.determinant)
 
 
 def _symmetric(first: sp.Expr, beside: sp.Expr, second: sp.Expr) -> sp.ImmutableMatrix:
@@ -135,10 +165,10 @@ def _form(row: sp.MatrixBase, matrix: sp.MatrixBase) -> sp.Expr:
 
 
 def _solved_block(drift: RepresentativeDrift) -> ScalarFunction:
-    pair, steps, share = drift.pair_block, _Steps(), weight_share(drift.pair_block)
+    pair, steps, share = drift.pair_block, Steps(), weight_share(drift.pair_block)
     value, values = sp.fraction(share)
-    total = steps.name("total", values)
-    coupling = steps.name("coupling", -pair.hessian[0, 1])
+    axes, determinant = close_axes(steps)
+    total, coupling = axes.total, axes.coupling
     bare = [
         steps.name(f"bare_{k + 1}", _short(pair.hessian[k, k] - GAMMA, {values: total}))
         for k in (0, 1)
@@ -156,31 +186,28 @@ def _solved_block(drift: RepresentativeDrift) -> ScalarFunction:
         steps.name("first", hessian[0, 0]),
         steps.name("second", hessian[1, 1]),
         coupling,
-        steps.name("determinant", determinant(hessian).xreplace({GAMMA - coupling: SLACK.value})),
+        determinant,
         sp.ImmutableMatrix(steps.symmetric("noise", _symmetric(*noise.values()))),
     )
     trace = steps.name("trace", block.trace)
-    scale = steps.name("scale", 2 / (trace * block.determinant))
-    moved = steps.entries("moved", block.noise * block.adjugate)
-    doubled = block.determinant * block.noise + block.adjugate * moved
+    weight = steps.name("weight", 2 / trace)
     results = {name: sp.Symbol(name, positive=True) for name in SOLVED} | {
         "first_determinant": block.first * block.determinant,
         "second_determinant": block.second * block.determinant,
-        "variance_11": scale * doubled[0, 0],
-        "covariance_12": 2 * scale * doubled[0, 1],
-        "variance_22": scale * doubled[1, 1],
+        "doubled_12": 2 * block.noise[0, 1],
+        "determinant_weight": weight * block.determinant,
     }
     return ScalarFunction(
         "_solved_block",
         "What terms need of the block (i, l).",
-        "H Gamma + Gamma H = C, per eta and for B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), "
-        "o C and 4 o Gamma (twice beside the diagonal), with the share o = s_i / (s_i + s_l)",
+        "For B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C with the share o = s_i / (s_i "
+        "+ s_l), 2 o C_12, 2 / tr(H) and 2 det(H) / tr(H)",
         (
             *axis_arguments("i"),
             residual_argument("i"),
             *axis_arguments("l"),
             residual_argument("l"),
-            SLACK,
+            *CLOSENESS,
             WEIGHT_DECAY,
         ),
         results,
@@ -193,57 +220,96 @@ def _short(expression: sp.Expr, names: Mapping[sp.Expr, sp.Expr]) -> sp.Expr:
     return sp.factor(sp.factor(sp.expand(sp.factor(expression)).subs(names)).subs(names))
 
 
+class _Form:
+    """``F(X) = tr(C_P X C_Q X')`` of matrices with ``(turn_1 x, turn_2 x)`` beside the diagonal."""
+
+    def __init__(
+        self, steps: Steps, left: _Solved, right: _Solved, turns: Sequence[sp.Expr]
+    ) -> None:
+        p, q, (one, other) = left.block.noise, right.block.noise, turns
+        first, last = (
+            steps.name(f"turned_{k + 1}", p[k, k] * turn) for k, turn in enumerate(turns)
+        )
+        ahead, behind = (
+            steps.name(f"doubled_{k + 1}", left.doubled * turn) for k, turn in enumerate(turns)
+        )
+        self.diagonal = steps.symmetric(
+            "noise", _symmetric(p[0, 0] * q[0, 0], left.doubled * q[0, 1], p[1, 1] * q[1, 1])
+        )
+        self.mixed = [
+            steps.name("mixed_1", first * right.doubled + behind * q[0, 0]),
+            steps.name("mixed_2", ahead * q[1, 1] + last * right.doubled),
+        ]
+        self.square = steps.name(
+            "square", (first * q[1, 1] + behind * q[0, 1]) * one + last * q[0, 0] * other
+        )
+
+    def beside(self, value: sp.Expr) -> list[sp.Expr]:
+        """What ``x`` adds to what the diagonal is multiplied by, and alone."""
+        return [*(value * part for part in self.mixed), self.square * value**2]
+
+    def of(self, first: sp.Expr, second: sp.Expr, beside: Sequence[sp.Expr]) -> sp.Expr:
+        """``F`` of a diagonal and of what is beside it."""
+        noise = self.diagonal
+        return (
+            first * (noise[0, 0] * first + noise[0, 1] * second + beside[0])
+            + second * (noise[1, 1] * second + beside[1])
+            + beside[2]
+        )
+
+
 def _joint_term(drift: RepresentativeDrift) -> ScalarFunction:
-    left, steps = _Solved("p"), _Steps()
+    left, steps = _Solved("p"), Steps()
     right = _Solved("q", left.block.coupling)
     p, q = left.block, right.block
     forward, backward = coloured(p, q), coloured(q, p)
-    difference = steps.name("difference", q.determinant - p.determinant)
+    difference = steps.name("difference", p.determinant - q.determinant)
     names = left.products | right.products | {
-        q.determinant - p.determinant: difference,
-        p.determinant - q.determinant: -difference,
         p.trace * q.determinant: steps.name("crossed_p", p.trace * q.determinant),
         q.trace * p.determinant: steps.name("crossed_q", q.trace * p.determinant),
     }  # fmt: skip
-    resultant = steps.name("resultant", forward.resultant.xreplace(names))
-    inverse = steps.name("inverse", 1 / resultant)
-    beside = steps.name("beside", inverse * forward.weights[0, 1].xreplace(names))
     scales = [steps.name(f"scale_{k + 1}", forward.scales[k]) for k in (0, 1)]
-    squares = steps.symmetric("scales", sp.Matrix(scales) * sp.Matrix([scales]))
+    ahead, behind = (
+        [steps.name(f"{name}_{k + 1}", found.weights[k, k].xreplace(names)) for k in (0, 1)]
+        for name, found in (("ahead", forward), ("behind", backward))
+    )
+    # The sum of both solutions is 2.
+    resultant = steps.name("resultant", scales[0] * ahead[0] + scales[1] * behind[0])
+    inverse = steps.name("inverse", 1 / resultant)
+    turns = [steps.name(f"turn_{k + 1}", inverse * scales[k]) for k in (0, 1)]
+    firsts = steps.name("firsts", p.first + q.first)
+    seconds = steps.name("seconds", p.second + q.second)
+    both = steps.name("both", turns[0] * scales[1])
+    form = _Form(steps, left, right, turns)
+    mixed = steps.entries(
+        "outer", sp.Matrix([form.beside(steps.name("beside", p.coupling * difference))])
+    )
+    still = form.beside(steps.name("still_beside", p.coupling * (firsts + seconds)))
     areas = []
-    for name, found, sign, order, one, other in (
-        ("forward", forward, 1, (0, 1), left, right),
-        ("backward", backward, -1, (1, 0), right, left),
+    for name, diagonal, beside in (
+        ("forward", [turns[k] * ahead[k] for k in (0, 1)], [-mixed[0], -mixed[1], mixed[2]]),
+        ("backward", [turns[1 - k] * behind[k] for k in (0, 1)], mixed),
+        ("still", [both * seconds, both * firsts], still),
     ):
-        first, second = (
-            steps.name(f"{name}_{k + 1}", inverse * found.weights[k, k].xreplace(names))
-            for k in (0, 1)
-        )
-        weights = _symmetric(first, sign * beside, second)
-        noise = steps.symmetric(
-            f"{name}_noise",
-            sp.Matrix(2, 2, lambda a, b: one.block.noise[a, b] * squares[order[a], order[b]]),  # noqa: B023
-        )
-        moved = steps.entries(f"{name}_moved", noise * weights)
-        swept = steps.symmetric(f"{name}_swept", weights * moved)
-        areas.append(4 * sp.expand((swept * other.fluctuation).trace()))
+        first, second = (steps.name(f"{name}_{k + 1}", diagonal[k]) for k in (0, 1))
+        areas.append(steps.name(f"{name}_area", form.of(first, second, beside)))
+    weights = (right.weight, left.weight, right.product_weight + left.product_weight)
     return ScalarFunction(
         "_joint_term",
         "What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).",
         "o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y "
-        "H_Q = 2 H_Q and H_P Z + Z H_Q = 2 H_P, both as 2 diag(scales) weights / resultant",
+        "H_Q = 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of F(X) = tr(C_P X C_Q X') it "
+        "is o^2 (F(Y) / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) + "
+        "det(H_P) / (2 tr(H_P))))",
         (*left.arguments, *right.arguments),
-        {"area": _joint_factor(drift) * sum(areas)},
+        {"area": _joint_factor(drift) * sum(w * f for w, f in zip(weights, areas, strict=True))},
         steps,
     )
 
 
 def _joint_term_white_noise(drift: RepresentativeDrift) -> ScalarFunction:
     left, right = _Solved("p"), _Solved("q")
-    areas = (
-        4 * sp.expand((one.block.noise * other.fluctuation).trace())
-        for one, other in ((left, right), (right, left))
-    )
+    areas = (left.white(right.block.noise), right.white(left.block.noise))
     return ScalarFunction(
         "_joint_term_white_noise",
         "What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).",
@@ -255,7 +321,7 @@ def _joint_term_white_noise(drift: RepresentativeDrift) -> ScalarFunction:
 
 
 def _own_term(drift: RepresentativeDrift) -> ScalarFunction:
-    solved, steps, pair = _Solved("q"), _Steps(), drift.own_term.couplings[0].right
+    solved, steps, pair = _Solved("q"), Steps(), drift.own_term.couplings[0].right
     block, values = solved.block, [symbol("singular_value", index) for index in "ij"]
     curvature = steps.name("curvature", drift.diagonal_block.hessian[0])
     noise = steps.name("noise", sp.factor(drift.diagonal_block.noise[0]))
@@ -270,7 +336,8 @@ def _own_term(drift: RepresentativeDrift) -> ScalarFunction:
     inverse = steps.name("inverse", 1 / sp.horner(shifted, curvature))
     row = steps.entries("forward", inverse * row)
     column = steps.entries("backward", inverse * column)
-    area = _form(row, 4 * solved.fluctuation) + 2 * curvature * _form(column, block.noise)
+    area = solved.weight * _form(row, block.noise)
+    area += (solved.product_weight + 2 * curvature) * _form(column, block.noise)
     return ScalarFunction(
         "_own_term",
         "What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).",
@@ -283,10 +350,10 @@ def _own_term(drift: RepresentativeDrift) -> ScalarFunction:
 
 
 def _own_term_white_noise(drift: RepresentativeDrift) -> ScalarFunction:
-    solved, steps, ones = _Solved("q"), _Steps(), sp.ones(1, 2)
+    solved, steps, ones = _Solved("q"), Steps(), sp.ones(1, 2)
     curvature = steps.name("curvature", drift.diagonal_block.hessian[0])
     noise = sp.factor(drift.diagonal_block.noise[0])
-    area = _form(ones, 4 * solved.fluctuation) / 4
+    area = solved.white(ones.T * ones) / 4
     area += _form(ones, solved.block.noise) / (2 * curvature)
     return ScalarFunction(
         "_own_term_white_noise",

@@ -16,6 +16,9 @@ import sympy as sp
 from symdrift.derivation.symbols import symbol
 from symdrift.kernels.aligned_network import aligned_kernels
 from symdrift.kernels.area_terms import (
+    CLOSENESS,
+    GAP,
+    MISSED,
     SLACK,
     WEIGHT_DECAY,
     axis_arguments,
@@ -173,12 +176,16 @@ def _joint_area(known: Mapping[str, ScalarFunction]) -> ScalarFunction:
     """The term of the directions i, j and l, with the blocks that it takes."""
     block, joint = known["_solved_block"], known["_joint_term"]
     swapped = {each.name: _named(new.name) for each, new in zip(_row("i"), _row("j"), strict=True)}
+    gaps = [Argument(_named(name), name) for name in ("gap_i", "gap_j")]
+    of_i, of_j = ({GAP.name: gap.value} for gap in gaps)
     return replace(
         joint,
         name="_joint_area",
         summary="What the direction l adds to the swept area of (i, j).",
-        arguments=(*_row("i"), *_row("j"), *_row("l"), SLACK, WEIGHT_DECAY),
-        intermediates=_steps(block, "_p") | _steps(block, "_q", swapped) | _steps(joint),
+        arguments=(*_row("i"), *_row("j"), *_row("l"), *CLOSENESS[:2], *gaps, WEIGHT_DECAY),
+        intermediates=_steps(block, "_p", of_i)
+        | _steps(block, "_q", swapped | of_j)
+        | _steps(joint),
         results={"area": _named("area")},
     )
 
@@ -191,7 +198,8 @@ def _own_area(known: Mapping[str, ScalarFunction]) -> ScalarFunction:
         for index, other in ("ij", "li")
         for each, new in zip(_row(index), _row(other), strict=True)
     }
-    moved |= {SLACK.name: sp.Integer(0)}
+    variance, _, value = (_named(each.name) for each in axis_arguments("j"))
+    moved |= {SLACK.name: sp.Integer(0), MISSED.name: sp.Integer(0), GAP.name: variance * value**2}
     steps = _steps(block, "_q", moved) | _steps(own)
     return replace(
         own,

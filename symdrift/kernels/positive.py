@@ -7,7 +7,13 @@ whose entry beside the diagonal is ``-kappa``, so that no digits are lost: by Ca
 
 ``P Y + Y Q = 2 Q`` has ``Y = 2 diag(Q_11 + P_22, Q_22 + P_11) M / R`` with
 ``M = [[(t + Q_22) e + Q_11 d, kappa (e - d)], [kappa (e - d), (t + Q_11) e + Q_22 d]]`` and
-``R = (d - e)^2 + (t + u) (t e + u d)``.
+``R = (d - e)^2 + (t + u) (t e + u d) = (Q_11 + P_22) M_11 + (Q_22 + P_11) N_11``, where ``N`` is
+``M`` with the blocks exchanged.
+
+A block is nearly singular close to a threshold or to a tie for the last hidden unit.  Its
+fluctuation ``Gamma_Q`` is large there, and ``Y Gamma_Q Y'`` is not: with ``W`` that solves
+``P W + W Q = 2``, so that ``Y = W Q`` and ``Z = P W``, it is ``(Y C Y' + e W C W') / (2 u)``,
+from the noise ``C`` of the block and without a division by ``e``.
 """
 
 from __future__ import annotations
@@ -59,11 +65,62 @@ class PositiveBlock:
         return doubled / (2 * self.trace * self.determinant)
 
 
-def determinant(hessian: sp.ImmutableMatrix) -> sp.Expr:
-    """Of ``A + gamma`` with a diagonal ``A``: ``A_11 A_22 + gamma tr(A) + gamma^2 - kappa^2``."""
-    first, second = (sp.expand(hessian[k, k] - GAMMA) for k in (0, 1))
-    coupling = -hessian[0, 1]
-    return first * second + GAMMA * (first + second) + (GAMMA - coupling) * (GAMMA + coupling)
+@dataclass(frozen=True)
+class CloseAxes:
+    """A learned axis ``i`` and another one ``l``, by what tells how close they are to a tie.
+
+    The block of the two is ``[[s lambda_l + gamma, -kappa], [-kappa, s lambda_i + gamma]]``.  Where
+    ``l`` would be worth learning and is left out, ``kappa = gamma + lambda_l missed``; else
+    ``kappa = gamma - slack``, with a slack of 0 where ``l`` is learned.
+
+    Attributes
+    ----------
+    variance, other_variance : sympy.Expr
+        ``lambda_i`` and ``lambda_l``.
+    total : sympy.Expr
+        ``s``, the sum of both singular values.
+    missed : sympy.Expr
+        The singular value that ``l`` would have, 0 where it is not left out.
+    slack : sympy.Expr
+        ``gamma - kappa``, 0 where ``l`` is left out.
+    coupling : sympy.Expr
+        ``kappa``.
+    gap : sympy.Expr
+        ``lambda_i s^2 - lambda_l missed^2``, twice what separates the losses of the minima that
+        learn one of two axes.
+    root : sympy.Expr
+        ``sqrt(lambda_i lambda_l)``.
+    """
+
+    variance: sp.Expr
+    other_variance: sp.Expr
+    total: sp.Expr
+    missed: sp.Expr
+    slack: sp.Expr
+    coupling: sp.Expr
+    gap: sp.Expr
+    root: sp.Expr
+
+    @property
+    def spread(self) -> sp.Expr:
+        """``(sqrt(lambda_i) + sqrt(lambda_l))^2``."""
+        return self.variance + self.other_variance + 2 * self.root
+
+    @property
+    def worth(self) -> sp.Expr:
+        """``sqrt(lambda_i)`` times the sum of both roots of what the gap is between."""
+        return self.variance * self.total + self.root * self.missed
+
+    @property
+    def determinant(self) -> sp.Expr:
+        """Of the block; no term is negative in the lowest minimum."""
+        unequal = self.total * (self.variance - self.other_variance) ** 2
+        close = unequal * self.worth + 2 * self.root * self.gap * self.spread
+        return (
+            self.other_variance * self.gap
+            + GAMMA * (close / (self.spread * self.worth))
+            + self.slack * (self.coupling + GAMMA)
+        )
 
 
 @dataclass(frozen=True)
@@ -83,7 +140,7 @@ class Coloured:
 
     @property
     def solution(self) -> sp.Matrix:
-        """``Y``."""
+        """``Y``, or what else solves an equation of the two blocks."""
         return 2 * sp.diag(*self.scales) * self.weights / self.resultant
 
 
@@ -101,6 +158,15 @@ def coloured(left: PositiveBlock, right: PositiveBlock) -> Coloured:
         weights=sp.Matrix([[ahead, beside], [beside, behind]]),
         resultant=difference**2 + (left.trace + right.trace) * (moved + kept),
     )
+
+
+def resting(left: PositiveBlock, right: PositiveBlock) -> Coloured:
+    """``W`` with ``P W + W Q = 2`` for two blocks of one coupling, in the same form."""
+    found = coloured(left, right)
+    first, second = found.scales
+    beside = right.coupling * (left.trace + right.trace)
+    ahead, behind = second * (left.second + right.second), first * (left.first + right.first)
+    return Coloured(found.scales, sp.Matrix([[ahead, beside], [beside, behind]]), found.resultant)
 
 
 def coloured_row(curvature: sp.Expr, block: PositiveBlock, kept: sp.Matrix) -> sp.Matrix:

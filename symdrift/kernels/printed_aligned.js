@@ -54,13 +54,18 @@ function ownCurvature(variance_i, label_noise_i, singular_value_i, weight_decay)
 // Diagonal and determinant of the Hessian of the block (i, l).
 // H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma, H_11 H_22 -
 // H_12^2
-function pairCurvature(variance_i, label_noise_i, singular_value_i, variance_l, label_noise_l, singular_value_l, residual_l, slack_l, weight_decay) {
-  const t0 = singular_value_i*variance_l + singular_value_l*variance_l;
-  const t1 = singular_value_i*variance_i + singular_value_l*variance_i;
-  const first = t0 + weight_decay;
-  const second = t1 + weight_decay;
-  const product = slack_l*(-slack_l + 2*weight_decay) + t0*t1 + weight_decay*(t0 + t1);
-  return [first, second, product];
+function pairCurvature(variance_i, label_noise_i, singular_value_i, variance_l, label_noise_l, singular_value_l, residual_l, slack_l, missed_value_l, gap, weight_decay) {
+  const total = singular_value_i + singular_value_l;
+  const coupling = residual_l*variance_l;
+  const separation = gap + singular_value_l*variance_i*(singular_value_i + total);
+  const variances = variance_i*variance_l;
+  const root = Math.sqrt(variances);
+  const spread = 2*root + variance_i + variance_l;
+  const worth = missed_value_l*root + total*variance_i;
+  const determinant = separation*variance_l + slack_l*(coupling + weight_decay) + weight_decay*(2*root*separation*spread + total*worth*Math.pow(variance_i - variance_l, 2))/(spread*worth);
+  const first = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay;
+  const second = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay;
+  return [first, second, determinant];
 }
 
 // Hessian of normal directions between active axes that noise does not reach.
@@ -90,58 +95,64 @@ function ownFluctuation(variance_i, label_noise_i, singular_value_i, weight_deca
 // Fluctuation and gradient noise of the block (i, l), per eta and for B = 1.
 // H Gamma + Gamma H = C for two rows: Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H)
 // det(H))
-function pairFluctuation(variance_i, label_noise_i, singular_value_i, variance_l, label_noise_l, singular_value_l, residual_l, slack_l, weight_decay) {
-  const hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay;
-  const hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay;
-  const coupling_p = residual_l*variance_l;
-  const determinant_p = slack_l*(-slack_l + 2*weight_decay) + weight_decay*(singular_value_i*variance_i + singular_value_i*variance_l + singular_value_l*variance_i + singular_value_l*variance_l) + (singular_value_i*variance_i + singular_value_l*variance_i)*(singular_value_i*variance_l + singular_value_l*variance_l);
-  const noise_p11 = label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l + singular_value_i*variance_l*Math.pow(weight_decay, 2)/variance_i + singular_value_l*variance_l*Math.pow(weight_decay, 2)/variance_i;
-  const noise_p12 = residual_l*singular_value_i*variance_l*weight_decay + residual_l*singular_value_l*variance_l*weight_decay;
-  const noise_p22 = label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i + Math.pow(residual_l, 2)*singular_value_i*variance_i*variance_l + Math.pow(residual_l, 2)*singular_value_l*variance_i*variance_l;
-  const t0 = coupling_p*noise_p22 + hessian_p22*noise_p12;
-  const t1 = coupling_p*noise_p12;
-  const t2 = hessian_p22*noise_p11 + t1;
-  const t3 = 1/(determinant_p*(2*hessian_p11 + 2*hessian_p22));
-  const variance_il = t3*(coupling_p*t0 + determinant_p*noise_p11 + hessian_p22*t2);
-  const variance_li = t3*(coupling_p*(coupling_p*noise_p11 + hessian_p11*noise_p12) + determinant_p*noise_p22 + hessian_p11*(hessian_p11*noise_p22 + t1));
-  const covariance_il = t3*(coupling_p*t2 + determinant_p*noise_p12 + hessian_p11*t0);
-  const noise_il = noise_p11;
-  const noise_li = noise_p22;
+function pairFluctuation(variance_i, label_noise_i, singular_value_i, variance_l, label_noise_l, singular_value_l, residual_l, slack_l, missed_value_l, gap, weight_decay) {
+  const total = singular_value_i + singular_value_l;
+  const coupling = residual_l*variance_l;
+  const separation = gap + singular_value_l*variance_i*(singular_value_i + total);
+  const variances = variance_i*variance_l;
+  const root = Math.sqrt(variances);
+  const spread = 2*root + variance_i + variance_l;
+  const worth = missed_value_l*root + total*variance_i;
+  const determinant = separation*variance_l + slack_l*(coupling + weight_decay) + weight_decay*(2*root*separation*spread + total*worth*Math.pow(variance_i - variance_l, 2))/(spread*worth);
+  const hessian_11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay;
+  const hessian_22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay;
+  const noise_11 = label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l + singular_value_i*variance_l*Math.pow(weight_decay, 2)/variance_i + singular_value_l*variance_l*Math.pow(weight_decay, 2)/variance_i;
+  const noise_12 = residual_l*singular_value_i*variance_l*weight_decay + residual_l*singular_value_l*variance_l*weight_decay;
+  const noise_22 = label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i + Math.pow(residual_l, 2)*singular_value_i*variance_i*variance_l + Math.pow(residual_l, 2)*singular_value_l*variance_i*variance_l;
+  const t0 = coupling*noise_22 + hessian_22*noise_12;
+  const t1 = coupling*noise_12;
+  const t2 = hessian_22*noise_11 + t1;
+  const t3 = 1/(determinant*(2*hessian_11 + 2*hessian_22));
+  const variance_il = t3*(coupling*t0 + determinant*noise_11 + hessian_22*t2);
+  const variance_li = t3*(coupling*(coupling*noise_11 + hessian_11*noise_12) + determinant*noise_22 + hessian_11*(hessian_11*noise_22 + t1));
+  const covariance_il = t3*(coupling*t2 + determinant*noise_12 + hessian_11*t0);
+  const noise_il = noise_11;
+  const noise_li = noise_22;
   return [variance_il, variance_li, covariance_il, noise_il, noise_li];
 }
 
 // What terms need of the block (i, l).
-// H Gamma + Gamma H = C, per eta and for B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H),
-// o C and 4 o Gamma (twice beside the diagonal), with the share o = s_i / (s_i + s_l)
-function solvedBlock(variance_i, label_noise_i, singular_value_i, residual_i, variance_l, label_noise_l, singular_value_l, residual_l, slack_l, weight_decay) {
+// For B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C with the share o = s_i / (s_i +
+// s_l), 2 o C_12, 2 / tr(H) and 2 det(H) / tr(H)
+function solvedBlock(variance_i, label_noise_i, singular_value_i, residual_i, variance_l, label_noise_l, singular_value_l, residual_l, slack_l, missed_value_l, gap, weight_decay) {
   const total = singular_value_i + singular_value_l;
   const coupling = residual_l*variance_l;
+  const separation = gap + singular_value_l*variance_i*(singular_value_i + total);
+  const variances = variance_i*variance_l;
+  const root = Math.sqrt(variances);
+  const spread = 2*root + variance_i + variance_l;
+  const worth = missed_value_l*root + total*variance_i;
+  const determinant = separation*variance_l + slack_l*(coupling + weight_decay) + weight_decay*(2*root*separation*spread + total*worth*Math.pow(variance_i - variance_l, 2))/(spread*worth);
   const bare_1 = total*variance_l;
   const bare_2 = total*variance_i;
   const first = bare_1 + weight_decay;
   const second = bare_2 + weight_decay;
-  const determinant = bare_1*bare_2 + slack_l*(coupling + weight_decay) + weight_decay*(bare_1 + bare_2);
   const noise_11 = singular_value_i*variance_l*(label_noise_i + residual_i*weight_decay);
   const noise_12 = coupling*singular_value_i*weight_decay;
   const noise_22 = singular_value_i*variance_i*(coupling*residual_l + label_noise_l);
   const trace = first + second;
-  const scale = 2/(determinant*trace);
-  const moved_11 = coupling*noise_12 + noise_11*second;
-  const moved_12 = coupling*noise_11 + first*noise_12;
-  const moved_21 = coupling*noise_22 + noise_12*second;
-  const moved_22 = coupling*noise_12 + first*noise_22;
+  const weight = 2/trace;
   const first_determinant = determinant*first;
   const second_determinant = determinant*second;
-  const variance_11 = scale*(coupling*moved_21 + determinant*noise_11 + moved_11*second);
-  const covariance_12 = 2*scale*(coupling*moved_22 + determinant*noise_12 + moved_12*second);
-  const variance_22 = scale*(coupling*moved_12 + determinant*noise_22 + first*moved_22);
-  return [first, second, coupling, determinant, trace, first_determinant, second_determinant, noise_11, noise_12, noise_22, variance_11, covariance_12, variance_22];
+  const doubled_12 = 2*noise_12;
+  const determinant_weight = determinant*weight;
+  return [first, second, coupling, determinant, trace, first_determinant, second_determinant, noise_11, noise_12, noise_22, doubled_12, weight, determinant_weight];
 }
 
 // What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).
 // o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with h Y + Y H =
 // 2 (1 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)
-function ownTerm(variance_i, label_noise_i, singular_value_i, variance_j, singular_value_j, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, variance_11_q, covariance_12_q, variance_22_q, weight_decay) {
+function ownTerm(variance_i, label_noise_i, singular_value_i, variance_j, singular_value_j, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q, weight_decay) {
   const curvature = 2*singular_value_i*variance_i;
   const noise = 2*singular_value_i*(label_noise_i*variance_i + 2*Math.pow(weight_decay, 2));
   const total = singular_value_i + singular_value_j;
@@ -150,67 +161,98 @@ function ownTerm(variance_i, label_noise_i, singular_value_i, variance_j, singul
   const forward_12 = inverse*(curvature*total*variance_j + determinant_q);
   const backward_11 = inverse*(coupling_q + curvature + second_q);
   const backward_21 = inverse*(coupling_q + curvature + first_q);
-  const area = (1/2)*noise*(2*curvature*(backward_11*(backward_11*noise_11_q + 2*backward_21*noise_12_q) + Math.pow(backward_21, 2)*noise_22_q) + forward_11*(covariance_12_q*forward_12 + forward_11*variance_11_q) + Math.pow(forward_12, 2)*variance_22_q);
+  const t0 = 2*noise_12_q;
+  const area = (1/2)*noise*(weight_q*(forward_11*(forward_11*noise_11_q + forward_12*t0) + Math.pow(forward_12, 2)*noise_22_q) + (2*curvature + determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*t0) + Math.pow(backward_21, 2)*noise_22_q));
   return area;
 }
 
 // What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).
 // o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y
-// H_Q = 2 H_Q and H_P Z + Z H_Q = 2 H_P, both as 2 diag(scales) weights / resultant
-function jointTerm(first_p, second_p, coupling_p, determinant_p, trace_p, first_determinant_p, second_determinant_p, noise_11_p, noise_12_p, noise_22_p, variance_11_p, covariance_12_p, variance_22_p, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, variance_11_q, covariance_12_q, variance_22_q) {
-  const difference = -determinant_p + determinant_q;
+// H_Q = 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of F(X) = tr(C_P X C_Q X') it is
+// o^2 (F(Y) / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) + det(H_P) /
+// (2 tr(H_P))))
+function jointTerm(first_p, second_p, coupling_p, determinant_p, trace_p, first_determinant_p, second_determinant_p, noise_11_p, noise_12_p, noise_22_p, doubled_12_p, weight_p, determinant_weight_p, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q) {
+  const difference = determinant_p - determinant_q;
   const crossed_p = determinant_q*trace_p;
   const crossed_q = determinant_p*trace_q;
-  const resultant = Math.pow(difference, 2) + (crossed_p + crossed_q)*(trace_p + trace_q);
-  const inverse = 1/resultant;
-  const beside = coupling_p*difference*inverse;
   const scale_1 = first_q + second_p;
   const scale_2 = first_p + second_q;
-  const scales_11 = Math.pow(scale_1, 2);
-  const scales_12 = scale_1*scale_2;
-  const scales_22 = Math.pow(scale_2, 2);
-  const forward_1 = inverse*(crossed_p + determinant_p*first_q + second_determinant_q);
-  const forward_2 = inverse*(crossed_p + determinant_p*second_q + first_determinant_q);
-  const forward_noise_11 = noise_11_p*scales_11;
-  const forward_noise_12 = noise_12_p*scales_12;
-  const forward_noise_22 = noise_22_p*scales_22;
-  const forward_moved_11 = beside*forward_noise_12 + forward_1*forward_noise_11;
-  const forward_moved_12 = beside*forward_noise_11 + forward_2*forward_noise_12;
-  const forward_moved_21 = beside*forward_noise_22 + forward_1*forward_noise_12;
-  const forward_moved_22 = beside*forward_noise_12 + forward_2*forward_noise_22;
-  const forward_swept_11 = beside*forward_moved_21 + forward_1*forward_moved_11;
-  const forward_swept_12 = beside*forward_moved_22 + forward_1*forward_moved_12;
-  const forward_swept_22 = beside*forward_moved_12 + forward_2*forward_moved_22;
-  const backward_1 = inverse*(crossed_q + determinant_q*first_p + second_determinant_p);
-  const backward_2 = inverse*(crossed_q + determinant_q*second_p + first_determinant_p);
-  const backward_noise_11 = noise_11_q*scales_22;
-  const backward_noise_12 = noise_12_q*scales_12;
-  const backward_noise_22 = noise_22_q*scales_11;
-  const backward_moved_11 = backward_1*backward_noise_11 - backward_noise_12*beside;
-  const backward_moved_12 = backward_2*backward_noise_12 - backward_noise_11*beside;
-  const backward_moved_21 = backward_1*backward_noise_12 - backward_noise_22*beside;
-  const backward_moved_22 = backward_2*backward_noise_22 - backward_noise_12*beside;
-  const backward_swept_11 = backward_1*backward_moved_11 - backward_moved_21*beside;
-  const backward_swept_12 = backward_1*backward_moved_12 - backward_moved_22*beside;
-  const backward_swept_22 = backward_2*backward_moved_22 - backward_moved_12*beside;
-  const area = backward_swept_11*variance_11_p + backward_swept_12*covariance_12_p + backward_swept_22*variance_22_p + covariance_12_q*forward_swept_12 + forward_swept_11*variance_11_q + forward_swept_22*variance_22_q;
+  const ahead_1 = crossed_p + determinant_p*first_q + second_determinant_q;
+  const ahead_2 = crossed_p + determinant_p*second_q + first_determinant_q;
+  const behind_1 = crossed_q + determinant_q*first_p + second_determinant_p;
+  const behind_2 = crossed_q + determinant_q*second_p + first_determinant_p;
+  const resultant = ahead_1*scale_1 + behind_1*scale_2;
+  const inverse = 1/resultant;
+  const turn_1 = inverse*scale_1;
+  const turn_2 = inverse*scale_2;
+  const firsts = first_p + first_q;
+  const seconds = second_p + second_q;
+  const both = scale_2*turn_1;
+  const turned_1 = noise_11_p*turn_1;
+  const turned_2 = noise_22_p*turn_2;
+  const doubled_1 = doubled_12_p*turn_1;
+  const doubled_2 = doubled_12_p*turn_2;
+  const noise_11 = noise_11_p*noise_11_q;
+  const noise_12 = doubled_12_p*noise_12_q;
+  const noise_22 = noise_22_p*noise_22_q;
+  const mixed_1 = doubled_12_q*turned_1 + doubled_2*noise_11_q;
+  const mixed_2 = doubled_1*noise_22_q + doubled_12_q*turned_2;
+  const square = noise_11_q*turn_2*turned_2 + turn_1*(doubled_2*noise_12_q + noise_22_q*turned_1);
+  const beside = coupling_p*difference;
+  const outer_11 = beside*mixed_1;
+  const outer_12 = beside*mixed_2;
+  const outer_13 = Math.pow(beside, 2)*square;
+  const still_beside = coupling_p*(firsts + seconds);
+  const forward_1 = ahead_1*turn_1;
+  const forward_2 = ahead_2*turn_2;
+  const forward_area = forward_1*(forward_1*noise_11 + forward_2*noise_12 - outer_11) + forward_2*(forward_2*noise_22 - outer_12) + outer_13;
+  const backward_1 = behind_1*turn_2;
+  const backward_2 = behind_2*turn_1;
+  const backward_area = backward_1*(backward_1*noise_11 + backward_2*noise_12 + outer_11) + backward_2*(backward_2*noise_22 + outer_12) + outer_13;
+  const still_1 = both*seconds;
+  const still_2 = both*firsts;
+  const still_area = square*Math.pow(still_beside, 2) + still_1*(mixed_1*still_beside + noise_11*still_1 + noise_12*still_2) + still_2*(mixed_2*still_beside + noise_22*still_2);
+  const area = backward_area*weight_p + forward_area*weight_q + still_area*(determinant_weight_p + determinant_weight_q);
   return area;
 }
 
 // What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).
 // o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) with (1 1) between the two, per eta and for B = 1:
 // the white-noise approximation
-function ownTermWhiteNoise(variance_i, label_noise_i, singular_value_i, variance_j, singular_value_j, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, variance_11_q, covariance_12_q, variance_22_q, weight_decay) {
+function ownTermWhiteNoise(variance_i, label_noise_i, singular_value_i, variance_j, singular_value_j, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q, weight_decay) {
   const curvature = 2*singular_value_i*variance_i;
-  const area = singular_value_i*(label_noise_i*variance_i + 2*Math.pow(weight_decay, 2))*((1/4)*covariance_12_q + (1/4)*variance_11_q + (1/4)*variance_22_q + (1/2)*(noise_11_q + 2*noise_12_q + noise_22_q)/curvature);
+  const t0 = 2*noise_12_q;
+  const t1 = noise_11_q + noise_22_q + t0;
+  const t2 = Math.pow(coupling_q, 2);
+  const t3 = coupling_q*first_q;
+  const t4 = coupling_q*second_q;
+  const area = singular_value_i*(label_noise_i*variance_i + 2*Math.pow(weight_decay, 2))*((1/4)*weight_q*(t1 + (Math.pow(first_q, 2)*noise_22_q + first_q*second_q*t0 + noise_11_q*Math.pow(second_q, 2) + noise_11_q*t2 + 2*noise_11_q*t4 + noise_22_q*t2 + 2*noise_22_q*t3 + t0*t2 + t0*t3 + t0*t4)/determinant_q) + (1/2)*t1/curvature);
   return area;
 }
 
 // What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).
 // o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) per eta and for B = 1: the white-noise
 // approximation
-function jointTermWhiteNoise(first_p, second_p, coupling_p, determinant_p, trace_p, first_determinant_p, second_determinant_p, noise_11_p, noise_12_p, noise_22_p, variance_11_p, covariance_12_p, variance_22_p, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, variance_11_q, covariance_12_q, variance_22_q) {
-  const area = (1/4)*covariance_12_p*noise_12_q + (1/4)*covariance_12_q*noise_12_p + (1/4)*noise_11_p*variance_11_q + (1/4)*noise_11_q*variance_11_p + (1/4)*noise_22_p*variance_22_q + (1/4)*noise_22_q*variance_22_p;
+function jointTermWhiteNoise(first_p, second_p, coupling_p, determinant_p, trace_p, first_determinant_p, second_determinant_p, noise_11_p, noise_12_p, noise_22_p, doubled_12_p, weight_p, determinant_weight_p, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q) {
+  const t0 = Math.pow(coupling_p, 2);
+  const t1 = noise_11_p*noise_22_q;
+  const t2 = noise_11_q*noise_22_p;
+  const t3 = noise_22_p*noise_22_q;
+  const t4 = noise_11_p*noise_11_q;
+  const t5 = coupling_p*first_p;
+  const t6 = 2*noise_12_p;
+  const t7 = noise_22_q*t6;
+  const t8 = 2*noise_12_q;
+  const t9 = noise_22_p*t8;
+  const t10 = coupling_p*second_p;
+  const t11 = noise_11_p*t8;
+  const t12 = noise_11_q*t6;
+  const t13 = noise_12_q*t6;
+  const t14 = t13 + t3 + t4;
+  const t15 = Math.pow(coupling_q, 2);
+  const t16 = coupling_q*first_q;
+  const t17 = coupling_q*second_q;
+  const area = (1/4)*weight_p*(t14 + (Math.pow(first_p, 2)*t3 + first_p*second_p*t13 + Math.pow(second_p, 2)*t4 + t0*t1 + t0*t13 + t0*t2 + t10*t11 + t10*t12 + t5*t7 + t5*t9)/determinant_p) + (1/4)*weight_q*(t14 + (Math.pow(first_q, 2)*t3 + first_q*second_q*t13 + Math.pow(second_q, 2)*t4 + t1*t15 + t11*t17 + t12*t17 + t13*t15 + t15*t2 + t16*t7 + t16*t9)/determinant_q);
   return area;
 }
 

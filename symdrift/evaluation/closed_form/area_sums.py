@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.compilation import compiled, digest, inlined
+from symdrift.evaluation.closed_form.network_axes import closeness
 from symdrift.evaluation.closed_form.printed_aligned import (
     _joint_term,
     _joint_term_white_noise,
@@ -44,7 +45,7 @@ TOGETHER, HELD = 2**11, 2**18
 CELL, TILE = 64, 4
 """Numbers of a cell, and rows whose blocks are held at a time."""
 
-PARTS, KNOWN = 5, 13
+PARTS, KNOWN = 8, 13
 """What is known of a direction and of a solved block."""
 
 
@@ -55,7 +56,8 @@ _LOADING = threading.Lock()
 class Directions(NamedTuple):
     """What the terms know of directions, arrays of shape (networks, directions).
 
-    ``slack`` is gamma less the coupling: 0 where a direction is active.
+    ``slack`` is gamma less the coupling: 0 where a direction is active.  The last three are as in
+    `NetworkAxes`.
     """
 
     variance: Array
@@ -63,6 +65,9 @@ class Directions(NamedTuple):
     singular_value: Array
     residual: Array
     slack: Array
+    missed_value: Array
+    strength: Array
+    strength_rest: Array
 
 
 def swept_areas(
@@ -163,9 +168,9 @@ def _solved_row(axes: Directions, i: int, gamma: Array) -> tuple[Array, ...]:
 
 
 def _solved(axes: Directions, i: Any, l: Any, gamma: Array) -> tuple[Array, ...]:
-    row = (axes.variance[i], axes.label_noise[i], axes.singular_value[i], axes.residual[i])
-    others = Directions(*(part[l] for part in axes))
-    return _solved_block(*row, *others, gamma)
+    row, others = (Directions(*(part[k] for part in axes)) for k in (i, l))
+    close = closeness(*row[6:], *others[4:])
+    return _solved_block(*row[:4], *others[:4], *close, gamma)
 
 
 def _own(
@@ -265,6 +270,10 @@ def _row(axes: Any, i: int, many: bool, row: Any) -> None:
 
 def _solve_cell(row: Any, axes: Any, gamma: Any, block: Any) -> None:
     for x in range(CELL):
+        missed, strength = axes[5 * CELL + x], row[6 * CELL + x]
+        apart = (strength - axes[6 * CELL + x]) + (row[7 * CELL + x] - axes[7 * CELL + x])
+        gap = apart if missed > 0.0 else strength
+        slack = 0.0 if missed > 0.0 else axes[4 * CELL + x]
         (
             block[x], block[CELL + x], block[2 * CELL + x], block[3 * CELL + x],
             block[4 * CELL + x], block[5 * CELL + x], block[6 * CELL + x], block[7 * CELL + x],
@@ -272,7 +281,7 @@ def _solve_cell(row: Any, axes: Any, gamma: Any, block: Any) -> None:
             block[12 * CELL + x],
         ) = _solve(
             row[x], row[CELL + x], row[2 * CELL + x], row[3 * CELL + x], axes[x], axes[CELL + x],
-            axes[2 * CELL + x], axes[3 * CELL + x], axes[4 * CELL + x], gamma[x],
+            axes[2 * CELL + x], axes[3 * CELL + x], slack, missed, gap, gamma[x],
         )  # fmt: skip
 
 
@@ -294,7 +303,8 @@ def _joint_cell(left: Any, right: Any, weight: Any, sums: Any) -> None:
 
 def _loop(
     variance: Any, label_noise: Any, singular_value: Any, residual: Any, slack: Any,
-    weight_decay: Any, count: Any, rows: Any, many: Any, worker: Any, workers: Any, areas: Any,
+    missed_value: Any, strength: Any, strength_rest: Any, weight_decay: Any, count: Any, rows: Any,
+    many: Any, worker: Any, workers: Any, areas: Any,
 ) -> None:  # fmt: skip
     """Areas of some rows: every ``workers``-th tile from that of a worker."""
     networks, size = variance.shape
@@ -316,7 +326,10 @@ def _loop(
             _fill(label_noise, first, many, cell, axes[cell, CELL : 2 * CELL])
             _fill(singular_value, first, many, cell, axes[cell, 2 * CELL : 3 * CELL])
             _fill(residual, first, many, cell, axes[cell, 3 * CELL : 4 * CELL])
-            _fill(slack, first, many, cell, axes[cell, 4 * CELL :])
+            _fill(slack, first, many, cell, axes[cell, 4 * CELL : 5 * CELL])
+            _fill(missed_value, first, many, cell, axes[cell, 5 * CELL : 6 * CELL])
+            _fill(strength, first, many, cell, axes[cell, 6 * CELL : 7 * CELL])
+            _fill(strength_rest, first, many, cell, axes[cell, 7 * CELL :])
         for start in range(worker * TILE, rows, workers * TILE):
             stop = min(start + TILE, rows)
             for i in range(start, stop):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.evaluation.closed_form.network_axes import NetworkAxes
+from symdrift.evaluation.closed_form.network_axes import NetworkAxes, closeness
 from symdrift.evaluation.closed_form.planes import _kinds
 from symdrift.evaluation.closed_form.printed_gradients import (
     _batch_share_gradient,
@@ -76,9 +76,22 @@ class ChangingDirections(NamedTuple):
     singular_value: Changing
     residual: Changing
     slack: Changing
+    missed_value: Changing
+    strength: Changing
+    strength_rest: Changing
 
     def at(self, index: Any) -> ChangingDirections:
         return ChangingDirections(*(part.at(index) for part in self))
+
+    def gaps(self, i: Any) -> Array:
+        """Of directions i and all directions l."""
+        others = (part.value for part in self[4:])
+        return closeness(self.strength.value[i], self.strength_rest.value[i], *others)[2]
+
+    @property
+    def lost(self) -> Array:
+        """By how much the strength that each direction takes off a gap changes."""
+        return np.where(self.missed_value.value > 0, self.strength.change, 0.0)
 
 
 def changing_directions(
@@ -106,9 +119,11 @@ def changing_directions(
         return np.pad(change, ((0, 0), (0, size - change.shape[1])))
 
     gain = np.pad(gains.value, (0, size - gains.value.size))
-    variance = Changing(axes.variance, padded(variances))
+    # The root of a variance that is nothing has no derivative; it is the same for all parameters.
+    variance = Changing(np.maximum(axes.variance, np.finfo(float).tiny), padded(variances))
+    learnable = axes.active | (axes.missed_value > 0)
     arguments = (
-        Changing(np.where(axes.active, axes.variance, 1.0), variance.change),
+        Changing(np.where(learnable, axes.variance, 1.0), variance.change),
         Changing(gain, padded(gains.change)),
         weight_decay,
     )
@@ -121,12 +136,17 @@ def changing_directions(
         )
     )
     slack = chained(_slack_gradient, variance, *arguments[1:]).change
+    worth = Changing(axes.singular_value + axes.missed_value, np.where(learnable, value, 0.0))
+    strength = variance.times(worth).times(worth)
     return ChangingDirections(
         variance,
         Changing(axes.label_noise, padded(label_noise)),
         Changing(axes.singular_value, np.where(axes.active, value, 0.0)),
         Changing(axes.residual, np.where(axes.active, left, arguments[1].change)),
-        Changing(axes.slack, np.where(axes.active, 0.0, slack)),
+        Changing(np.where(learnable, 0.0, axes.slack), np.where(learnable, 0.0, slack)),
+        Changing(axes.missed_value, np.where(axes.missed_value > 0, value, 0.0)),
+        Changing(axes.strength, strength.change),
+        Changing(axes.strength_rest, np.zeros_like(strength.change)),
     )
 
 
@@ -168,7 +188,9 @@ class ChangingNetwork(NamedTuple):
                 row = axes.at(i)[:3]
                 single = chained(own, *row, gamma)
                 others = np.arange(active_ones.size) != i
-                met = chained(pair, *row, *axes.at(others), gamma, alone.at(others)).sum()
+                gaps = Changing(axes.gaps(i), axes.strength.change[:, i, np.newaxis] - axes.lost)
+                known = (*axes.at(others)[:6], gaps.at(others), gamma, alone.at(others))
+                met = chained(pair, *row, *known).sum()
                 value += float(single.value + met.value)
                 change += single.change + met.change
             totals.append(Changing(np.asarray(value), change))
@@ -216,7 +238,7 @@ def _swept_areas(axes: ChangingDirections, gamma: Changing, count: Any, rows: in
             others[:, j] -= 1
             others = np.maximum(others, 0.0)
             known = [part[at] for at in ((met, None), (j,)) for part in values[:4]]
-            known += [*values, gamma.value]
+            known += [*values[:6], axes.gaps((met, None)), axes.gaps(j), gamma.value]
             area, *partials = _joint_area_gradient(*known)
             total = (area * others).sum(axis=1)
             partials = [np.broadcast_to(part, others.shape) * others for part in partials]
@@ -224,8 +246,11 @@ def _swept_areas(axes: ChangingDirections, gamma: Changing, count: Any, rows: in
             for k in range(4):
                 change += moved[k][:, met] * partials[k].sum(axis=1)
                 change += moved[k][:, j, np.newaxis] * partials[4 + k].sum(axis=1)
-            for k in range(5):
+            for k in range(6):
                 change += moved[k] @ partials[8 + k].T
+            for at, by_gap in ((met, partials[14]), (np.full(met.size, j), partials[15])):
+                strength = axes.strength.change[:, at]
+                change += strength * by_gap.sum(axis=1) - axes.lost @ by_gap.T
             for one, other in ((met, np.full(met.size, j)), (np.full(met.size, j), met)):
                 own = chained(_own_area_gradient, *axes.at(one)[:4], *axes.at(other)[:4], gamma)
                 total, change = total + own.value, change + own.change

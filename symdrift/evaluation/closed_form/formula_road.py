@@ -14,6 +14,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.closed_form.axis_kinds import Kinds, imbalance, threshold
+from symdrift.evaluation.closed_form.network_axes import closeness, excess_over, strength_of
 from symdrift.evaluation.closed_form.printed_aligned import _pair_curvature, _singular_value
 from symdrift.evaluation.closed_form.stability_blocks import MeanSquare
 from symdrift.evaluation.conjugate_directions import not_found
@@ -47,10 +48,17 @@ def _curvature_beside(
     variance: Array, gain: Array, other_variance: Array, other_gain: Array, decay: Array
 ) -> tuple[Array, Array, Array]:
     none = np.zeros(())
-    value = _singular_value(variance, variance * gain - decay)
-    slack = decay - other_variance * other_gain
+    value, missed = (
+        _singular_value(known, excess_over(known, worth, decay))
+        for known, worth in ((variance, gain), (other_variance, other_gain))
+    )
+    strength, other = (
+        strength_of(known, worth, decay)
+        for known, worth in ((variance, gain), (other_variance, other_gain))
+    )
+    close = closeness(*strength, none, missed, *other)
     return _pair_curvature(
-        variance, none, value, other_variance, none, none, other_gain, slack, decay
+        variance, none, value, other_variance, none, none, other_gain, *close, decay
     )
 
 

@@ -26,8 +26,7 @@ learned : array_like of bool, shape (min(n, m),), optional
 Leading axes broadcast. All rates are per SGD step. A direction i is active when lambda_i |a_i| >
 gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest, unless learned says which
 ones are; on a threshold or a tie the minimum is not strict and the results do not hold. Results are
-right to 12 digits but for rounding over the ratio of the two curvatures of a block: two directions
-close to their thresholds, or one that hardly loses the last hidden unit to its like, leave fewer.
+right to 12 digits, close to thresholds and to ties for the last hidden unit too.
 """
 
 from __future__ import annotations
@@ -80,6 +79,7 @@ class _Rows(NamedTuple):
     """Active directions i along axis -2, shape (..., r, 1), and harmless ones to make up r."""
 
     values: Axis
+    strength: tuple[Array, Array]
     active: NDArray[np.bool_]
     number: NDArray[np.intp]
 
@@ -99,7 +99,8 @@ def _rows(axes: NetworkAxes, inputs: int) -> _Rows:
         picked(axes.label_noise),
         np.where(active, picked(axes.singular_value), 1.0),
     )
-    return _Rows(values, active, number[..., None])
+    strength = np.where(active, picked(axes.strength), 1.0), picked(axes.strength_rest)
+    return _Rows(values, strength, active, number[..., None])
 
 
 def _tiles(axes: NetworkAxes, inputs: int) -> Iterator[_Rows]:
@@ -110,6 +111,7 @@ def _tiles(axes: NetworkAxes, inputs: int) -> Iterator[_Rows]:
         here = (..., slice(start, start + step), slice(None))
         yield _Rows(
             (rows.values[0][here], rows.values[1][here], rows.values[2][here]),
+            (rows.strength[0][here], rows.strength[1][here]),
             rows.active[here],
             rows.number[here],
         )
@@ -123,7 +125,7 @@ def _total_fluctuation(
     with np.errstate(divide="ignore", invalid="ignore"):
         own = _own_fluctuation(*rows.values, gamma)
         first, second, _, noise, noise_second = _pair_fluctuation(
-            *rows.values, *axes.pairs(), gamma
+            *rows.values, *axes.pairs(), *axes.closeness(*rows.strength), gamma
         )
     # A pair of active directions is met from both sides.
     pairs = rows.active & (np.arange(axes.active.shape[-1]) != rows.number)
@@ -236,8 +238,10 @@ def _curvatures(
     """Smallest and largest Hessian eigenvalue along some active directions and silent ones."""
     (gamma,) = _leading(axes, weight_decay)
     others = axes.pairs()
-    first, second, product = _pair_curvature(*rows.values, *others, gamma)
-    upper = (first + second) / 2 + _half_distance(*rows.values, *others[:4], gamma)
+    first, second, product = _pair_curvature(
+        *rows.values, *others, *axes.closeness(*rows.strength), gamma
+    )
+    upper = (first + second) / 2 + _half_distance(*rows.values, *others, gamma)
     number = np.arange(axes.active.shape[-1])
     diagonal, has_input, has_output = number == rows.number, number < inputs, number < outputs
     pairs = rows.active & ~diagonal
@@ -461,10 +465,11 @@ def mean_squared_displacement(
     others = axes.pairs()
     lag = time[..., None, None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        rho = _half_distance(*rows.values, *others[:4], gamma)
+        rho = _half_distance(*rows.values, *others, gamma)
         # A block whose two eigenvalues coincide is diagonal: the limit of vanishing rho.
         rho = np.where(rho > 0, rho, np.finfo(float).tiny)
-        change = _pair_weight_change(*rows.values, *others, gamma, eta, lag, rho)
+        close = axes.closeness(*rows.strength)
+        change = _pair_weight_change(*rows.values, *others, *close, gamma, eta, lag, rho)
         own = _own_weight_change(*rows.values, gamma, eta, lag)
     change = np.where(np.arange(axes.active.shape[-1]) == rows.number, own, change)
     change = np.where(rows.active, change, 0.0)[..., :inputs]

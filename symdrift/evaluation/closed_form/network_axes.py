@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symdrift.evaluation.closed_form.printed_aligned import (
-    _loss_reduction,
     _residual,
     _singular_value,
 )
@@ -19,13 +18,21 @@ Axis = tuple[Array, Array, Array]
 
 
 class NetworkAxes(NamedTuple):
-    """Directions of the network, padded to max(n, m); arrays of shape (..., max(n, m))."""
+    """Directions of the network, padded to max(n, m); arrays of shape (..., max(n, m)).
+
+    A direction that is worth learning and left out has the singular value that it would have as
+    ``missed_value``.  The strength ``lambda s^2`` of both is in two parts, the second of which is
+    what rounding takes off the first.
+    """
 
     variance: Array
     label_noise: Array
     singular_value: Array
     residual: Array
     slack: Array
+    missed_value: Array
+    strength: Array
+    strength_rest: Array
     active: NDArray[np.bool_]
 
     def at(self, *index: Any) -> Axis:
@@ -33,10 +40,14 @@ class NetworkAxes(NamedTuple):
         place = (..., *index)
         return self.variance[place], self.label_noise[place], self.singular_value[place]
 
-    def pairs(self) -> tuple[Array, Array, Array, Array, Array]:
-        """All directions l of pairs (i, l), with residual and slack, along axis -1."""
-        here = (..., None, slice(None))
-        return (*self.at(None, slice(None)), self.residual[here], self.slack[here])
+    def pairs(self) -> tuple[Array, Array, Array, Array]:
+        """All directions l of pairs (i, l), with their residual, along axis -1."""
+        return (*self.at(None, slice(None)), self.residual[..., None, :])
+
+    def closeness(self, strength: Array, rest: Array) -> tuple[Array, Array, Array]:
+        """How close all directions l are to their threshold and to directions i of a strength."""
+        slack, missed, other, other_rest = (part[..., None, :] for part in self[4:8])
+        return closeness(strength, rest, slack, missed, other, other_rest)
 
 
 def network_axes(
@@ -83,36 +94,80 @@ def network_axes(
     learnable = excess > 0
     known = np.where(learnable, variance, 1.0)
     value = np.where(learnable, _singular_value(known, excess), 0.0)
-    if learned is None:
-        active = learnable
-        if learnable.sum(axis=-1).max(initial=0) > hidden:
+    active, strength, rest = learnable, variance * value**2, np.zeros((*lead, size))
+    if learned is not None or learnable.sum(axis=-1).max(initial=0) > hidden:
+        strength, rest = (
+            np.where(learnable, part, 0.0) for part in strength_of(known, gain, gamma)
+        )
+        if learned is None:
             # What a direction that is learned takes off the loss decides who passes a bottleneck.
-            order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
+            order = np.argsort(-strength, axis=-1, kind="stable")
             active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
-    else:
-        active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
-    value = np.where(active, value, 0.0)
+        else:
+            active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
+    value, missed = (np.where(where, value, 0.0) for where in (active, ~active))
     residual, slack = (
         np.where(active, _residual(known, gamma), gain),
         np.where(active, 0.0, -excess),
     )
-    return NetworkAxes(variance, noise, value, residual, slack, active)
+    return NetworkAxes(variance, noise, value, residual, slack, missed, strength, rest, active)
+
+
+def closeness(
+    strength: Array, rest: Array, slack: Array, missed: Array, other: Array, other_rest: Array
+) -> tuple[Array, Array, Array]:
+    """Slack, missed value and gap of pairs of a direction i and another one l.
+
+    Parameters
+    ----------
+    strength, rest : array_like
+        Of the direction i, which is active.
+    slack, missed, other, other_rest : array_like
+        Slack, missed value and strength of the direction l.
+    """
+    left_out = missed > 0
+    gap = np.where(left_out, (strength - other) + (rest - other_rest), strength)
+    return np.where(left_out, 0.0, slack), missed, gap
+
+
+def strength_of(variance: Array, gain: Array, gamma: Array) -> tuple[Array, Array]:
+    """``(lambda a - gamma)^2 / lambda``, and what rounding takes off it.
+
+    Strengths of two directions that are as good as equal then differ by the right number.
+    """
+    product, left = _product(variance, gain)
+    excess, low = _sum(product, -gamma)
+    excess, low = _sum(excess, low + left)
+    square, left = _product(excess, excess)
+    strength = square / variance
+    back, more = _product(strength, variance)
+    return strength, (((square - back) - more) + left + 2 * excess * low) / variance
 
 
 def excess_over(variance: Array, gain: Array, gamma: Array) -> Array:
-    """``lambda a - gamma`` to the last digit, close to the threshold too.
+    """``lambda a - gamma`` to the last digit, close to the threshold too."""
+    product, left = _product(variance, gain)
+    return (product - gamma) + left
 
-    What rounding takes off the product is found by splitting both factors in halves (Dekker).
-    """
-    product = variance * gain
+
+def _sum(first: Array, second: Array) -> tuple[Array, Array]:
+    """A sum, and what rounding takes off it (Knuth)."""
+    total = first + second
+    added = total - first
+    return total, (first - (total - added)) + (second - added)
+
+
+def _product(first: Array, second: Array) -> tuple[Array, Array]:
+    """A product, and what rounding takes off it: both factors are split in halves (Dekker)."""
+    product = first * second
     with np.errstate(over="ignore", invalid="ignore"):
         halves = []
-        for factor in (variance, gain):
+        for factor in (first, second):
             upper = _SPLIT * factor - (_SPLIT * factor - factor)
             halves.append((upper, factor - upper))
         (a, b), (c, d) = halves
         left: Array = b * d - (((product - a * c) - b * c) - a * d)
-    return (product - gamma) + np.where(np.isfinite(left), left, 0.0)
+    return product, np.where(np.isfinite(left), left, 0.0)
 
 
 _SPLIT = 2.0**27 + 1.0
