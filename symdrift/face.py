@@ -123,7 +123,7 @@ def observe(
     progress: Progress | None = None,
     layer: str | None = None,
 ) -> Observation:
-    """What an experiment sees of the drift: displacement, angle, similarity, decoder, tuning.
+    """What an experiment sees of the drift: every observable of :mod:`symdrift.observables`.
 
     Parameters
     ----------

@@ -1,18 +1,20 @@
 """Everything that symdrift writes of a study, and ``generated/`` made of the shipped ones.
 
-``python -m symdrift.publishing`` makes ``generated/`` again.
+``python -m symdrift.publishing`` makes ``generated/`` again, with names of studies theirs alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
 from symdrift.documents import write_derivation, write_report
 from symdrift.errors import RequestError
 from symdrift.files import write_text
+from symdrift.quoting import shown
 from symdrift.study import Study, read_study, shipped_studies
 from symdrift.study.learning_rules import is_derived_on_axes
 from symdrift.teaching.lesson import write_lesson
@@ -52,8 +54,8 @@ def publish(study: Study, directory: Path) -> list[Path]:
     return list(dict.fromkeys(written))
 
 
-def _publish_shipped(target: Path) -> None:
-    for name in shipped_studies():
+def _publish_shipped(names: Iterable[str], target: Path) -> None:
+    for name in names:
         for path in publish(read_study(name), target / name):
             print(path)
     versions = {package: version(package) for package in DRAWN_WITH}
@@ -63,8 +65,12 @@ def _publish_shipped(target: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         prog="python -m symdrift.publishing",
-        description="Write generated/ of the working directory again: every shipped study, "
+        description="Write generated/ of the working directory again: shipped studies, "
         "with report, handouts, lesson and exercises. Takes minutes.",
     )
-    parser.parse_args()
-    _publish_shipped(Path("generated"))
+    parser.add_argument("names", nargs="*", metavar="STUDY", help="default: every shipped study")
+    chosen, shipped = parser.parse_args().names, shipped_studies()
+    for name in chosen:
+        if name not in shipped:
+            parser.error(f"STUDY = {shown(name)} is not shipped; allowed are {', '.join(shipped)}")
+    _publish_shipped(chosen or shipped, Path("generated"))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import test_figure_numbers
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from symdrift import figures
 from symdrift.documents.comparison_tables import compare, comparison_tables
 from symdrift.documents.drawings import FigureModule
 from symdrift.errors import RequestError
@@ -111,8 +114,21 @@ EXAMPLES: dict[str, Any] = {
 }  # fmt: skip
 
 
+ELSEWHERE = {"observables", "fitted_rates", "irrelevant_axes"}
+"""Drawn in the tests of observations, of fits and of the page of irrelevant inputs."""
+
+
 def draw(kind: str) -> Figure:
     return KINDS[kind].draw(EXAMPLES[kind])
+
+
+def test_every_figure_has_an_example() -> None:
+    found = {
+        path.stem: import_module(f"symdrift.figures.{path.stem}")
+        for path in Path(figures.__file__).parent.glob("[!_]*.py")
+    }
+    drawn = {name for name, module in found.items() if {"draw", "caption"} <= set(vars(module))}
+    assert drawn == {*KINDS, *test_figure_numbers.KINDS, *ELSEWHERE}
 
 
 @pytest.mark.parametrize("kind", sorted(EXAMPLES))
@@ -140,7 +156,6 @@ def test_the_last_digits_of_coordinates_are_not_in_a_drawing() -> None:
 
     assert drawn(0.1) == drawn(0.1 + 1e-13)
     assert drawn(0.1) != drawn(0.1 + 1e-3)
-
 
 
 @pytest.mark.parametrize("kind", sorted(EXAMPLES))
@@ -276,9 +291,7 @@ def test_the_weight_decay_sweep_approaches_its_power_and_loses_planes_at_thresho
 
 def test_a_plane_of_learned_axes_ends_at_the_threshold_though_synaptic_noise_turns_on() -> None:
     sweep = swept(read_study("synaptic_noise").problem())
-    curves = {
-        name: values for names, values in sweep.diffusion for name in names.split("), (")
-    }
+    curves = {name: values for names, values in sweep.diffusion for name in names.split("), (")}
     third, silent = curves["(2, 3)"], curves["(1, 4"]
     assert np.all(np.isnan(third[sweep.weight_decay > 0.7]))
     assert np.all(np.isfinite(third[sweep.weight_decay < 0.69]))

@@ -22,7 +22,7 @@ from symdrift.documents.bibliography import REFERENCES, bibtex
 from symdrift.documents.latex import derivation_latex, fragment_latex
 from symdrift.documents.levels import ESSENTIAL, ON_SHARED_AXES
 from symdrift.documents.numbers import Numbers, Table
-from symdrift.documents.pages import PAGES, page_of
+from symdrift.documents.pages import DERIVATION_FORMATS, FORMATS, PAGES, page_of
 from symdrift.documents.pdf import compile_pdf
 from symdrift.documents.rendering import render_latex
 from symdrift.documents.sheet import sheet_latex
@@ -398,6 +398,11 @@ def test_an_unknown_format_names_those_that_there_are(tmp_path: Path) -> None:
     allowed = "allowed are tex, html, pdf, fragment, graph, slides, sheet, lean"
     with pytest.raises(RequestError, match=allowed):
         writing.write_derivation(read_study("bottleneck"), tmp_path, ["docx"])
+
+
+def test_every_format_has_its_place_in_the_read_me() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in text for name in set(DERIVATION_FORMATS) - set(FORMATS))
 
 
 def test_a_folder_may_be_a_string(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from symdrift.cli import run
 from symdrift.errors import RequestError
 from symdrift.evaluation.sweep_axes import parse_axis
 from symdrift.study import Study, shipped_studies
-from symdrift.study.learning_rules import require_derivable
+from symdrift.study.learning_rules import is_derived_on_axes, require_derivable
 from symdrift.study.model import RULES
 from symdrift.study.reader import study_from_document
 from symdrift.study.schema import study_schema
@@ -127,6 +127,17 @@ def test_what_stands_in_the_way_of_a_derivation_is_named(
 ) -> None:
     with pytest.raises(RequestError, match=rf"^{re.escape(field)} = \S+ stands in the way"):
         require_derivable(symdrift.read_study(name).with_values(change))
+
+
+def test_a_rule_without_a_derivation_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rule has its numbers before anybody has derived it."""
+    monkeypatch.setattr("symdrift.study.learning_rules._DERIVED", ("sgd", "deep_linear"))
+    sentence = 'learning.rule = "oja" has no derivation; those that have one are sgd, deep_linear'
+    with pytest.raises(RequestError, match=f"^{sentence}, own$"):
+        require_derivable(symdrift.read_study("oja"))
+    assert not is_derived_on_axes(symdrift.read_study("oja"))
 
 
 @pytest.mark.parametrize("size", [2, 4])

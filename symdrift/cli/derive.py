@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import symdrift
 from symdrift.cli.options import level_option, out_option, set_option, study_argument
 from symdrift.cli.requests import chosen_study, output_directory
 from symdrift.cli.terminal import announce, progress_shown
+from symdrift.documents.pages import DERIVATION_FORMATS, page_of, require_formats, require_level
 from symdrift.errors import RequestError
 
 if TYPE_CHECKING:
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
     "--format",
     "formats",
     metavar="LIST",
-    help="Any of tex,html,pdf (the article), fragment (to \\input into a paper), slides (Beamer), "
-    "sheet (formulas on one page), graph (what rests on what: an SVG that leads into the html, "
-    "which comes with it), lean (identities as theorems, for Lean to prove again); default: "
-    "tex,html, and pdf where TeX is.",
+    help="Any of "
+    + ", ".join(
+        f"{','.join(names)} ({what})"
+        for what, names in groupby(DERIVATION_FORMATS, key=DERIVATION_FORMATS.__getitem__)
+    )
+    + "; default: tex,html, and pdf where TeX is.",
 )
 @click.option(
     "--width",
@@ -64,7 +68,6 @@ def derive(
     wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     pdf_asked_for = formats is not None and "pdf" in wanted
     # Before what takes seconds to import.
-    from symdrift.documents.pages import DERIVATION_FORMATS, page_of, require_formats, require_level
     from symdrift.study.learning_rules import require_derivable
     from symdrift.study.symbol_names import printed_symbols
 

@@ -14,8 +14,17 @@ from symdrift.quoting import Latex
 FORMATS = ("tex", "html", "pdf")
 """Formats of a report."""
 
-DERIVATION_FORMATS = (*FORMATS, "fragment", "graph", "slides", "sheet", "lean")
-"""Formats of a derivation."""
+DERIVATION_FORMATS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(FORMATS, "the article"),
+        "fragment": "to \\input into a paper",
+        "graph": "what rests on what: an SVG that leads into the html, which comes with it",
+        "slides": "Beamer",
+        "sheet": "formulas on one page",
+        "lean": "identities as theorems, for Lean to prove again",
+    }
+)
+"""Formats of a derivation, and what each is."""
 
 LEVELS = ("results", "outline", "paper", "full")
 """From the least to the most."""

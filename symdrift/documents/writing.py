@@ -77,10 +77,11 @@ def write_derivation(
         Made when missing; receives ``derivation.tex``, ``.html``, ``.pdf``,
         ``graph.svg``, ``fragment.tex``, ``slides.tex``, ``sheet.tex``, ``references.bib``
         beside any of the LaTeX sources, ``certificate.lean``, and ``kernels.py``.
-    formats : collection of {"tex", "html", "pdf", "fragment", "graph", "slides", "sheet", "lean"}
-        The graph leads into the HTML page, which is written with it.  The PDF is made of the
-        article, the slides and the sheet, as far as they are asked for, and of the article when
-        none of them is.  The certificate has all identities, whatever the level.
+    formats : collection of str
+        Of :data:`symdrift.documents.pages.DERIVATION_FORMATS`.  The graph leads into the HTML
+        page, which is written with it.  The PDF is made of the article, the slides and the sheet,
+        as far as they are asked for, and of the article when none of them is.  The certificate has
+        all identities, whatever the level.
     width : str
         Width of the text in article and fragment, as :func:`symdrift.documents.pages.page_of`
         reads it: "article", "column", a number of em, or a length.

@@ -25,6 +25,7 @@ DERIVED_ON_AXES = ("oja", "tied_autoencoder", "similarity_matching")
 
 _OWN, _DEEP, _PLAIN = "own", "deep_linear", RULES[0]
 _LAYERED = _DEEP, _OWN
+_DERIVED = _PLAIN, *DERIVED_ON_AXES, _DEEP
 _FROM_INPUTS = "it learns from inputs alone"
 
 
@@ -81,12 +82,12 @@ def require_plain(study: Specification) -> None:
     if study.is_plain:
         return
     learning = study.learning
-    named = learning.rule != RULES[0]
+    named = learning.rule != _PLAIN
     raise RequestError(
         "learning.rule" if named else "learning.momentum",
         (f'= "{learning.rule}"' if named else f"= {learning.momentum}")
         + " is not taken here: lessons, fits, sensitivities and the closed form are of "
-        f'learning.rule = "{RULES[0]}" without momentum so far; symdrift derive, evaluate, '
+        f'learning.rule = "{_PLAIN}" without momentum so far; symdrift derive, evaluate, '
         "observe, compare, simulate, validate and report take other rules, in Python "
         "evaluate_rule, observe, compare, simulate_rule, validate, validate_rate and write_report",
     )
@@ -104,20 +105,26 @@ def require_derivable(study: Specification) -> None:
     """
     if study.is_plain:
         return
-    if study.learning.rule == _OWN:
+    name = study.learning.rule
+    if name == _OWN:
         _require_found(study)
+    elif name not in _DERIVED:
+        raise RequestError(
+            "learning.rule",
+            f'= "{name}" has no derivation; those that have one are {", ".join((*_DERIVED, _OWN))}',
+        )
     elif obstacle := _underived(study):
         field, value = obstacle
         further = {
             _DEEP: ", two hidden layers of as many units as the teacher has gains, no label noise, "
             "the first end of learning",
             _PLAIN: ", a teacher along axes",
-        }.get(study.learning.rule, "")
-        momentum = " with momentum" if study.learning.rule == _PLAIN else ""
+        }.get(name, "")
+        momentum = " with momentum" if name == _PLAIN else ""
         raise RequestError(
             field,
             f"{value}stands in the way of a derivation under learning.rule = "
-            f'"{study.learning.rule}"{momentum}: symdrift derive takes it with Gaussian inputs of '
+            f'"{name}"{momentum}: symdrift derive takes it with Gaussian inputs of '
             f"given variances along axes, sizes in numbers{further}, and no synaptic noise",
         )
 
@@ -139,7 +146,7 @@ def _require_found(study: Specification) -> None:
 
 def is_derived_on_axes(study: Specification) -> bool:
     """Whether the derivation of a rule on the axes of its inputs is about this study."""
-    return not study.is_plain and study.learning.rule != _OWN and _underived(study) is None
+    return not study.is_plain and study.learning.rule in _DERIVED and _underived(study) is None
 
 
 def _underived(study: Specification) -> tuple[str, str] | None:
@@ -335,7 +342,7 @@ def _check_fields(study: Specification, needs: Needs) -> None:
         )
     for field in (OUTPUTS, DECAY):
         if field in needs.fields and given[field] is None:
-            needed = "" if name == RULES[0] else f'; learning.rule = "{name}" needs it'
+            needed = "" if name == _PLAIN else f'; learning.rule = "{name}" needs it'
             raise RequestError(field, f"is missing{needed}")
 
 
