@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from symdrift.cli.plots import plot
+from symdrift.evaluation.result import Evaluation, listed
 from symdrift.evaluation.sweep import sweep
 from symdrift.evaluation.sweep_axes import parse_axis
 from symdrift.study import read_study
@@ -100,7 +101,8 @@ def test_every_point_of_a_line_has_the_expected_error_of_its_evaluation(
         corners = np.asarray(band.get_paths()[0].vertices)
         for place, point in zip((1.0, 2.0, 3.0), swept, strict=True):
             found = point.evaluation
-            (rate,) = (each.decay_rate for each in found.stimuli if each.name == label)
+            assert isinstance(found, Evaluation)
+            (rate,) = (each.value for each in listed(found) if each.column == column)
             edges = corners[corners[:, 0] == place, 1]
             error = found.expected_error(column)
             assert (found.next_order is not None) == (place == 1.0)
