@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from symdrift.cli.plots import plot
 from symdrift.evaluation.result import Evaluation, listed
@@ -30,7 +31,9 @@ def test_the_mean_rotation_is_shown_where_there_is_one(
     if panels == 3:
         lines, bars = (figure.axes[2] for figure in drawn)
         assert "rad/step" in bars.get_ylabel()
-        assert bars.patches[0].get_height() == pytest.approx(-4.342e-8, rel=1e-3)
+        (bar,) = bars.patches
+        assert isinstance(bar, Rectangle)
+        assert bar.get_height() == pytest.approx(-4.342e-8, rel=1e-3)
         assert np.asarray(lines.get_lines()[0].get_ydata())[1] == pytest.approx(-4.342e-8, rel=1e-3)
 
 
