@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation
+from matplotlib.patches import Rectangle
 
 from symdrift.cli.plots import plot
+from symdrift.evaluation.result import Evaluation, listed
 from symdrift.evaluation.sweep import sweep
 from symdrift.evaluation.sweep_axes import parse_axis
 from symdrift.figures.phase_diagram import draw
@@ -32,7 +34,9 @@ def test_the_mean_rotation_is_shown_where_there_is_one(
     if panels == 3:
         lines, bars = (figure.axes[2] for figure in drawn)
         assert "rad/step" in bars.get_ylabel()
-        assert bars.dataLim.y0 == pytest.approx(-4.342e-8, rel=1e-3)
+        (bar,) = bars.patches
+        assert isinstance(bar, Rectangle)
+        assert bar.get_height() == pytest.approx(-4.342e-8, rel=1e-3)
         assert np.asarray(lines.get_lines()[0].get_ydata())[1] == pytest.approx(-4.342e-8, rel=1e-3)
 
 
@@ -112,3 +116,29 @@ def test_a_network_of_one_active_axis_has_a_picture_that_says_so(
         planes, stimuli = figure.axes
         assert [text.get_text() for text in planes.texts] == ["nothing can drift"]
         assert not stimuli.texts and (stimuli.lines or stimuli.patches)
+
+
+def test_every_point_of_a_line_has_the_expected_error_of_its_evaluation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first point is isotropic and has a next order at once; the others have their validity."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    study = read_study("frequent_stimulus")
+    swept = sweep(study, [parse_axis("lambda_f=1:3:3")], order=None)
+    plot(swept, tmp_path / "lines.png")
+    _, panel = drawn[0].axes
+    for label, band in zip(("frequent", "rare"), panel.collections, strict=True):
+        column = f"stimuli.{label}.decay_rate"
+        corners = np.asarray(band.get_paths()[0].vertices)
+        for place, point in zip((1.0, 2.0, 3.0), swept, strict=True):
+            found = point.evaluation
+            assert isinstance(found, Evaluation)
+            (rate,) = (each.value for each in listed(found) if each.column == column)
+            edges = corners[corners[:, 0] == place, 1]
+            error = found.expected_error(column)
+            assert (found.next_order is not None) == (place == 1.0)
+            assert error > 0.01
+            assert [edges.min(), edges.max()] == pytest.approx(
+                [rate * (1 - error), rate * (1 + error)]
+            )

@@ -12,6 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from symdrift.evaluation.validity import towards_critical
+from symdrift.figures.bands import draw_band
 from symdrift.figures.phase_diagram import draw, has_phases
 from symdrift.figures.style import PLAIN, check_suffix, colour, drawing, save, short_names, turn
 from symdrift.files import require_file
@@ -92,11 +94,7 @@ def _drawn(points: Sweep) -> Figure:
             panel.set_xlabel(what)
         panel.set_ylabel(label)
     study = figure_text(points.request.study.name)
-    shown_errors = any(each.group.startswith("next_order") for each in points.numbers.columns)
-    figure.suptitle(
-        f"{study}: drift of the hidden representation"
-        + (", with its expected error" if shown_errors else "")
-    )
+    figure.suptitle(f"{study}: drift of the hidden representation, with its expected error")
     return figure
 
 
@@ -130,11 +128,7 @@ def _lines(panel: Axes, points: Sweep, group: str, kind: str) -> None:
             places, heights = np.array(first.values)[there], found[names[0]][members][there]
             everything += heights.tolist()
             panel.plot(places, heights, color=shade, linestyle=style, marker=marker, markersize=4)
-            if names[0] in errors:
-                spread = np.abs(heights) * errors[names[0]][members][there]
-                panel.fill_between(
-                    places, heights - spread, heights + spread, color=shade, alpha=0.2, linewidth=0
-                )
+            draw_band(panel, places, heights, errors[names[0]][members][there], shade)
         if others:
             swept = points.request.swept(int(members[0]))
             words = ", ".join(f"{axis.path} = {swept[axis.path]:g}" for axis in others)
@@ -202,10 +196,9 @@ def _bars(panel: Axes, points: Sweep, group: str, kind: str) -> None:
     names = short_names(list(row))
     panel.bar(list(map(figure_text, names)), list(row.values()), color=colour(0))
     errors = _errors(points, group, kind)
-    if errors:
-        spread = [abs(height) * float(errors[label][0]) for label, height in row.items()]
-        panel.errorbar(range(len(row)), list(row.values()), spread, fmt="none", ecolor="black",
-                       capsize=4)  # fmt: skip
+    spread = [abs(height) * float(errors[label][0]) for label, height in row.items()]
+    panel.errorbar(range(len(row)), list(row.values()), spread, fmt="none", ecolor="black",
+                   capsize=4)  # fmt: skip
     panel.grid(axis="y", alpha=0.3)
     turned = len(row) > _MOST_UPRIGHT or turn(names, _ROOM)
     panel.tick_params(axis="x", labelrotation=90 if turned else 0)
@@ -222,20 +215,26 @@ def _selected(points: Sweep, group: str, kind: str) -> dict[str, Array]:
 
 
 def _errors(points: Sweep, group: str, kind: str) -> dict[str, Array]:
-    """Relative expected errors, where the next order in the learning rate is known; else none."""
+    """Relative expected errors by label, as those of a single evaluation.
+
+    By the next order in the learning rate where a point has it, else by its validity.
+    """
     corrections = _selected(points, f"next_order.{group}", kind)
-    rates = np.array(
-        [np.nan if rate is None else rate for rate in points.numbers.settings["learning_rate"]],
-        dtype=float,
-    )
+    size, unknown = np.zeros(len(points)), np.full(len(points), np.nan)
     known = np.zeros(len(points), dtype=bool)
     for each, values in points.numbers.columns.items():
         if each.group.startswith("next_order"):
             known |= ~np.isnan(values)
-    # What is zero has no correction, and no error.
-    return {
-        label: np.where(known, np.nan_to_num(np.abs(corrections.get(label, np.zeros(())))), np.nan)
-        * rates
-        for label in _selected(points, group, kind)
-        if known.any()
-    }
+    rough, ratio = (
+        _selected(points, "validity", name).get("", unknown)
+        for name in ("expected_error", "rate_over_critical")
+    )
+    rates = np.array(points.numbers.settings["learning_rate"], dtype=float)
+
+    def error(label: str) -> Array:
+        # What is zero has no correction, and no error.
+        change = rates * np.abs(np.nan_to_num(corrections.get(label, size)))
+        later = np.vectorize(towards_critical, otypes=[float])(change, ratio)
+        return np.asarray(np.where(known, change + later, rough))
+
+    return {label: error(label) for label in _selected(points, group, kind)}
