@@ -152,8 +152,19 @@ def test_what_stands_in_the_way_of_three_layers_is_named(
 def test_axes_that_are_not_learned_are_refused_where_a_unit_is_there_for_them() -> None:
     with pytest.raises(RequestError, match=r"^network\.hidden = \[2, 2\] must be \[3, 3\]"):
         list(deep_results(of({"teacher": {"map": [0.8, 0.8, 0.1]}})))
+    with pytest.raises(RequestError, match="report have the numbers"):
+        list(deep_results(of({"network": {"hidden": [1, 1]}})))
     with pytest.raises(RequestError, match=r"^learning\.weight_decay = 0\.3 must be above"):
         list(deep_results(of({"learning": {"weight_decay": 0.3}})))
+
+
+def test_units_that_no_axis_needs_are_said_to_change_nothing() -> None:
+    wide = of({"network": {"hidden": [3, 3]}})
+    with pytest.raises(RequestError, match="the drift is the same without them"):
+        list(deep_results(wide))
+    found, narrow = (evaluate_any_rule(study.learner()).drift for study in (wide, of({})))
+    turning = np.flatnonzero(np.diagonal(found.covariance) > 0)
+    np.testing.assert_allclose(found.covariance[np.ix_(turning, turning)], narrow.covariance)
 
 
 def test_the_bound_on_weight_decay_is_where_an_axis_no_longer_lowers_the_loss() -> None:

@@ -306,6 +306,87 @@ def test_a_rule_without_an_end_is_refused() -> None:
         fixed_orbits(standing)
 
 
+@pytest.mark.parametrize(
+    "update",
+    ["W - y @ y.T @ W", "inv(W @ W.T) @ W - W"],
+    ids=["whitening", "orthogonal rows"],
+)
+def test_fixed_points_of_which_there_are_more_than_rotations_are_counted(update: str) -> None:
+    """``W Sigma W' = 1``, or ``W W' = 1``, for two units of three inputs: three directions."""
+    learner = Learner(
+        own(OJA.replace("y @ x.T - y @ y.T @ W", update)),
+        {"hidden": 2},
+        Gaussian(np.diag([2.0, 1.5, 0.7])),
+        np.zeros(0),
+        0.01,
+    )
+    with pytest.raises(RequestError, match=r"stands still in 3 directions .* explain 1"):
+        fixed_orbits(learner)
+
+
+@pytest.mark.parametrize(("scale", "unit"), [(1e-6, 1.0), (1e6, 1.0), (1.0, 1e50), (1e-6, 1e-20)])
+def test_ends_are_found_whatever_the_units(scale: float, unit: float) -> None:
+    """Oja's rule with weights ``scale`` times as large and the learning rate in other units."""
+    text = f"{unit}*y @ x.T - {unit / scale**2}*y @ y.T @ W"
+    learner = Learner(
+        own(OJA.replace("y @ x.T - y @ y.T @ W", text)),
+        {"hidden": 2},
+        Gaussian(np.diag([2.0, 1.5, 0.7])),
+        np.zeros(0),
+        0.01 / unit,
+    )
+    orbit, *_ = fixed_orbits(learner)
+    np.testing.assert_allclose(orbit.point[0], scale * np.eye(2, 3), atol=1e-12 * scale)
+    found = rule_drift(learner, orbit.point).covariance / 0.01**3
+    np.testing.assert_allclose(found, [[0.35]], rtol=1e-9)
+
+
+def test_rates_far_apart_are_followed_to_their_end() -> None:
+    """``W`` rests where the 512th power of its singular values is the variance."""
+    powers = [
+        'y = "W @ x"',
+        'a0 = "W @ W.T"',
+        *(f'a{k} = "a{k - 1} @ a{k - 1}"' for k in range(1, 9)),
+    ]
+    text = OJA.replace('y = "W @ x"', ", ".join(powers))
+    learner = Learner(
+        own(text.replace("y @ y.T @ W", "a8 @ W")),
+        {"hidden": 2},
+        Gaussian(np.diag([2.0, 1.5, 0.7])),
+        np.zeros(0),
+        0.0001,
+    )
+    orbit, *_ = fixed_orbits(learner)
+    expected = np.diag(np.array([2.0, 1.5, 1.0]) ** (1 / 512))[:2] * [1, 1, 0]
+    np.testing.assert_allclose(orbit.point[0], expected, atol=1e-12)
+
+
+def test_rates_beyond_double_precision_are_refused() -> None:
+    text = "1e200*y @ x.T - 1e200*y @ y.T @ W"
+    learner = Learner(
+        own(OJA.replace("y @ x.T - y @ y.T @ W", text)),
+        {"hidden": 2},
+        Gaussian(np.diag([2.0, 1.5, 0.7])),
+        np.zeros(0),
+        0.01,
+    )
+    with pytest.raises(RequestError, match=r"at the rate .*e\+200 per learning rate"):
+        fixed_orbits(learner)
+
+
+def test_a_rule_that_comes_to_no_rest_is_refused() -> None:
+    """Weights within the layer that learn far slower keep overshooting."""
+    learner = Learner(
+        own(MATCHING.replace("tau = 0.5", "tau = 100")),
+        {"hidden": 2},
+        Gaussian(np.diag([2.0, 1.5, 0.7])),
+        np.zeros(0),
+        0.01,
+    )
+    with pytest.raises(RequestError, match="it comes to no rest"):
+        fixed_orbits(learner)
+
+
 def test_a_rule_that_samples_turn_nowhere_has_no_drift_of_rounding() -> None:
     """Each sample pushes along the one axis that responds; axes of one rate mix by rounding."""
     learner = Learner(

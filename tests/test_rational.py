@@ -83,6 +83,14 @@ def test_factors_multiply_to_the_expression_and_are_irreducible(expression: sp.E
                 assert sum(multiplicity for _, multiplicity in factors) == 1
 
 
+@pytest.mark.parametrize("exponent", [10, 19, 100])
+def test_numbers_beyond_machine_integers_are_factored(exponent: int) -> None:
+    large = sp.Integer(10) ** exponent
+    parts = large * X + 1, X + Y, (large + 3) * X**2 - Y
+    found = factor(parts[0] * parts[1] ** 2 / parts[2])
+    assert found == parts[0] * parts[1] ** 2 / parts[2]
+
+
 def test_common_factors_go() -> None:
     expression = (X**2 - Y**2) / (X - Y) + (Z - 1) / (Z**2 - 1) * (Z + 1)
     assert cancel(expression) == X + Y + 1

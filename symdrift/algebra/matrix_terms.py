@@ -255,23 +255,23 @@ def multiple(factor: float | Term, term: Term) -> Term:
     return Multiple(term.rows, term.columns, factor, term)
 
 
-def written(term: Term, depth: int = DEEPEST_WRITTEN) -> str:
-    """A term as text; what lies deeper, or is too long, is left out."""
+def written(term: Term, depth: float = DEEPEST_WRITTEN, longest: float = LONGEST_WRITTEN) -> str:
+    """A term as text that is read as this term; what lies deeper, or is too long, is left out."""
     match term:
         case Letter(name=name):
             return name
         case Given(values=values):
-            return f"{values.flat[0]:g}" if term.is_scalar else "(numbers)"
+            return _number(values.flat[0]) if term.is_scalar else "(numbers)"
         case Identity():
             return "1"
     if depth == 0:
         return "..."
 
     def factor(part: Term) -> str:
-        return _enclosed(part, written(part, depth - 1))
+        return _enclosed(part, inside(part))
 
     def inside(part: Term) -> str:
-        return written(part, depth - 1)
+        return written(part, depth - 1, longest)
 
     text = ""
     match term:
@@ -282,7 +282,7 @@ def written(term: Term, depth: int = DEEPEST_WRITTEN) -> str:
         case Multiple(factor=-1.0, term=inner):
             text = f"-{factor(inner)}"
         case Multiple(factor=number, term=inner):
-            times = factor(number) if isinstance(number, Term) else f"{number:g}"
+            times = factor(number) if isinstance(number, Term) else _number(number)
             text = f"{times} * {factor(inner)}"
         case Transposed(term=inner):
             text = f"{factor(inner)}.T"
@@ -290,7 +290,12 @@ def written(term: Term, depth: int = DEEPEST_WRITTEN) -> str:
             text = f"inv({inside(inner)})"
         case Traced(term=inner):
             text = f"trace({inside(inner)})"
-    return text if len(text) <= LONGEST_WRITTEN else f"{text[:LONGEST_WRITTEN]}..."
+    return text if len(text) <= longest else f"{text[:LONGEST_WRITTEN]}..."
+
+
+def _number(value: float) -> str:
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
 
 
 def _enclosed(term: Term, text: str) -> str:

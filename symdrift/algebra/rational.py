@@ -233,7 +233,12 @@ class RationalField:
 
     def factors(self, polynomial: Any) -> sp.Expr:
         """A FLINT polynomial as a product of irreducible factors."""
-        content, parts = polynomial.factor()
+        try:
+            content, parts = polynomial.factor()
+        except OverflowError:
+            # FLINT finds the factors, but python-flint 0.9 sorts them by coefficients as machine
+            # integers.
+            return sp.factor(self.expand(polynomial))
         return sp.Mul(
             sp.Integer(int(content)),
             *(self.expand(part) ** int(multiplicity) for part, multiplicity in parts),

@@ -41,9 +41,7 @@ class GaussianMoments:
         """Expectation of a polynomial, given as in `RationalField.collected`."""
         total = self.field.zero
         for exponents, coefficient in polynomial.items():
-            total = self.field.add(
-                total, self.field.multiply(coefficient, self.moment(exponents))
-            )
+            total = self.field.add(total, self.field.multiply(coefficient, self.moment(exponents)))
         return total
 
     def moment(self, exponents: tuple[int, ...]) -> Fraction:

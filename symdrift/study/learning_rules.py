@@ -23,6 +23,9 @@ OUTPUTS, TEACHER, DECAY, TAU = "network.outputs", "teacher", "learning.weight_de
 DERIVED_ON_AXES = ("oja", "tied_autoencoder", "similarity_matching")
 """Rules of one hidden layer whose drift `symdrift.theory` derives."""
 
+NUMBERS_ALL_THE_SAME = "symdrift evaluate, observe, validate and report have the numbers"
+"""What is possible where there is no derivation."""
+
 _OWN, _DEEP, _PLAIN = "own", "deep_linear", RULES[0]
 _LAYERED = _DEEP, _OWN
 _DERIVED = _PLAIN, *DERIVED_ON_AXES, _DEEP
@@ -125,7 +128,8 @@ def require_derivable(study: Specification) -> None:
             field,
             f"{value}stands in the way of a derivation under learning.rule = "
             f'"{name}"{momentum}: symdrift derive takes it with Gaussian inputs of '
-            f"given variances along axes, sizes in numbers{further}, and no synaptic noise",
+            f"given variances along axes, sizes in numbers{further}, and no synaptic noise; "
+            f"without one, {NUMBERS_ALL_THE_SAME}",
         )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from symdrift.errors import RequestError
 from symdrift.study.assignments import assigned
 from symdrift.study.model import SampleInputs, Specification
+from symdrift.study.reader import study_from_document
+from symdrift.study.rule_class import rule_document
 from symdrift.study.values import learner, learning_problem
 
 if TYPE_CHECKING:
@@ -49,6 +51,32 @@ class Study(Specification):
             When there is no such field, or the study becomes invalid.
         """
         return assigned(self, {**assignments, **symbols})
+
+    def with_rule(self, rule: object) -> Study:
+        """The study with a learning rule of one's own, given as an object of a Python class.
+
+        Its methods are asked once, with letters for matrices, and what they return becomes the
+        ``[rule]`` table of the study: from then on it is the same as a rule that was written there.
+
+        Parameters
+        ----------
+        rule : object
+            With ``weights``, a dictionary from each weight matrix to its two axes, such as
+            ``("hidden", "inputs")``; perhaps ``parameters``, a dictionary of numbers; a method
+            ``update``, which returns for each weight matrix what one sample changes per unit of
+            the learning rate, or ``loss``, which returns what it costs; and a method
+            ``activity``, which returns for each hidden axis what is watched.  They ask for what
+            they need by name: weight matrices, parameters, ``x``, ``target``, ``weight_decay``.
+
+        Raises
+        ------
+        RequestError
+            When its axes do not fit, or the basis of a hidden layer would matter, with the term
+            at fault; or when the study becomes invalid.
+        """
+        learning = {**self.document["learning"], "rule": "own"}
+        document = {**self.document, "learning": learning, "rule": rule_document(rule)}
+        return study_from_document(document, self.name, self.source, type(self))
 
     def problem(self) -> LearningProblem:
         """The study with every number filled in.

@@ -214,9 +214,7 @@ def _check_ranges(study: Specification, numbers: dict[str, float]) -> None:
         require_kurtosis(numbers["inputs.kurtosis"], int(numbers.get("network.inputs", 1)))
 
 
-def _check_samples(
-    study: Specification, inputs: SampleInputs, numbers: dict[str, float]
-) -> None:
+def _check_samples(study: Specification, inputs: SampleInputs, numbers: dict[str, float]) -> None:
     if "network.inputs" not in numbers:
         return
     needed = numbers["network.inputs"]
@@ -229,9 +227,7 @@ def _check_samples(
         )
 
 
-def _check_stimuli(
-    study: Specification, inputs: StimulusInputs, numbers: dict[str, float]
-) -> None:
+def _check_stimuli(study: Specification, inputs: StimulusInputs, numbers: dict[str, float]) -> None:
     fields = [f"inputs.probabilities.{k}" for k in range(len(inputs.probabilities))]
     for index, field in enumerate(fields):
         if numbers.get(field) == 0:

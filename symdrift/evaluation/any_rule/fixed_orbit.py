@@ -30,7 +30,13 @@ STRETCHES = 12
 """Stretches of a way that are followed, each twice as long as the one before."""
 
 FIRST_STRETCH = 4.0
-"""Length of the first, in units of the fastest rate at the starting point."""
+"""Length of the first, in units of the fastest rate where stretches begin, at its lowest."""
+
+LARGEST = 1e100
+"""Fastest rate whose powers, as they occur, are numbers of double precision."""
+
+MOST_EVALUATED = 5000
+"""Mean updates on one stretch; even ways with rates far apart take a few hundred."""
 
 GROWN = 1e6
 """Growth of the weights in one stretch that has no end."""
@@ -238,48 +244,73 @@ def _followed(traced: TracedRule, root: SampleBlock, start: int) -> tuple[Array,
     """Marks of the orbit that the mean update leads to from a starting point, and a point of it."""
     from scipy.integrate import solve_ivp
 
+    evaluated = 0
+
     def flow(time: float, weights: Array) -> Array:
-        return traced.mean_update(traced.separated(weights), root)
+        """In units of the fastest rate, so that no size of the rule overflows."""
+        nonlocal evaluated
+        if (evaluated := evaluated + 1) > MOST_EVALUATED:
+            raise RequestError(
+                "learning.rule",
+                f"has a mean update that {MOST_EVALUATED} evaluations do not follow for "
+                f"{length:.3g} times of its fastest return: it comes to no rest",
+            )
+        return traced.mean_update(traced.separated(weights), root) / fastest
 
     weights = _start(traced, start)
-    size = float(np.abs(weights).max())
-    fastest = np.linalg.norm(traced.jacobian(traced.separated(weights), root), 2)
-    if not fastest > 0:
-        raise RequestError(
-            "learning.rule", "changes nothing on average where it begins, at small random weights"
-        )
+    size, fastest = float(np.abs(weights).max()), np.inf
     reason = RequestError("learning.rule", "has no fixed point that its mean update leads to")
     for stretch in range(STRETCHES):
-        length = FIRST_STRETCH * 2**stretch / fastest
+        evaluated, length = 0, FIRST_STRETCH * 2**stretch
+        begun = float(np.abs(weights).max())
+        fastest = min(fastest, _fastest(traced, root, weights))
         with np.errstate(all="ignore"):
-            way = solve_ivp(flow, (0.0, length), weights, rtol=1e-4, atol=1e-7)
-        weights, begun = way.y[:, -1], weights
-        if way.status != 0 or not np.abs(weights).max() < GROWN * np.abs(begun).max():
+            way = solve_ivp(
+                flow, (0.0, length), weights, method="LSODA", rtol=1e-4, atol=1e-7 * begun
+            )
+        weights = way.y[:, -1]
+        if way.status != 0 or not np.abs(weights).max() < GROWN * begun:
             raise RequestError(
                 "learning.rule", "has a mean update along which weights grow without end"
             )
+        evaluated = 0
+        ends = [weights]
         if np.abs(weights).max() < SHRUNK * size:
-            weights = np.zeros_like(weights)
-        pace = np.linalg.norm(flow(length, weights))
-        if pace > SLOW * fastest * np.linalg.norm(weights):
+            ends.insert(0, np.zeros_like(weights))
+        elif np.linalg.norm(flow(length, weights)) > SLOW * np.linalg.norm(weights):
             continue
-        try:
-            return _settled(traced, root, weights)
-        except RequestError as problem:
-            reason = problem
+        for end in ends:
+            try:
+                return _settled(traced, root, end)
+            except RequestError as problem:
+                reason = problem
     raise reason
+
+
+def _fastest(traced: TracedRule, root: SampleBlock, weights: Array) -> float:
+    """Largest singular value of the derivative of the mean update."""
+    with np.errstate(all="ignore"):
+        jacobian = traced.jacobian(traced.separated(weights), root)
+    largest = np.abs(jacobian).max()
+    if not largest < LARGEST:
+        raise RequestError(
+            "learning.rule",
+            f"changes weights at the rate {largest:.3g} per learning rate, and less than "
+            f"{LARGEST:g} is allowed; measure weights and inputs in other units",
+        )
+    if not largest > 0:
+        raise RequestError(
+            "learning.rule", "changes nothing on average where it begins, at small random weights"
+        )
+    return float(np.linalg.norm(jacobian, 2))
 
 
 def _settled(traced: TracedRule, root: SampleBlock, weights: Array) -> tuple[Array, Point]:
     """Newton's method across the orbit, from near its end; refused where that is no end."""
-    begun, best = weights, np.inf
-    for _ in range(NEWTON_STEPS):
-        point = traced.separated(weights)
-        left = traced.mean_update(point, root)
-        if not (size := float(np.linalg.norm(left))) < 0.5 * best:
-            break
-        best = size
-        weights = weights - _across(traced, point, traced.jacobian(point, root), left)
+    begun, weights = weights, _newton(traced, root, weights, 0.0)
+    if not np.linalg.norm(weights - begun) <= NEAR * np.linalg.norm(begun):
+        # Where more than the orbit stands still, a step along that leads anywhere.
+        weights = _newton(traced, root, begun, ROUGHLY)
     if not np.linalg.norm(weights - begun) <= NEAR * np.linalg.norm(begun):
         raise RequestError(
             "learning.rule", "has no fixed point near where its mean update leads to"
@@ -291,12 +322,28 @@ def _settled(traced: TracedRule, root: SampleBlock, weights: Array) -> tuple[Arr
     return np.concatenate([*lengths, space.rates.real]), point
 
 
-def _across(traced: TracedRule, point: Point, jacobian: Array, left: Array) -> Array:
-    """Solution of ``J d = f`` without what lies along the orbit."""
+def _newton(traced: TracedRule, root: SampleBlock, weights: Array, still: float) -> Array:
+    """Where Newton's method leads, without what lies along the orbit.
+
+    Rates that are up to ``still`` of the fastest are taken for none too.
+    """
+    best = np.inf
+    for _ in range(NEWTON_STEPS):
+        point = traced.separated(weights)
+        left = traced.mean_update(point, root)
+        if not (size := float(np.linalg.norm(left))) < 0.5 * best:
+            break
+        best = size
+        weights = weights - _across(traced, point, traced.jacobian(point, root), left, still)
+    return weights
+
+
+def _across(traced: TracedRule, point: Point, jacobian: Array, left: Array, still: float) -> Array:
+    """Solution of ``J d = f`` without what stands still."""
     lengths = np.linalg.svd(orbit_tangents(traced, point)[1], compute_uv=False)
     along = int(np.sum(lengths > ROUGHLY * lengths.max(initial=0.0)))
     outward, sizes, inward = np.linalg.svd(jacobian)
-    kept = len(sizes) - along
+    kept = min(len(sizes) - along, int(np.sum(sizes > still * sizes[0])))
     return np.asarray(((left @ outward[:, :kept]) / sizes[:kept]) @ inward[:kept])
 
 

@@ -216,9 +216,7 @@ def _solved(
     return replace(minimum, others=tuple(others))
 
 
-def _named(
-    number: int, point: Array, inputs: int, units: Units, loss: float
-) -> StrictMinimum:
+def _named(number: int, point: Array, inputs: int, units: Units, loss: float) -> StrictMinimum:
     """A strict minimum in natural units by what it learns, in those of the study."""
     canonical, values = _canonical(point, inputs)
     back = units.inverse
@@ -350,9 +348,7 @@ def _certified(
     )
 
 
-def _slope(
-    frame: CanonicalFrame, teacher: Array, covariance: Array, weight_decay: float
-) -> Array:
+def _slope(frame: CanonicalFrame, teacher: Array, covariance: Array, weight_decay: float) -> Array:
     """``E Sigma`` at a stationary point: ``gamma P R'``, and what silent directions leave out.
 
     No difference of ``A`` and ``U W`` is taken, of which little is left at a small weight decay.

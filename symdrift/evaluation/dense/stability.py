@@ -407,11 +407,8 @@ def _pruned(matrix: Sparse) -> Sparse:
     return matrix
 
 
-def _sparse(
-    shape: tuple[int, int], entries: Sequence[Entry]
-) -> Sparse:
+def _sparse(shape: tuple[int, int], entries: Sequence[Entry]) -> Sparse:
     """A matrix from rows, columns and values, which broadcast; what meets is added."""
     parts = [[part.ravel() for part in np.broadcast_arrays(*entry)] for entry in entries]
     rows, columns, values = (np.concatenate(part) for part in zip(*parts, strict=True))
     return scipy.sparse.coo_array((values, (rows, columns)), shape=shape).tocsr()
-

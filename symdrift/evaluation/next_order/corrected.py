@@ -57,9 +57,7 @@ ROUNDING = 1e-12
 """Size, relative to the largest of its kind, below which a number is zero and has no correction."""
 
 
-def orders(
-    problem: LearningProblem, method: str = "auto", longest: float = LONGEST
-) -> Orders:
+def orders(problem: LearningProblem, method: str = "auto", longest: float = LONGEST) -> Orders:
     """Both orders of a problem, in natural units.
 
     Parameters
@@ -122,9 +120,7 @@ def _followed(first: Array, second: Array, silent: int) -> tuple[Array, Array]:
     return np.pad(first, one), np.pad(second, one[::-1])
 
 
-def two_time_products(
-    problem: LearningProblem, lags: Array, longest: float = LONGEST
-) -> Array:
+def two_time_products(problem: LearningProblem, lags: Array, longest: float = LONGEST) -> Array:
     """What the next order adds to products of representations at two times.
 
     ``E[h_t . h_(t+tau)]`` is ``E[h]' exp(-K tau) E[h]``, its mean turning and fading at both
@@ -285,7 +281,8 @@ def corrections(
 def observed_corrections(problem: LearningProblem, found: Orders) -> Corrections:
     """Corrections of the fluctuation and of stimuli, from both orders of the problem."""
     units, relative = (
-        natural_units(problem.teacher, problem.input_covariance), _relative_to(problem)
+        natural_units(problem.teacher, problem.input_covariance),
+        _relative_to(problem),
     )
     excess, variance = found.excess_loss, found.weight_variance
     return Corrections(
@@ -311,9 +308,7 @@ def _relative_to(problem: LearningProblem) -> Relative:
     return relative
 
 
-def _of_drift(
-    found: Orders, hidden: int, relative: Relative
-) -> DriftCorrections:
+def _of_drift(found: Orders, hidden: int, relative: Relative) -> DriftCorrections:
     """Of the planes of active units and all that they turn into."""
     rank = len(found.first_layer.leading)
     planes = moving_planes(rank, hidden)

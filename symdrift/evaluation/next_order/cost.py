@@ -81,9 +81,7 @@ def expansion_cost(inputs: int, outputs: int, rank: int, points: int) -> Cost:
     )
 
 
-def require_affordable(
-    cost: Cost, network: str, advice: str, longest: float = LONGEST
-) -> None:
+def require_affordable(cost: Cost, network: str, advice: str, longest: float = LONGEST) -> None:
     """Refuse what would take too long or too much memory, before it is begun.
 
     Parameters

@@ -177,9 +177,7 @@ def mean_layer_by_synapses(
     ])  # fmt: skip
     moved = slice_.normal * np.sqrt(number)[:, np.newaxis]
     angles = slice_.reading * np.sqrt(number)
-    twice = np.einsum(
-        "aw,bw,aij,bjk->ik", angles, angles, *[slice_.generators] * 2, optimize=True
-    )
+    twice = np.einsum("aw,bw,aij,bjk->ik", angles, angles, *[slice_.generators] * 2, optimize=True)
     outwards = [-0.5 * twice @ point[0], -0.5 * point[1] @ twice]
     variance = problem.synaptic_noise / problem.learning_rate**2
     return _mean_and_spread(

@@ -176,9 +176,7 @@ class TwoTimes:
         found = np.sum((linear.T @ linear) * averages.deviations)
         # Three deviations, of one time and of the other; and four, of which two pairs are left.
         later = np.exp(-pairs * lag)[:, :, np.newaxis] * self._third
-        later += (
-            first_difference(pairs[:, :, np.newaxis], rates, lag) * self._bent
-        ) @ covariance
+        later += (first_difference(pairs[:, :, np.newaxis], rates, lag) * self._bent) @ covariance
         earlier = np.exp(-rates * lag) * self._third
         driven = bend * first_difference(rates[:, np.newaxis, np.newaxis], pairs, lag)
         earlier += 2 * np.einsum("icd,ca,db->abi", driven, covariance, covariance, optimize=True)

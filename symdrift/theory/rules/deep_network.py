@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from types import MappingProxyType
 
 import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.matrix_terms import SCALAR, Letter
-from symdrift.algebra.wick import expectation
 from symdrift.derivation.symbols import GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     ERROR,
@@ -24,11 +22,9 @@ from symdrift.derivation.vocabulary import (
 )
 from symdrift.evaluation.any_rule.traced_rule import TracedRule
 from symdrift.rules.deep_linear import DeepLinear
+from symdrift.theory.rules.explicit_entries import Entries, ExplicitEntries
 from symdrift.theory.rules.rule_on_axes import RuleOnAxes
 from symdrift.theory.rules.shipped_rules import weight
-from symdrift.typesetting.printer import MeanMatrix
-
-Entries = Mapping[sp.Basic, sp.ImmutableMatrix]
 
 LAYERS = (1, 2, 3)
 _SHAPES = {1: (HIDDEN, INPUTS), 2: (HIDDEN, HIDDEN), 3: (OUTPUTS, HIDDEN)}
@@ -92,22 +88,8 @@ OF_LAYERS: Mapping[sp.Basic, str] = MappingProxyType({
 
 
 @dataclass(frozen=True, eq=False)
-class ExplicitLayers:
-    """Weights, teacher and covariance with a symbol for each entry, or for those not zero.
-
-    Attributes
-    ----------
-    entries : Mapping of sympy.MatrixSymbol to sympy.ImmutableMatrix
-        Of `WEIGHTS`, the teacher and the covariance of the inputs.
-    """
-
-    entries: Entries
-
-    @cached_property
-    def inputs(self) -> sp.ImmutableMatrix:
-        """A sample."""
-        size = self.entries[INPUT_COVARIANCE].rows
-        return sp.ImmutableMatrix(size, 1, lambda a, _: sp.Symbol(f"x_{a + 1}", real=True))
+class ExplicitLayers(ExplicitEntries):
+    """Three layers, teacher and covariance, entry by entry."""
 
     @cached_property
     def rule(self) -> DeepLinear:
@@ -128,21 +110,6 @@ class ExplicitLayers:
         known[ERRORS] = evaluate_matrix(ERROR * INPUT.T, known)
         known[MEAN_ERRORS] = self.mean(known[ERRORS])
         return known | {MEAN[k]: self.mean(known[SAMPLE[k]]) for k in LAYERS}
-
-    def mean(self, matrix: sp.ImmutableMatrix) -> sp.ImmutableMatrix:
-        """Expectation of each entry by the moments of the inputs."""
-        second = self.entries[INPUT_COVARIANCE]
-        places = product(range(second.rows), repeat=2)
-        covariance = {(self.inputs[a], self.inputs[b]): second[a, b] for a, b in places}
-        return sp.ImmutableMatrix(matrix.applyfunc(lambda entry: expectation(entry, covariance)))
-
-    def value(self, line: sp.Basic) -> sp.ImmutableMatrix:
-        """What a line in matrix symbols stands for."""
-        means = {
-            part: self.mean(evaluate_matrix(part.args[0], self.values))
-            for part in line.atoms(MeanMatrix)
-        }
-        return evaluate_matrix(line, {**self.values, **means})
 
 
 def any_layers(inputs: int = 2) -> ExplicitLayers:

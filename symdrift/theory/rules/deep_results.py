@@ -20,6 +20,7 @@ from symdrift.derivation.vocabulary import HIDDEN, L_INDEX
 from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule import evaluate_rule
 from symdrift.study import Study
+from symdrift.study.learning_rules import NUMBERS_ALL_THE_SAME
 from symdrift.study.problem import Array
 from symdrift.theory.rules.deep_axes import (
     EQUAL_WEIGHTS,
@@ -90,11 +91,16 @@ class Axes:
         found = [k for k, gain in enumerate(self.gains) if gain != 0]
         hidden = int(self.values["network.hidden.0"])
         if len(found) != hidden:
+            instead = (
+                "units beyond these stay silent, and the drift is the same without them"
+                if hidden > len(found)
+                else f"where some of these axes find no unit {NUMBERS_ALL_THE_SAME}"
+            )
             raise RequestError(
                 "network.hidden",
                 f"= [{hidden}, {hidden}] must be [{len(found)}, {len(found)}]: a derivation of "
                 "three layers has a unit of each hidden layer for each axis on which the teacher "
-                "has a gain",
+                f"has a gain; {instead}",
             )
         if not self.study.missing:
             self._require_learned(found)

@@ -317,7 +317,7 @@ def _turned_axes(rule: WrittenRule, words: Words) -> Step:
         **{AT_REST[name]: network.entries[LETTERS[name]] for name in turned},
     }
     points = {LETTERS[name]: evaluate_matrix(at, entries) for name, at in turned.items()}
-    there = ExplicitNetwork(rule, {**network.entries, **points})
+    there = ExplicitNetwork({**network.entries, **points}, rule)
     at_rest = resting_weights(rule, "i") | resting_weights(rule, "j")
 
     def value(line: sp.Basic) -> sp.ImmutableMatrix:

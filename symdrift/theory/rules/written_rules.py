@@ -10,9 +10,9 @@ from types import MappingProxyType
 import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
-from symdrift.algebra.wick import expectation
 from symdrift.derivation.symbols import GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import FIRST_LAYER, HIDDEN, INPUT, INPUT_COVARIANCE
+from symdrift.theory.rules.explicit_entries import Entries, ExplicitEntries
 from symdrift.theory.rules.shipped_rules import TAU, in_symbols, weight
 from symdrift.typesetting.printer import MeanMatrix
 
@@ -136,27 +136,18 @@ def _changed(
 
 
 @dataclass(frozen=True, eq=False)
-class ExplicitNetwork:
-    """Weights and inputs with a symbol for each entry, or for those that are not zero.
+class ExplicitNetwork(ExplicitEntries):
+    """A network of one hidden layer, entry by entry.
 
     Attributes
     ----------
     rule : WrittenRule
-    entries : Mapping of sympy.MatrixSymbol to sympy.ImmutableMatrix
-        Of the weights, and of the covariance of the inputs.
     """
 
     rule: WrittenRule
-    entries: Mapping[sp.Basic, sp.ImmutableMatrix]
 
     @cached_property
-    def inputs(self) -> sp.ImmutableMatrix:
-        """A sample."""
-        size = self.entries[INPUT_COVARIANCE].rows
-        return sp.ImmutableMatrix(size, 1, lambda a, _: sp.Symbol(f"x_{a + 1}", real=True))
-
-    @cached_property
-    def values(self) -> Mapping[sp.Basic, sp.ImmutableMatrix]:
+    def values(self) -> Entries:
         """Of all matrix symbols; updates are those of the rule itself."""
         known = {**self.entries, INPUT: self.inputs}
         for letter, meaning in self.rule.defined.items():
@@ -164,24 +155,6 @@ class ExplicitNetwork:
         for name, update in self.rule.sample_update(known).items():
             known |= {SAMPLE[name]: update, MEAN[name]: self.mean(update)}
         return known
-
-    def mean(self, matrix: sp.ImmutableMatrix) -> sp.ImmutableMatrix:
-        """Expectation of each entry by the moments of the inputs."""
-        second = self.entries[INPUT_COVARIANCE]
-        covariance = {
-            (self.inputs[a], self.inputs[b]): second[a, b]
-            for a in range(second.rows)
-            for b in range(second.rows)
-        }
-        return sp.ImmutableMatrix(matrix.applyfunc(lambda entry: expectation(entry, covariance)))
-
-    def value(self, line: sp.Basic) -> sp.ImmutableMatrix:
-        """What a line in matrix symbols stands for."""
-        means = {
-            part: self.mean(evaluate_matrix(part.args[0], self.values))
-            for part in line.atoms(MeanMatrix)
-        }
-        return evaluate_matrix(line, {**self.values, **means})
 
 
 def any_network(rule: WrittenRule, hidden: int, inputs: int) -> ExplicitNetwork:
@@ -198,7 +171,7 @@ def any_network(rule: WrittenRule, hidden: int, inputs: int) -> ExplicitNetwork:
     entries[INPUT_COVARIANCE] = full(
         INPUT_COVARIANCE, lambda a, b: sp.Symbol(f"Sigma_{min(a, b) + 1}{max(a, b) + 1}")
     )
-    return ExplicitNetwork(rule, entries)
+    return ExplicitNetwork(entries, rule)
 
 
 def network_on_axes(rule: WrittenRule, learned: str, others: str) -> ExplicitNetwork:
@@ -214,7 +187,7 @@ def network_on_axes(rule: WrittenRule, learned: str, others: str) -> ExplicitNet
     }
     variances = [symbol("input_variance", index) for index in axes]
     entries[INPUT_COVARIANCE] = sp.ImmutableMatrix(sp.diag(*variances))
-    return ExplicitNetwork(rule, entries)
+    return ExplicitNetwork(entries, rule)
 
 
 _HEBBIAN = ACTIVITY * INPUT.T
