@@ -141,6 +141,9 @@ CHAINS = {
     "bottleneck": ["irrelevant-term", "unseen"],
     "small weight decay": ["small-own", "small-other"],
     "frequency": [
+        "varied-moved",
+        "varied-term",
+        "varied-own",
         "frequency-plane",
         "frequency-apart",
         "frequency-rate",

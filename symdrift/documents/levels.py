@@ -68,7 +68,7 @@ ELABORATIONS = frozenset([
     "small-blocks", "small-solutions", "small-rows", "small-noise", "diffusion-near",
     "moments-solved", "quiet-limit", "quiet-slope", "noisy-block", "alike-bent", "alike-shift",
     "frame-pull", "frame-operators", "angle-between",
-    "varied-hessian", "varied-quiet", "varied-equations", "varied-noise",
+    "product-rule", "varied-hessian", "varied-quiet", "varied-overlaps", "varied-noise",
     "error-split", "weights-above", "slope-pairs", "slope-axes", "hessian-pull",
     "pull-first", "pull-second", "stretched-first", "stretched-second",
     "lyapunov-bracket", "tangent-pull", "corrector-entries", "mean-kicked", "carried",

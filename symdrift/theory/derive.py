@@ -53,6 +53,7 @@ from symdrift.theory import (
     symmetry,
     synaptic_noise,
     task,
+    varied_terms,
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.rules import (
@@ -168,6 +169,7 @@ SECTIONS = (
     imbalance,
     small_numbers,
     special_cases,
+    varied_terms,
     stimulus_frequency,
     frequency_order,
     results,
