@@ -135,7 +135,7 @@ CHAINS = {
     "correlations": ["kick-and-pull", "pull-and-pull", "lags", "summed"],
     "equal axes": ["isotropic-other", "isotropic-own", "isotropic"],
     "second moments": ["moments-solved"],
-    "critical rate": ["powers-again", "critical-quiet", "seven-first"],
+    "critical rate": ["powers-again", "critical-quiet"],
     "balance": ["imbalance-fed", "alike-bent", "mean-length"],
     "misaligned axes": ["response-rate", "angle-between"],
     "bottleneck": ["irrelevant-term", "unseen"],
@@ -151,7 +151,7 @@ CHAINS = {
         "frequency-diffusion",
         "frequency-noise",
     ],
-    "any frequency": ["frequency-lead", "total-kept"],
+    "any frequency": ["frequency-lead", "diffusion-near", "total-kept"],
     "orbit of Oja": ORBIT,
     "orbit of a tied autoencoder": ORBIT,
     "orbit of similarity matching": [

@@ -65,7 +65,7 @@ ELABORATIONS = frozenset([
     "step-in-powers", "moments-in-powers", "rotation-in-powers", "expected-error",
     "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",
     "total-variance",
-    "small-blocks", "small-solutions", "small-rows", "small-noise", "diffusion-near",
+    "small-blocks", "small-solutions", "small-noise", "diffusion-near",
     "moments-solved", "quiet-limit", "quiet-slope", "noisy-block", "alike-bent", "alike-shift",
     "frame-pull", "frame-operators", "angle-between",
     "product-rule", "varied-hessian", "varied-quiet", "varied-overlaps", "varied-noise",

@@ -416,9 +416,9 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
     The noise of the block of axis 1 and another one now changes by [eq:varied-noise], and Hessian
     and overlaps as before. By [eq:varied-term] and [eq:varied-own] the terms then change by
     [eq:noise-terms-121] to [eq:noise-terms-231], and the planes change with them as in
-    [step:frequency], where {D} is now [eq:isotropic]. When label
-    noise and weight decay are small together, {noise} of the order of {gamma}, the leading order of
-    the numerator of [eq:frequency-noise] vanishes where [eq:noise-turning] holds.
+    [step:frequency], where {D} is now [eq:isotropic]. When label noise and weight decay are small
+    together, {noise} of the order of {gamma}, the leading order of the numerator of
+    [eq:frequency-noise] vanishes where [eq:noise-turning] holds.
     """
     noise = symbol("label_noise") ** 2
     slopes, varied = _slopes(examples, noise, "noise-terms"), _varied_block(examples, noise)
