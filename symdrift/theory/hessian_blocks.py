@@ -123,13 +123,13 @@ def _blocks(examples: Examples) -> Step:
                 Method.CASES,
                 lambda: pairs_only(found, names),
             ),
+            holds("So does each component of the network with four axes.", Method.CASES, four_axes),
             vanishes(
                 "The components found with three axes have the stated sizes, and all weights "
                 "together are those of the two layers.",
                 (sum(len(block) for block in found), counted.subs(AXES, 3)),
                 (counted, 2 * AXES**2),
             ),
-            holds("So does each component of the network with four axes.", Method.CASES, four_axes),
         ),
     )
 
