@@ -149,6 +149,7 @@ DEEP = (
 
 SECTIONS = (
     vocabulary,
+    fixed_points,
     hessian,
     hessian_blocks,
     strictness,

@@ -304,8 +304,8 @@ def _order_by_order() -> Step:
         rotation_orders=chain(
             ROTATION_STEP,
             (
-                "[eq:tangent-step] and {xi} times [eq:gauge-slope] add up to zero, but for {xi} "
-                "times {eta} and its square",
+                "[eq:tangent-step] and {xi} times [eq:gauge-slope] add up to zero, but for terms "
+                "of the orders {xi_eta} and {xi_squared}",
                 ETA * ROOT * swept / (METRIC + ROOT * beside) + REST,
             ),
             (
@@ -352,6 +352,8 @@ def _order_by_order() -> Step:
             "scaled": ROOT * SCALED,
             "root": ROOT,
             "third": ETA ** sp.Rational(3, 2),
+            "xi_eta": ROTATION_STEP * ETA,
+            "xi_squared": ROTATION_STEP**2,
             "before": MINIMUM_POINT + ROOT * SCALED,
             "after": after,
             "sample_hessian": SAMPLE_HESSIAN,
