@@ -110,7 +110,7 @@ def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
             ),
         ),
         assumptions=(
-            f"{inputs}; label noise has zero mean and is independent of the inputs and from "
+            f"{inputs}; label noise has no mean and is independent of the inputs and from "
             "output to output.",
         ),
     )
