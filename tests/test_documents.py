@@ -136,6 +136,11 @@ def test_each_check_is_stated_with_its_method() -> None:
     (_, first), (_, second) = verified
     assert first.strip().startswith("Both sides agree")
     assert "(exact identity)." in first
+    # And what that means, for the methods that are used.
+    assert re.findall(r"\\emph\{([a-z ]+)\}, that", checks) == [
+        "exact identity",
+        "exact at rational points",
+    ]
     assert second.strip() == "The block is symmetric (exact at rational points)."
 
 

@@ -20,7 +20,7 @@ from symdrift.evaluation.next_order.corrected import mean_first_layer
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Elliptical, Gaussian
 from symdrift.study.problem import LearningProblem, Stimulus
-from symdrift.theory import critical_rate, imbalance, mean_square, small_numbers
+from symdrift.theory import critical_rate, imbalance, mean_square, seven_moments, small_numbers
 from symdrift.theory.drift import DIRECTIONS
 from symdrift.theory.examples import EXAMPLE_KURTOSIS, Examples
 from symdrift.theory.linear.equal_axes import LABEL_NOISE, VALUE, VARIANCE, Pairings, inverse_rates
@@ -85,7 +85,7 @@ def test_seven_numbers_have_the_critical_rate_of_equal_axes(
 def test_the_displayed_equation_of_seventh_degree_has_the_critical_rate_for_its_root(
     size: int, gamma: float, noise: float, batch: int
 ) -> None:
-    steps = [critical_rate._seven_numbers()]
+    steps = [seven_moments._seven_numbers()]
     letters = {
         part.lhs: part.rhs
         for label in ("seven-letters", "seven-curvatures")

@@ -171,6 +171,20 @@ class Method(StrEnum):
     CASES = "every case"
     DIGITS = "to nine digits"
 
+    @property
+    def meaning(self) -> str:
+        """For whoever reads the checks."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Method.IDENTITY: "both sides agree for all values of their symbols",
+    Method.POINTS: "both sides are the same number where every symbol is replaced by a fraction",
+    Method.ORDER: "the coefficients of the powers of a small number agree",
+    Method.CASES: "there are finitely many cases, and each was looked at",
+    Method.DIGITS: "decimal numbers agree",
+}
+
 
 @dataclass(frozen=True)
 class Compared:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from symdrift import __version__
-from symdrift.derivation.steps import Derivation
+from symdrift.derivation.steps import Derivation, Method
 from symdrift.documents.assembly import (
     Assembly,
     ChainView,
@@ -235,6 +235,7 @@ def derivation_latex(
     """
     medium = LatexMedium()
     assembly = assemble(derivation, medium, page.equation_width)
+    found = {check.method for step in derivation.steps for check in step.checks}
     return render_latex(
         "article.tex.jinja",
         title=derivation.title,
@@ -244,6 +245,7 @@ def derivation_latex(
         results_only=derivation.results_only,
         underived=derivation.underived,
         checks=sum(len(step.checks) for step in derivation.steps),
+        methods=[method for method in Method if method in found],
         equations=sum(len(step.equations) for step in derivation.steps),
         notation=assembly.notation,
         sections=_sections(assembly, page),

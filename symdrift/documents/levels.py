@@ -66,7 +66,7 @@ ELABORATIONS = frozenset([
     "step-in-powers", "moments-in-powers", "rotation-in-powers", "expected-error",
     "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",
     "total-variance",
-    "small-blocks", "small-solutions", "small-rows", "small-noise", "diffusion-near",
+    "small-blocks", "small-solutions", "small-noise", "diffusion-near",
     "moments-solved", "quiet-limit", "quiet-slope", "noisy-block", "alike-bent", "alike-shift",
     "frame-pull", "frame-operators", "angle-between",
     "varied-hessian", "varied-quiet", "varied-equations", "varied-noise",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import product
 
 import sympy as sp
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import cancel, is_zero
@@ -18,6 +19,7 @@ from symdrift.derivation.vocabulary import (
     I_INDEX,
     J_INDEX,
     L_INDEX,
+    OUTPUTS,
     RESIDUAL,
     SECOND_LAYER,
     SIZE,
@@ -25,13 +27,7 @@ from symdrift.derivation.vocabulary import (
     STEP_SECOND,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.equal_axes import (
-    LABEL_NOISE,
-    Pairings,
-    curvatures,
-    inverse_rates,
-    response,
-)
+from symdrift.theory.linear.equal_axes import LABEL_NOISE, Pairings, inverse_rates
 from symdrift.theory.mean_square import (
     CRITICAL_RATE,
     EXCESS,
@@ -45,6 +41,7 @@ from symdrift.theory.mean_square import (
     pair_read,
 )
 from symdrift.theory.noise import B, D, O, U
+from symdrift.theory.small_numbers import LABELS
 
 SPLIT, STRAIGHT, CROSSED = sp.symbols("moment_1 moment_2 moment_3", real=True)
 NEXT_SPLIT, NEXT_STRAIGHT, NEXT_CROSSED = sp.symbols("next_1 next_2 next_3", real=True)
@@ -53,27 +50,20 @@ POWER_VECTOR, MOMENT_VECTOR = (sp.MatrixSymbol(name, SIZE, 1) for name in ("powe
 OWN_BLOCKS, READ_POWERS, FED_BACK = (
     sp.MatrixSymbol(name, SIZE, SIZE) for name in ("own_blocks", "read_powers", "fed_back")
 )
-RATES = sp.symbols("h_both h_turned h_apart", positive=True)
-"""Hessian eigenvalues of equal axes: of symmetric and skew deviations that both layers share, and
-of those in which they differ."""
-LABELS, STRENGTH, ABOVE, BELOW = sp.symbols("q_label q_own q_above q_below", positive=True)
-RELAXED_DIAGONAL, MEAN_DIAGONAL = (
-    sp.MatrixSymbol(f"{name}_diagonal", 1, 7) for name in ("relaxed", "mean")
+READING, EXCHANGE, SIX_POWERS, PAIR_MOMENTS, FED = (
+    sp.MatrixSymbol(name, 3, 3)
+    for name in ("reading", "exchange", "six_powers", "pair_moments", "fed_by_powers")
 )
-SEVEN_RELAXED, SEVEN_MEAN, SEVEN_SAMPLES = (
-    sp.MatrixSymbol(f"seven_{name}", 7, 7) for name in ("relaxed", "mean", "samples")
+LABEL_POWER, HEARD = sp.symbols("label_power heard", positive=True)
+WEIGHTS_READ = (
+    MatrixElement(STEP_FIRST, I_INDEX, L_INDEX),
+    MatrixElement(STEP_SECOND, I_INDEX, L_INDEX),
+    MatrixElement(STEP_SECOND, L_INDEX, I_INDEX),
 )
 
 QUIET_LIMIT = sp.MatrixSymbol("quiet_limit", 3, 3)
 QUIET_SLOPE = sp.MatrixSymbol("quiet_slope", 3, 1)
 NOISY_BLOCK = sp.MatrixSymbol("noisy_block", 2, 2)
-ERROR_SPREAD, EXCESS_COMMON, EXCESS_APART = (
-    sp.MatrixSymbol(f"{name}_alike", INPUTS, INPUTS)
-    for name in ("error_spread", "excess_1", "excess_2")
-)
-COMMON_PART, APART_PART = (
-    sp.MatrixSymbol(f"part_{name}", INPUTS, INPUTS) for name in ("common", "apart")
-)
 
 LATEX: dict[sp.Basic, str] = {
     SPLIT: r"\mathcal{V}_1",
@@ -88,27 +78,17 @@ LATEX: dict[sp.Basic, str] = {
     OWN_BLOCKS: r"\mathcal{B}",
     READ_POWERS: r"\mathcal{G}",
     FED_BACK: r"\mathcal{F}",
+    READING: r"\mathcal{G}_{il}",
+    EXCHANGE: r"\mathcal{F}_0",
+    SIX_POWERS: r"\mathcal{K}_{i}",
+    PAIR_MOMENTS: r"\Psi_{il}",
+    FED: r"(\Pi \Psi)^{\mathcal{K}}_{il}",
+    LABEL_POWER: r"\mathcal{K}^{\sigma}_{i}",
+    HEARD: r"\langle (\delta U)_{li}^2 \rangle",
     QUIET_LIMIT: r"\mathcal{R}_3 |_{\gamma = 0}",
     QUIET_SLOPE: r"\frac{\partial \mathcal{R}_3}{\partial \gamma}"
     r" (0\, 1\, 0)^{\mathsf{T}}",
     NOISY_BLOCK: r"\mathcal{R}_2",
-    RATES[0]: "h_{+}",
-    RATES[1]: "h_{-}",
-    RATES[2]: r"h_{\perp}",
-    LABELS: r"q_{\sigma}",
-    STRENGTH: "q",
-    ABOVE: "q_{+}",
-    BELOW: "q_{-}",
-    RELAXED_DIAGONAL: r"\operatorname{diag} \Theta_7",
-    MEAN_DIAGONAL: r"\operatorname{diag} \Pi_7",
-    ERROR_SPREAD: r"\delta(e x^{\mathsf{T}})",
-    EXCESS_COMMON: r"((H_x - H) \delta_t)_{+}",
-    EXCESS_APART: r"((H_x - H) \delta_t)_{\perp}",
-    COMMON_PART: r"\delta_{+}",
-    APART_PART: r"\delta_{\perp}",
-    SEVEN_RELAXED: r"\Theta_7",
-    SEVEN_MEAN: r"\Pi_7",
-    SEVEN_SAMPLES: r"\Pi'_7",
 }
 
 MEANINGS = (
@@ -117,53 +97,47 @@ MEANINGS = (
     (OWN_BLOCKS, "growth of second moments within blocks", "matrix"),
     (READ_POWERS, "what reads the powers off the moments", "matrix"),
     (FED_BACK, "what is fed back of the powers", "matrix"),
+    (READING, "what samples read of three weights", "3 by 3"),
+    (EXCHANGE, "exchange of what is read and what is pulled at", "3 by 3"),
     (QUIET_LIMIT, "inverse rates of the sum of the layers, equal axes", "3 by 3"),
     (NOISY_BLOCK, "those of their difference", "2 by 2"),
-    (COMMON_PART, "sum of the layers of a deviation of equal axes over the root of two", "n by n"),
-    (APART_PART, "difference of these layers over the root of two", "n by n"),
-    (RATES[0], "curvature of symmetric deviations that both layers share", "scalar"),
-    (RATES[1], "curvature of skew ones", "scalar"),
-    (RATES[2], "curvature of deviations in which the layers differ", "scalar"),
-    (SEVEN_RELAXED, "relaxation of the seven second moments of equal axes", "7 by 7"),
-    (SEVEN_MEAN, "their growth by the squared pull of the mean", "7 by 7"),
-    (SEVEN_SAMPLES, "their growth by what samples add", "7 by 7"),
-    (LABELS, "strength of the label noise", "scalar"),
-    (STRENGTH, "strength of residuals and label noise", "scalar"),
-    (ABOVE, "this strength, with the curvature", "scalar"),
-    (BELOW, "the same with the other sign of the weight decay", "scalar"),
 )
-
-_ALIKE = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
 
 
 def critical_rate(examples: Examples) -> Iterator[Step]:
-    """The equation of the critical rate on shared axes, and for equal ones its matrix."""
+    """The equation of the critical rate on shared axes, and its limits for equal ones."""
     yield _powers_of_axes()
     yield _equal_axes()
-    yield _seven_numbers()
 
 
 def _powers_of_axes() -> Step:
     """The equation of the critical rate
 
     The sums over all inputs are the powers {power} of [eq:power-of-axis]; with them [eq:read-pair]
-    is [eq:read-power], and of other pairs nothing is left in the moments of a pair. There are six
-    such powers for each axis, of two of the three matrices at a time, and with label noise one more
-    of the variance that a unit has; they are all that joins the blocks. In coordinates in which
-    {relaxation} is the identity, let {own} be what a step does within blocks, {read} what reads the
-    powers off the moments, and {fed} what is fed back of them, a matrix of variances, weights and
-    residuals. What returns a pull to the weights is the transpose of what reads it, as in
-    [eq:reach], but for {missed} and {first}, which change places in [eq:read-excess]: the one is
-    read from {second} and pulls at {W}, the other is read from {first} and pulls at {U}. This
-    exchange is part of {fed}, so that {whole} is all of {growth}. Moments of the eigenvalue {value}
-    are then {moments}, and their own powers are {power} again, [eq:powers-again]. No solution is
-    missed, as a positive second moment has positive powers. The critical rate is the smallest for
-    which there is a solution: one equation for a few numbers by axis. By pair of axes there would
-    be ten: six products of the three directions across the orbit between both, and two for each
-    axis with itself.
+    is [eq:read-power]. Sums of [eq:read-shared] with two different {o} and {u} vanish, as these
+    axes stand an odd number of times. For two of the three matrices at a time there are six powers
+    of each axis. To see what they do, take the weights {w_il}, {u_il} and {u_li}, from which the
+    entry {i}, {l} of the three matrices is read: the change of the learned map, {missed} and
+    {first} are {reading} times these, with [eq:read-rows]. So the six powers, as a symmetric matrix
+    {six}, are [eq:power-matrix], with the second moments {pair_moments} of these weights. What
+    returns a pull to the weights is the transpose of what reads it, as in [eq:reach], but for
+    {missed} and {first}, which in [eq:read-excess] change places and sign, {exchange}: the one is
+    read from {second} and pulls at {W}, the other is read from {first} and pulls at {U}. Label
+    noise has a power of its own, [eq:label-power]. By [eq:read-power] and [eq:read-labels] powers
+    therefore add [eq:fed-power] to the growth of these moments, and nothing else joins the blocks.
+    Of an axis {i} that is not learned there is no hidden unit: {w_il} and {u_li} drop out.
+
+    In coordinates in which {relaxation} is the identity, let {own} be what a step does within
+    blocks and {read} what reads all powers off the moments; they are fed back by its transpose and
+    a matrix {fed}, which exchanges them as in [eq:fed-power]. Then {whole} is all of {growth}.
+    Moments of the eigenvalue {value} are {moments}, and their own powers are {power} again,
+    [eq:powers-again]. No solution is missed, as a positive second moment has positive powers. The
+    critical rate is the smallest for which there is a solution: one equation for a few numbers by
+    axis. By pair of axes there would be ten: six products of the three directions across the orbit
+    between both, and four of the two directions of one axis by itself with the two of the other.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
-    variance = sp.IndexedBase(VARIANCES)
+    variance, labels = sp.IndexedBase(VARIANCES), sp.IndexedBase(LABELS)
     felt = sp.Sum(variance[l] * MOMENTS[i, l, i, l], (l, 1, INPUTS))
     told = variance[j] * (POWERS[i] + variance[j] * MOMENTS[i, j, i, j])
     value = 1 / CRITICAL_RATE
@@ -174,6 +148,13 @@ def _powers_of_axes() -> Step:
         under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
         power_of_axis=(POWERS[i], felt),
         read_power=(SAMPLED[i, j, i, j], told),
+        read_rows=[(READING, _READ), (EXCHANGE, _EXCHANGED)],
+        power_matrix=(
+            SIX_POWERS,
+            sp.Sum(variance[l] * READING * PAIR_MOMENTS * READING.T, (l, 1, INPUTS)),
+        ),
+        label_power=(LABEL_POWER, sp.Sum(labels[l] ** 2 * HEARD, (l, 1, OUTPUTS))),
+        fed_power=(FED, _fed_by_powers()),
         powers_again=chain(
             POWER_VECTOR,
             ("by [eq:power-of-axis]", READ_POWERS * MOMENT_VECTOR),
@@ -183,6 +164,15 @@ def _powers_of_axes() -> Step:
         ),
         symbols={
             "power": POWERS[i],
+            "o": O,
+            "u": U,
+            "w_il": WEIGHTS_READ[0],
+            "u_il": WEIGHTS_READ[1],
+            "u_li": WEIGHTS_READ[2],
+            "reading": READING,
+            "six": SIX_POWERS,
+            "pair_moments": PAIR_MOMENTS,
+            "exchange": EXCHANGE,
             "relaxation": RELAXATION,
             "growth": GROWTH,
             "own": OWN_BLOCKS,
@@ -200,6 +190,12 @@ def _powers_of_axes() -> Step:
                 "With the power put in, [eq:read-power] is [eq:read-pair].",
                 (told.xreplace({POWERS[i]: felt}), pair_read(i, j, l)),
             ),
+            vanishes(
+                "With three axes, and moments in which an axis stands an even number of times, the "
+                "covariance of [eq:read-excess] at the weights of two axes is [eq:fed-power] of "
+                "either, but for moments of these two axes.",
+                *_moments_beside(),
+            ),
             holds(
                 "For two blocks of two moments and two powers, with rational entries, the "
                 "polynomial whose roots solve [eq:powers-again] is the characteristic one of the "
@@ -210,6 +206,93 @@ def _powers_of_axes() -> Step:
         ),
         assumptions=("Inputs are Gaussian.",),
     )
+
+
+_MISSED = symbol("residual_map", "l")
+_READ = sp.ImmutableMatrix([
+    [sp.sqrt(symbol("singular_value", "i")), sp.sqrt(symbol("singular_value", "l")), 0],
+    [0, 0, _MISSED],
+    [1, 0, 0],
+])  # fmt: skip
+_EXCHANGED = sp.ImmutableMatrix([[1, 0, 0], [0, 0, -1], [0, -1, 0]])
+
+
+def _fed_by_powers() -> sp.MatrixExpr:
+    """What the powers of an axis add to the growth of the moments of three weights."""
+    variance, labels = (sp.IndexedBase(base)[L_INDEX] for base in (VARIANCES, LABELS))
+    heard = sp.ImmutableMatrix.diag(
+        variance * LABEL_POWER, 0, labels**2 * MatrixElement(SIX_POWERS, 2, 2)
+    )
+    return (variance / BATCH) * READING.T * EXCHANGE * SIX_POWERS * EXCHANGE * READING + sp.MatMul(
+        1 / BATCH, heard, evaluate=False
+    )
+
+
+def _moments_beside() -> Iterator[sp.Expr]:
+    """What moments of a third axis have left in the covariance of the pulls at two axes.
+
+    What the displayed powers of both axes feed back is taken away.
+    """
+    axes = range(3)
+    roots, missed, variances, loud = (
+        sp.symbols(f"{name}_1:4", positive=True) for name in ("r", "E", "lambda", "sigma")
+    )
+    w, u, x, n = (
+        sp.ImmutableMatrix(3, 3, lambda a, b, name=name: sp.Symbol(f"{name}_{a}{b}"))
+        for name in "wuxn"
+    )
+    layer, residual = sp.ImmutableMatrix.diag(*roots), sp.ImmutableMatrix.diag(*missed)
+    entries: dict[sp.Basic, sp.ImmutableMatrix] = {
+        **dict(zip((FIRST_LAYER, SECOND_LAYER), (layer, layer), strict=True)),
+        **dict(zip((STEP_FIRST, STEP_SECOND), (w, u), strict=True)),
+        SPREAD_INPUT: x,
+        SPREAD_ERROR: residual * x + n,
+    }
+    first, second = (evaluate_matrix(formula, entries) for formula in EXCESS)
+
+    def covariance(left: sp.Expr, right: sp.Expr) -> sp.Expr:
+        """For Gaussian inputs and label noise; both are linear in a sample."""
+        total = sp.Integer(0)
+        for a, b in product(axes, repeat=2):
+            moved = left.diff(x[a, b]) * (right.diff(x[a, b]) + right.diff(x[b, a]))
+            heard = left.diff(n[a, b]) * right.diff(n[a, b])
+            total += variances[b] * (variances[a] * moved + loud[a] ** 2 * heard)
+        return total
+
+    def fed(i: int, l: int) -> sp.MatrixBase:
+        """The displayed feedback, for one deviation."""
+
+        def reading(c: int) -> sp.ImmutableMatrix:
+            own = {symbol("singular_value", "i"): roots[i] ** 2, _MISSED: missed[c]}
+            return _READ.xreplace(own | {symbol("singular_value", "l"): roots[c] ** 2})
+
+        rows = [reading(c) * sp.Matrix([w[i, c], u[i, c], u[c, i]]) for c in axes]
+        powers = sum((v * row * row.T for v, row in zip(variances, rows, strict=True)), sp.zeros(3))
+        formula = _fed_by_powers().xreplace({
+            sp.IndexedBase(VARIANCES)[L_INDEX]: variances[l],
+            sp.IndexedBase(LABELS)[L_INDEX]: loud[l],
+            LABEL_POWER: sp.Add(*(loud[c] ** 2 * u[c, i] ** 2 for c in axes)),
+            MatrixElement(SIX_POWERS, 2, 2): powers[2, 2],
+            BATCH: sp.Integer(1),
+        })  # fmt: skip
+        known = {READING: reading(l), EXCHANGE: _EXCHANGED, SIX_POWERS: sp.ImmutableMatrix(powers)}
+        return evaluate_matrix(formula, known)
+
+    # The weights w_01, u_01, u_10 and w_10; the first three belong to axis 0, the last to axis 1.
+    pulls = [first[0, 1], second[0, 1], second[1, 0], first[1, 0]]
+    left = sp.Matrix(4, 4, lambda a, b: covariance(pulls[a], pulls[b]))
+    left[:3, :3] -= fed(0, 1)
+    for (a, row), (b, column) in product(enumerate((3, 2, 1)), repeat=2):
+        left[row, column] -= fed(1, 0)[a, b]
+    weights = (*w, *u)
+
+    def beside(powers: tuple[int, ...]) -> bool:
+        used = "".join(str(v)[2:] * k for v, k in zip(weights, powers, strict=True))
+        return "2" in used and all(used.count(str(k)) % 2 == 0 for k in axes)
+
+    for entry in left:
+        kept = {k: c for k, c in sp.Poly(sp.expand(entry), *weights).terms() if beside(k)}
+        yield sp.Poly(kept or {(0,) * len(weights): 0}, *weights).as_expr()
 
 
 _VALUE = sp.Rational(3, 2)
@@ -256,21 +339,21 @@ def _equal_axes() -> Step:
     coefficients of [eq:pairings-of-axes], one for each way to pair its indices, with Kronecker's
     symbols, and [eq:read-shared] turns them into [eq:read-equal]. The deviation across the orbit is
     any matrix, the sum of both layers, and a symmetric one, their difference: seven numbers in all,
-    and the inverse of the critical rate is the largest eigenvalue of a matrix of seven rows. The
-    equation for it is [eq:seven-critical].
+    and the inverse of the critical rate is the largest eigenvalue of a matrix of seven rows, that
+    of relaxation turned around times that of growth, which [step:seven-numbers] derives.
 
-    Without label noise and without weight decay, its first three rows and columns, those of the
-    sum, are [eq:quiet-limit], and the others vanish. Its largest eigenvalue has the left
-    eigenvector {left_row} and the right one {right_column}, of which the derivative of the matrix
-    by {gamma} makes [eq:quiet-slope]. To first order in {gamma} the inverse of the critical rate
-    without label noise is [eq:critical-quiet]: samples disperse the learned map, and the rate times
-    {s} times the power {power} of all inputs, over {batch}, must be small. With label noise, weight
-    decay can be so small that the difference of the layers disperses first: the inverse rate then
-    tends to [eq:critical-labels], and the critical rate to zero with {gamma}. This is the larger
-    eigenvalue of [eq:noisy-block], the last two rows and columns at leading order; nothing else in
-    the matrix grows as the inverse of {gamma} and feeds back on itself. So far away from balance,
-    terms that the linearised dynamics leave out hold the layers together: what ends there is the
-    theory, not the training.
+    Without label noise and without weight decay this matrix is [eq:quiet-limit] on the three
+    coefficients {V_1}, {V_2} and {V_3} of the sum, and vanishes beside. Its largest eigenvalue has
+    the left eigenvector {left_row} and the right one {right_column}, of which the derivative of the
+    matrix by {gamma} makes [eq:quiet-slope]. To first order in {gamma} the inverse of the critical
+    rate without label noise is [eq:critical-quiet]: samples disperse the learned map, and the rate
+    times {s} times the power {power} of all inputs, over {batch}, must be small. With label noise,
+    weight decay can be so small that the difference of the layers disperses first: the inverse rate
+    then tends to [eq:critical-labels], and the critical rate to zero with {gamma}. This is the
+    larger eigenvalue of [eq:noisy-block], the last two rows and columns at leading order; nothing
+    else in the matrix grows as the inverse of {gamma} and feeds back on itself. So far away from
+    balance, terms that the linearised dynamics leave out hold the layers together: what ends there
+    is the theory, not the training.
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)
@@ -311,7 +394,10 @@ def _equal_axes() -> Step:
             (NEXT_CROSSED, variance**2 * SPLIT),
         ],
         quiet_limit=(QUIET_LIMIT, sp.MatMul(own, _sums_of_batch(limit[:3, :3] / own))),
-        quiet_slope=(QUIET_SLOPE, sp.ImmutableMatrix(column)),
+        quiet_slope=(
+            QUIET_SLOPE,
+            sp.MatMul(-1 / (2 * BATCH), sp.ImmutableMatrix(-2 * BATCH * column), evaluate=False),
+        ),
         critical_quiet=chain(
             1 / CRITICAL_RATE,
             (
@@ -327,6 +413,9 @@ def _equal_axes() -> Step:
         symbols={
             "power": INPUTS * variance,
             "overlap": INPUTS,
+            "V_1": SPLIT,
+            "V_2": STRAIGHT,
+            "V_3": CROSSED,
             "left_row": sp.ImmutableMatrix(row),
             "right_column": sp.ImmutableMatrix(right[:3, :].T),
         },
@@ -338,8 +427,8 @@ def _equal_axes() -> Step:
             ),
             vanishes(
                 "Without label noise the matrix of seven rows has, in the limit of no weight "
-                "decay, the eigenvalue that begins [eq:critical-quiet], a smaller one, one that "
-                "is the smaller of the two, and zero.",
+                "decay, the eigenvalue that begins [eq:critical-quiet], two smaller ones, and "
+                "zero.",
                 (
                     polynomial,
                     unknown**4
@@ -394,166 +483,3 @@ def _missed_pairings(axes: int) -> sp.ImmutableMatrix:
         )
         missed.append(variance**2 * (summed - moment(changed, o, c, u, d).subs(INPUTS, axes)))
     return sp.ImmutableMatrix(missed)
-
-
-def _seven_numbers() -> Step:
-    """The matrix of seven rows
-
-    A deviation of equal axes is {both}, the sum of the two layers over {root}, and {apart}, their
-    difference over {root}, which is symmetric. The curvatures are {h_both} for the symmetric part
-    of {both}, {h_turned} for its skew part, and {h_apart} for {apart}: with [eq:seven-curvatures]
-    these are all eigenvalues of the Hessian across the orbit. The seven numbers are, in this order:
-    of {both} with itself {V_1}, {V_sum} and {V_difference}; of {both} with {apart} the first and
-    the second; of {apart} with itself the first and the second. In the last two cases the third
-    equals the second, as {apart} is symmetric. In these numbers {relaxation} is diagonal,
-    [eq:seven-relaxed], and so is what the squared pull of the mean adds, [eq:seven-mean].
-
-    In both layers the weights are {one_value}, and [eq:read-excess] becomes [eq:seven-pulls], of
-    the second of which the symmetric part counts. With [eq:error-spread], in which the residual is
-    {residual}, computer algebra squares these pulls and inserts [eq:pairings-of-axes],
-    [eq:read-equal] and [eq:read-labels]. What samples add is thus [eq:seven-samples] over {batch},
-    with the abbreviations [eq:seven-letters]; without label noise {q_label} vanishes. By hand one
-    follows the first row without weight decay and label noise, when only {bare} is left:
-    [eq:seven-first]. The equation [eq:critical] then is [eq:seven-critical], of seventh degree in
-    {critical}; the critical rate is its smallest positive root, which is found numerically.
-    """
-    variance = symbol("input_variance")
-    even, odd, apart = RATES
-    noise = LABEL_NOISE**2 * variance
-    strength = 2 * GAMMA**2 + LABELS
-    letters = {
-        LABELS: noise,
-        STRENGTH: strength,
-        ABOVE: STRENGTH + 4 * GAMMA * even + 2 * even**2,
-        BELOW: STRENGTH - 4 * GAMMA * even + 2 * even**2,
-    }
-    n, q, gamma = INPUTS, LABELS, GAMMA
-    samples = sp.ImmutableMatrix([
-        [0, BELOW, q - 2 * even**2, 0, 0, 0, -2 * q],
-        [4 * BELOW, (n + 2) * BELOW, n * (q + 2 * even**2) - 2 * q, 0, 0, 0, 2 * n * q],
-        [4 * q, n * q + 2 * (n + 2) * even**2, n * ABOVE, 0, 8 * (n + 2) * gamma * even, 0,
-         2 * (n + 2) * STRENGTH],
-        [0, 0, -2 * gamma * even, 0, 4 * gamma * (even - gamma), 0, 0],
-        [0, 0, n * gamma * even, 4 * gamma * even - 2 * STRENGTH,
-         2 * (n + 2) * gamma * (even - gamma) - 2 * (n + 1) * q, 0, 0],
-        [0, -q, -STRENGTH, 0, 0, 0, 2 * STRENGTH],
-        [0, n * q / 2, n * STRENGTH / 2, 0, 0, 2 * STRENGTH, (n + 2) * STRENGTH],
-    ])  # fmt: skip
-    relaxed = [2 * even, 2 * even, 2 * odd, even + apart, even + apart, 2 * apart, 2 * apart]
-    mean = [even**2, even**2, odd**2, even * apart, even * apart, apart**2, apart**2]
-    # Sum and difference of the second and the third coefficient in the place of the two.
-    turned = sp.eye(7)
-    turned[1:3, 1:3] = sp.Matrix([[1, 1], [1, -1]])
-    rates = dict(zip(RATES, curvatures(), strict=True))
-
-    def explicit(shown: sp.MatrixBase, last: Mapping[sp.Symbol, sp.Expr] = rates) -> sp.MatrixBase:
-        for name in (ABOVE, BELOW, STRENGTH, LABELS):
-            shown = shown.xreplace({name: letters[name]})
-        return shown.xreplace(last)
-
-    bare_row = explicit(samples, {LABEL_NOISE: sp.Integer(0), GAMMA: sp.Integer(0)})[0, :]
-    pulls = _pulls()
-    found = turned * response() * turned.inv()
-    steady, pulled = (explicit(sp.diag(*row)) for row in (relaxed, mean))
-    both = steady.inv() * (pulled + explicit(samples) / (4 * BATCH))
-    inner = SEVEN_RELAXED - CRITICAL_RATE * (SEVEN_MEAN + SEVEN_SAMPLES / BATCH)
-    return step(
-        under=_ALIKE,
-        seven_curvatures=list(rates.items()),
-        seven_relaxed=(RELAXED_DIAGONAL, sp.ImmutableMatrix([relaxed])),
-        seven_mean=(MEAN_DIAGONAL, sp.ImmutableMatrix([mean])),
-        seven_pulls=[(EXCESS_COMMON, pulls[0]), (EXCESS_APART, pulls[1])],
-        seven_first=chain(
-            NEXT_SPLIT,
-            (
-                "first row of [eq:seven-samples]",
-                bare_row[1] / 4 * (STRAIGHT + CROSSED) + bare_row[2] / 4 * (STRAIGHT - CROSSED),
-                {NEXT_SPLIT: 4 * symbol("singular_value") ** 2 * variance**2 * CROSSED, **rates},
-            ),
-            (
-                "by [eq:read-equal], with the square of {factor}",
-                4 * symbol("singular_value") ** 2 * variance**2 * CROSSED,
-                rates,
-            ),
-        ),
-        seven_samples=(SEVEN_SAMPLES, sp.MatMul(sp.Rational(1, 4), samples, evaluate=False)),
-        seven_letters=list(letters.items()),
-        seven_critical=(sp.Determinant(inner), 0),
-        symbols={
-            "both": COMMON_PART,
-            "apart": APART_PART,
-            "root": sp.sqrt(2),
-            "h_both": even,
-            "h_turned": odd,
-            "h_apart": apart,
-            "relaxation": RELAXATION,
-            "q_label": LABELS,
-            "critical": CRITICAL_RATE,
-            "V_1": SPLIT,
-            "V_sum": STRAIGHT + CROSSED,
-            "V_difference": STRAIGHT - CROSSED,
-            "one_value": sp.sqrt(symbol("singular_value")) * sp.Identity(INPUTS),
-            "residual": GAMMA / variance * sp.Identity(INPUTS),
-            "bare": 2 * symbol("singular_value") * COMMON_PART * SPREAD_INPUT,
-            "factor": 2 * symbol("singular_value"),
-        },
-        checks=(
-            vanishes(
-                "With two axes, [eq:seven-pulls] are sum and difference over {root} of "
-                "[eq:read-excess].",
-                *_missed_pulls(pulls),
-            ),
-            vanishes(
-                "The matrix [eq:seven-samples] is that of the pulls of samples on the three "
-                "pairings of each two parts, which [eq:read-equal] and [eq:read-labels] give.",
-                (explicit(samples) / 4, found),
-            ),
-            vanishes(
-                "The inverse of [eq:seven-relaxed] times [eq:seven-mean] and [eq:seven-samples] is "
-                "the matrix from which the limits of [step:equal-axes] are taken.",
-                (both, turned * inverse_rates(BATCH) * turned.inv()),
-            ),
-        ),
-        assumptions=("Inputs are Gaussian; all axes have equal variances, gains and label noise.",),
-    )
-
-
-def _pulls() -> tuple[sp.MatrixExpr, sp.MatrixExpr]:
-    """What a sample pulls beyond its mean at the sum of both layers and at their difference."""
-    second, first = COMMON_PART.T - APART_PART, COMMON_PART.T + APART_PART
-    half = sp.Rational(1, 2)
-    return (
-        2 * symbol("singular_value") * COMMON_PART * SPREAD_INPUT
-        - half * (second * ERROR_SPREAD + ERROR_SPREAD * first),
-        half * (ERROR_SPREAD * first - second * ERROR_SPREAD),
-    )
-
-
-def _missed_pulls(
-    pulls: tuple[sp.MatrixExpr, sp.MatrixExpr],
-) -> tuple[sp.ImmutableMatrix, ...]:
-    """Sum and difference of the pulls at both layers, for two axes, minus the displayed ones."""
-
-    def free(name: str) -> sp.ImmutableMatrix:
-        return sp.ImmutableMatrix(2, 2, sp.symbols(f"{name}_1:5"))
-
-    common, apart = free("p"), free("a")
-    layer = sp.ImmutableMatrix(sp.sqrt(symbol("singular_value")) * sp.eye(2))
-    apart = sp.ImmutableMatrix(apart + apart.T)
-    entries = {
-        COMMON_PART: common,
-        APART_PART: apart,
-        FIRST_LAYER: layer,
-        SECOND_LAYER: layer,
-        STEP_FIRST: sp.ImmutableMatrix((common + apart) / sp.sqrt(2)),
-        STEP_SECOND: sp.ImmutableMatrix((common - apart) / sp.sqrt(2)),
-        SPREAD_INPUT: free("x"),
-        SPREAD_ERROR: free("e"),
-        ERROR_SPREAD: free("e"),
-    }
-    first, second = (evaluate_matrix(formula, entries) for formula in EXCESS)
-    sums = ((first + second) / sp.sqrt(2), (first - second) / sp.sqrt(2))
-    return tuple(
-        sp.ImmutableMatrix((found - evaluate_matrix(shown, entries)).applyfunc(sp.expand))
-        for found, shown in zip(sums, pulls, strict=True)
-    )

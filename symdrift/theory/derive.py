@@ -44,6 +44,7 @@ from symdrift.theory import (
     noise_blocks,
     representation,
     results,
+    seven_moments,
     small_numbers,
     special_cases,
     steady_rotation,
@@ -53,6 +54,7 @@ from symdrift.theory import (
     symmetry,
     synaptic_noise,
     task,
+    varied_terms,
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.rules import (
@@ -108,6 +110,7 @@ SHARED_AXES = (
     mean_square.mean_square,
     mean_square.mean_square_on_axes,
     critical_rate.critical_rate,
+    seven_moments.seven_moments,
     imbalance.imbalance,
     imbalance.imbalance_of_equal_axes,
     small_numbers.small_numbers,
@@ -166,9 +169,11 @@ SECTIONS = (
     representation,
     mean_square,
     critical_rate,
+    seven_moments,
     imbalance,
     small_numbers,
     special_cases,
+    varied_terms,
     stimulus_frequency,
     frequency_order,
     results,

@@ -15,12 +15,21 @@ from symdrift.derivation.vocabulary import BLOCK_HESSIAN, BLOCK_NOISE, OUTPUTS, 
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import RepresentativeDrift
 from symdrift.theory.linear.limits import autoencoder_direction, other_term, own_term, unmatched
-from symdrift.theory.small_weight_decay import SmallBlock, small_block, small_solution
+from symdrift.theory.small_weight_decay import (
+    SmallBlock,
+    small_axis,
+    small_block,
+    small_lonely,
+    small_own_term,
+    small_term,
+)
 from symdrift.theory.stimulus_frequency import (
+    APART_SLOPE,
     FREQUENT_DIFFUSION,
     FREQUENT_RATE,
     FREQUENT_VARIANCE,
     OTHER_RATE,
+    PLANE_SLOPE,
 )
 
 _SMALL = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.SMALL_DECAY)
@@ -146,7 +155,7 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     {own_noise}. Beside [eq:small-noise] there are blocks of one row: with the hidden axis {i} an
     input {l} without output has {in_stiff} and {in_noise}, and an output without input {out_stiff}
     and {out_noise}; their overlap is one. Inserted into [eq:term] and [eq:own-term], with solutions
-    as in [eq:small-solutions] and [eq:small-rows], these blocks give the terms [eq:small-terms-121]
+    as in [eq:small-solutions] and [eq:white-rows], these blocks give the terms [eq:small-terms-121]
     to [eq:small-terms-23out]: {in_term} is that of an input without output in the plane of the axes
     1 and 2, {out_term} that of an output without input.
 
@@ -162,16 +171,17 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     of {first} change their sign once.
 
     Singular values tend to one, so that the diffusions of the representations have the same order
-    as the decay rates. At a finite weight decay they do not, as a frequent stimulus also has the
-    longer representation. Without label noise computer algebra decides what is left: by powers of
-    {excess} and of the excess of {inverse} over {least}, all coefficients of the difference of the
-    exact decay rates have one sign, so that their order holds for every {gamma} below {lambda} and
-    every {first} above it. In the same way the diffusion {own_diffusion} of the frequent stimulus
-    is smaller than the {rare_diffusion} of a rare one for every {first} above {lambda} when
-    {bound}. Next to equal variances, and with all inputs learned, it is the smaller one when
-    {near}, which for three axes is the bound just stated. With further inputs, too, this order
-    turns once between the weight decays zero and {lambda}, where [eq:diffusion-near] changes its
-    sign.
+    as the decay rates. At a finite weight decay the two orders can differ, as a frequent stimulus
+    also has the longer representation. Without label noise computer algebra decides what is left:
+    by powers of {excess} and of the excess of {inverse} over {least}, all coefficients of the
+    difference of the exact decay rates have one sign, so that their order holds for every {gamma}
+    below {lambda} and every {first} above it. In the same way the diffusion {own_diffusion} of the
+    frequent stimulus is smaller than the {rare_diffusion} of a rare one for every {first} above
+    {lambda} when {bound}. Next to equal variances, and with all inputs learned, it is the smaller
+    one when {near}, which for three axes is the bound just stated. With further inputs, too, this
+    order turns once between the weight decays zero and {lambda}, where [eq:diffusion-near] changes
+    its sign. By [eq:hessian-pair] and [eq:noise-pair] an input {l} without output has there
+    {row_stiff} and {row_noise}.
     """
     mixed, apart = (_PREFACTOR * total.xreplace(small) for total in (_MIXED_SUM, _APART_SUM))
     scale = (
@@ -194,11 +204,15 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     slope = ETA**3 * GAMMA**4 / (64 * BATCH**2 * _OTHERS**4 * (_OTHERS - GAMMA))
     lag = cancel(_diffusion_lag(exact) / (slope * (FREQUENT_VARIANCE - _OTHERS)))
     lag = _by_powers(lag.xreplace({FREQUENT_VARIANCE: _OTHERS}))
+    near_planes = _near_equal_variances(exact)
     size, near = INPUTS, 4 * GAMMA * (INPUTS - 1) * (INPUTS + 2)
     il = BLOCK_NOISE["il"]
     lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
     quiet_noise = small_block(lam_i, lam_l).noise
-    (lonely_input, lonely_output), alone = _lonely(lam_i, lam_l), _alone(lam_i)
+    (lonely_input, lonely_output), alone = (
+        small_lonely(lam_i, lam_l, _NOISE**2),
+        small_axis(lam_i, _NOISE**2),
+    )
     return step(
         under=dict.fromkeys(("small_noise", "small_terms", "turning_noise"), _SMALL),
         frequency_rates=list(zip((FREQUENT_RATE, OTHER_RATE), _RATES, strict=True)),
@@ -226,7 +240,20 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
         lead_crossed=(CROSSED, crossed),
         lead_loud=(LOUD, loud),
         turning_noise=(TURNING_NOISE**2, turning),
-        diffusion_near=(DIFFUSION_LAG_SLOPE, slope * lag),
+        diffusion_near=chain(
+            DIFFUSION_LAG_SLOPE,
+            (
+                "of {rare_product} and {own_product}, where both rates are {own_rate}",
+                symbol("singular_value") * (RANK - 2) * (APART_SLOPE - PLANE_SLOPE)
+                - GAMMA / _OTHERS**2 * FREQUENT_RATE,
+                {DIFFUSION_LAG_SLOPE: slope * lag, **near_planes},
+            ),
+            (
+                "the planes as in [step:frequency], with inputs without output beside the axes",
+                slope * lag,
+                near_planes,
+            ),
+        ),
         symbols={
             "own_stiff": alone.hessian[0],
             "own_noise": alone.noise[0],
@@ -240,6 +267,11 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
             "least": 1 / _OTHERS,
             "own_diffusion": FREQUENT_DIFFUSION,
             "rare_diffusion": RARE_DIFFUSION,
+            "rare_product": symbol("singular_value") * OTHER_RATE,
+            "own_product": symbol("singular_value", 1) * FREQUENT_RATE,
+            "own_rate": FREQUENT_RATE,
+            "row_stiff": GAMMA + lam_l * symbol("singular_value", "i"),
+            "row_noise": GAMMA**2 * lam_l * symbol("singular_value", "i") / lam_i,
             "first": FREQUENT_VARIANCE,
             "noise": _NOISE,
             "square": _NOISE**2,
@@ -334,27 +366,6 @@ def _name(item: sp.Basic) -> str:
     return plane + kind.removesuffix("put")
 
 
-def _alone(variance: sp.Expr) -> SmallBlock:
-    """The block of one learned axis with itself, of singular value one, with label noise."""
-    return _one_row(2 * variance, 4 * GAMMA**2 + 2 * variance * _NOISE**2)
-
-
-def _lonely(axis: sp.Expr, variance: sp.Expr) -> tuple[SmallBlock, SmallBlock]:
-    """Of a learned axis: with an input of a variance without output, and an output without input.
-
-    Both with label noise, the singular value of the axis being one.
-    """
-    return (
-        _one_row(variance, GAMMA**2 * variance / axis + variance * _NOISE**2),
-        _one_row(axis, axis * _NOISE**2),
-    )
-
-
-def _one_row(stiffness: sp.Expr, noise: sp.Expr) -> SmallBlock:
-    entries = stiffness, noise, ETA * noise / (2 * stiffness)
-    return SmallBlock(*(sp.ImmutableMatrix([[entry]]) for entry in entries))
-
-
 def _by_blocks() -> dict[sp.Basic, sp.Expr]:
     """The terms of two planes from the leading orders of the blocks."""
     first, other = FREQUENT_VARIANCE, _OTHERS
@@ -363,34 +374,20 @@ def _by_blocks() -> dict[sp.Basic, sp.Expr]:
         return small_block(i, l, _NOISE**2)
 
     def own(i: sp.Expr, j: sp.Expr) -> sp.Expr:
-        alone, beside, ones = _alone(i), block(j, i), sp.ones(1, 2)
-        y, z = (
-            small_solution(alone.hessian, beside.hessian, side)
-            for side in (ones * beside.hessian, alone.hessian * ones)
-        )
-        return (
-            (alone.noise * y * beside.fluctuation * y.T)[0]
-            + (alone.fluctuation * z * beside.noise * z.T)[0]
-        ) / 4
-
-    def joined(left: SmallBlock, right: SmallBlock) -> sp.Expr:
-        """Of another axis, whose overlap is one half where its blocks have two rows."""
-        y, z = (small_solution(left.hessian, right.hessian, x.hessian) for x in (right, left))
-        total = (y.T * left.noise * y * right.fluctuation).trace()
-        return (total + (z * right.noise * z.T * left.fluctuation).trace()) / left.noise.rows**2
+        return small_own_term(small_axis(i, _NOISE**2), block(j, i))
 
     found = {
         TERM[1, 2, 1]: own(first, other),
         TERM[1, 2, 2]: own(other, first),
-        TERM[1, 2, 3]: joined(block(first, other), block(other, other)),
-        TERM[2, 3, 1]: joined(block(other, first), block(other, first)),
+        TERM[1, 2, 3]: small_term(block(first, other), block(other, other)),
+        TERM[2, 3, 1]: small_term(block(other, first), block(other, first)),
         TERM[2, 3, 2]: own(other, other),
-        TERM[2, 3, 4]: joined(block(other, other), block(other, other)),
+        TERM[2, 3, 4]: small_term(block(other, other), block(other, other)),
     }
     for plane, axis in ((12, first), (23, other)):
-        pairs = zip(_lonely(axis, other), _lonely(other, other), strict=True)
+        pairs = zip(*(small_lonely(k, other, _NOISE**2) for k in (axis, other)), strict=True)
         for terms, pair in zip((INPUT_TERMS, OUTPUT_TERMS), pairs, strict=True):
-            found[terms[plane]] = joined(*pair)
+            found[terms[plane]] = small_term(*pair)
     return found
 
 
@@ -414,6 +411,17 @@ def _exact_planes(drift: RepresentativeDrift) -> dict[sp.Basic, sp.Expr]:
             (MIXED, _MIXED_SUM, 2 * (first + other)),
             (APART, _APART_SUM, 4 * other),
         )
+    }
+
+
+def _near_equal_variances(exact: dict[sp.Basic, sp.Expr]) -> dict[sp.Basic, sp.Expr]:
+    """Slopes of both planes where all variances are equal, and the rate that all axes have."""
+    equal = {FREQUENT_VARIANCE: _OTHERS}
+    return {
+        PLANE_SLOPE: sp.diff(exact[MIXED], FREQUENT_VARIANCE).xreplace(equal),
+        APART_SLOPE: sp.diff(exact[APART], FREQUENT_VARIANCE).xreplace(equal),
+        FREQUENT_RATE: ((RANK - 1) * exact[MIXED]).xreplace(equal),
+        symbol("singular_value"): 1 - GAMMA / _OTHERS,
     }
 
 
@@ -453,17 +461,17 @@ def _one_sign_change(numerator: sp.Expr) -> bool:
 def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
     """What is held fixed decides which way the rates move
 
-    A stimulus becomes more frequent while the variances {lambda} of the others stay, or at the
-    cost of the others, while the sum {total} of all variances stays. The order of two stimuli at
-    given variances knows nothing of this; how their rates change does, by [eq:total-kept]. Let all
-    inputs be learned, {equal}, with label noise and weight decay small together. Next to equal
-    variances, the planes change as in [eq:frequency-plane] and [eq:frequency-apart], with
-    [eq:noise-terms-121] to [eq:noise-terms-231] at leading order, and the decay rates by
-    [eq:slopes-1others] and [eq:slopes-2others] at fixed other variances. Both derivatives of
-    {own_rate} add up to [eq:common-slope], the slope of {others_count} times [eq:isotropic] with
-    singular value and gain one, and this gives [eq:slopes-1total] at fixed total variance. The
-    changes of all {n} rates then add up to zero, so that [eq:slopes-2total] is minus this over
-    {others_count}.
+    A stimulus becomes more frequent while the variances {lambda} of the others stay, or at the cost
+    of the others, while the sum {total} of all variances stays. The order of two stimuli at given
+    variances knows nothing of this; how their rates change does, by [eq:total-kept], where the
+    other derivative is that by the common variance {lambda} of the others. Let all inputs be
+    learned, {equal}, with label noise and weight decay small together. Next to equal variances, the
+    planes change as in [eq:frequency-plane] and [eq:frequency-apart], with [eq:noise-terms-121] to
+    [eq:noise-terms-231] at leading order, and the decay rates by [eq:slopes-1others] and
+    [eq:slopes-2others] at fixed other variances. Both derivatives of {own_rate} add up to
+    [eq:common-slope], the slope of {others_count} times [eq:isotropic] with singular value and gain
+    one, and this gives [eq:slopes-1total] at fixed total variance. The changes of all {n} rates
+    then add up to zero, so that [eq:slopes-2total] is minus this over {others_count}.
 
     Without label noise both rates fall at fixed other variances, that of the frequent stimulus more
     for more than two axes. At fixed total variance the frequent stimulus still drifts more slowly,

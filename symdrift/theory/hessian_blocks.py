@@ -120,6 +120,7 @@ def _blocks(examples: Examples) -> Step:
                 Method.CASES,
                 lambda: pairs_only(found, names) and sorted(map(len, found)) == [2, 2, 2, 4, 4, 4],
             ),
+            holds("So does each component of the network with four axes.", Method.CASES, four_axes),
             vanishes(
                 "All weights together are those of the two layers.",
                 (sum(len(block) for block in found), counted.subs(AXES, 3)),

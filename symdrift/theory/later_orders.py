@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import reduce
 from itertools import product
+from operator import mul
+from typing import Any
 
 import sympy as sp
 
@@ -16,6 +20,7 @@ from symdrift.theory.later_moments import (
     FIRST_GENERATOR,
     GENERATORS,
     GRADIENT_PARTS,
+    MOVED,
     PLANE,
     POWER,
     TURN_PARTS,
@@ -52,6 +57,33 @@ STEADY_LEFT = {power: sp.IndexedBase(f"steady_left_{power}") for power in (4, 6)
 ROTATION_FRAME, WAITED_BEFORE = (
     sp.MatrixSymbol(name, INPUTS, INPUTS) for name in ("frame", "exponential_before")
 )
+OWN_TURNS, FREE_TURNS = (
+    {power: sp.MatrixSymbol(f"{name}_turn_{power}", INPUTS, INPUTS) for power in (3, 4, 5)}
+    for name in ("own", "free")
+)
+SECOND_WAITING = sp.MatrixSymbol("second_waiting", INPUTS, INPUTS)
+CHANGED = {
+    (moves, own): sp.MatrixSymbol(f"changed_{own}_{''.join(map(str, moves))}", INPUTS, INPUTS)
+    for own, some in (
+        (2, ((1,), (2,), (1, 1), (3,), (1, 2))),
+        (3, ((1,), (2,), (1, 1))),
+        (4, ((1,),)),
+    )
+    for moves in some
+}
+"""Derivatives of the terms of `WAITING` along the powers of the new deviation."""
+FREE_OF_MEMORY = {
+    3: OWN_TURNS[3] + CHANGED[(1,), 2],
+    4: OWN_TURNS[4] + CHANGED[(2,), 2] + CHANGED[(1, 1), 2] / 2 + CHANGED[(1,), 3],
+    5: OWN_TURNS[5]
+    + CHANGED[(3,), 2]
+    + CHANGED[(1, 2), 2]
+    + CHANGED[(2,), 3]
+    + CHANGED[(1, 1), 3] / 2
+    + CHANGED[(1,), 4]
+    + ((OWN_TURNS[3] + FREE_TURNS[3]) * SECOND_WAITING) / 2
+    - (SECOND_WAITING * (OWN_TURNS[3] + FREE_TURNS[3])) / 2,
+}
 EXPECTED_ERROR, EXPECTED_LOSS_ERROR, EXPECTED_NORM, CHANGE = sp.symbols(
     "expected_error expected_error_loss expected_error_norm change_of_next_order", positive=True
 )
@@ -75,6 +107,17 @@ LATEX: dict[sp.Basic, str] = {
     **{
         base.label: rf"\langle \hat\xi_{first} \hat\xi_{second} \rangle"
         for (first, second), base in PRODUCTS.items()
+    },
+    **{item: rf"\Xi_{power}" for power, item in OWN_TURNS.items()},
+    **{item: rf"\hat\Xi_{power}" for power, item in FREE_TURNS.items()},
+    SECOND_WAITING: r"\Phi_2",
+    **{
+        item: "".join(
+            rf"(\hat\delta'_{move} \cdot \partial)" + (f"^{count}" if count > 1 else "")
+            for move, count in Counter(moves).items()
+        )
+        + rf" \Phi_{own}"
+        for (moves, own), item in CHANGED.items()
     },
     NEXT_VARIANCE: r"\hat V_{+}",
     STEADY_ANGLE: r"\langle \hat\xi_4 \rangle_0",
@@ -128,11 +171,15 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     {turn} in each step. Then {waiting_frame} is multiplied by the rotations [eq:increments]. It
     stays beside the frame, as {waited} does not accumulate, and its rotations have the same mean
     whatever the deviation was, where {waited} solves [eq:poisson] power by power, beginning with
-    the second. On its right stands the mean {left} over samples that this power of the rotation
-    would have without the term of {waited} that is looked for, commutators of earlier ones
-    included, taken from its stationary mean at leading order. In one plane the first two lines are
-    [eq:poisson-first]. What is left of the right side, a number, is the mean rotation at this
-    power: in one plane [eq:mean-next], as odd powers vanish by the symmetry of [eq:read-step].
+    the second. In powers of the root of {eta}, [eq:increments] is [eq:free-turns-3] to
+    [eq:free-turns-5]: to the rotation of a step comes what it changes {waited} by, in Taylor's
+    series along {moves}, and the first commutator; {second_waited} is of second degree. At the
+    power {next_power} the terms with {waited_k} have the mean {generated}. On the right of
+    [eq:poisson] stands the mean {left} over samples that this power has without them, taken from
+    its stationary mean at leading order. In one plane, where nothing fails to commute, the first
+    two lines are [eq:poisson-first]. What is left of the right side, a number, is the mean rotation
+    at this power: in one plane [eq:mean-next], as odd powers vanish by the symmetry of
+    [eq:read-step].
 
     Rotations whose mean does not depend on what went before are uncorrelated when this mean is
     taken away, and their variances add up. In one plane, with the angles {angle} of these
@@ -173,6 +220,7 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     ]
     return step(
         increments=(INCREMENT, UNWAITED * TURNED_ONCE * WAITED),
+        free_turns={power: (FREE_TURNS[power], shown) for power, shown in FREE_OF_MEMORY.items()},
         poisson=(FIRST_GENERATOR * WAITING_PARTS[POWER], relaxed),
         poisson_first=first_two,
         mean_next=(MEAN_ROTATION, ETA**2 * STEADY_LEFT[4][0] + ETA**3 * STEADY_LEFT[6][0]),
@@ -184,6 +232,11 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
         symbols={
             "waited": WAITING,
             "turn": TURNED_ONCE,
+            "moves": MOVED[1],
+            "second_waited": SECOND_WAITING,
+            "waited_k": WAITING_PARTS[POWER],
+            "generated": FIRST_GENERATOR * WAITING_PARTS[POWER],
+            "next_power": POWER + 2,
             "waiting_frame": ROTATION_FRAME * WAITED_BEFORE,
             "decay_series": 1 + ETA**3 * DECAY_FIRST + ETA**4 * DECAY_NEXT,
             "left": LEFT[POWER + 2],
@@ -196,6 +249,19 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
             "decay": DECAYED,
         },
         checks=(
+            holds(
+                "Multiplied out with symbols that do not commute, [eq:increments] is "
+                "[eq:free-turns-3] to [eq:free-turns-5].",
+                Method.ORDER,
+                _free_by_order,
+            ),
+            holds(
+                "In one plane the derivatives in [eq:free-turns-3] to [eq:free-turns-5] make, of "
+                "the solutions of [eq:poisson], what inserting the new deviation does: the network "
+                "with two axes and four samples.",
+                Method.POINTS,
+                lambda: all(_free_turns_agree(plane, power) for power in FREE_OF_MEMORY),
+            ),
             holds(
                 "With the solutions of [eq:poisson] the mean of these rotations over samples is a "
                 "number in each power up to the sixth, whatever the deviation: the network with "
@@ -231,6 +297,83 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
             ),
         ),
         assumptions=("No noise is added to the weights; it would turn the hidden layer directly.",),
+    )
+
+
+def _free_by_order() -> bool:
+    """The product of three exponentials up to the fifth power, against the displayed rotations."""
+    symbols: dict[sp.Basic, sp.Symbol] = {
+        item: sp.Symbol(str(item), commutative=False)
+        for item in (*OWN_TURNS.values(), *CHANGED.values(), SECOND_WAITING)
+    }
+    waiting = {2: symbols[SECOND_WAITING]}
+    waiting |= {k: sp.Symbol(f"waiting_{k}", commutative=False) for k in (3, 4, 5)}
+    free: dict[int, sp.Expr] = {}
+    for power, shown in FREE_OF_MEMORY.items():
+        free[power] = _scalar(shown, symbols)
+        symbols[FREE_TURNS[power]] = free[power]
+    changed = {k: _scalar(shown.xreplace(_ALONE), symbols) for k, shown in FREE_OF_MEMORY.items()}
+
+    def times(left: dict[int, sp.Expr], right: dict[int, sp.Expr]) -> dict[int, sp.Expr]:
+        """Of two series, up to the fifth power."""
+        total = dict.fromkeys(range(6), sp.S.Zero)
+        for (k, one), (l, other) in product(left.items(), right.items()):
+            if k + l < 6:
+                total[k + l] += sp.expand(one * other)
+        return total
+
+    def exponential(parts: dict[int, sp.Expr]) -> dict[int, sp.Expr]:
+        squares = times(parts, parts)
+        return {0: sp.S.One} | {k: parts.get(k, 0) + squares[k] / 2 for k in range(1, 6)}
+
+    before = exponential({k: -part for k, part in waiting.items()})
+    own = exponential({k: symbols[item] for k, item in OWN_TURNS.items()})
+    after = exponential({k: part + changed.get(k, 0) for k, part in waiting.items()})
+    found = times(times(before, own), after)
+    return all(sp.expand(found[k] - free.get(k, 0)) == 0 for k in range(1, 6))
+
+
+_ALONE = dict.fromkeys((*OWN_TURNS.values(), FREE_TURNS[3]), sp.ZeroMatrix(INPUTS, INPUTS))
+"""What leaves of a rotation without memory the change of the waiting function."""
+
+
+def _scalar(shown: sp.MatrixExpr, symbols: Mapping[sp.Basic, sp.Expr]) -> sp.Expr:
+    """A sum of products of matrices in symbols that do not commute."""
+    if shown in symbols:
+        return symbols[shown]
+    if isinstance(shown, (sp.MatAdd, sp.Add)):
+        return sp.Add(*(_scalar(part, symbols) for part in shown.args))
+    if isinstance(shown, (sp.MatMul, sp.Mul)):
+        return reduce(mul, (_scalar(part, symbols) for part in shown.args))
+    return sp.S.Zero if shown.is_Matrix else shown
+
+
+def _free_turns_agree(plane: StationaryPolynomials, power: int) -> bool:
+    """The displayed rotation in one plane, against the angles that have no memory."""
+
+    def along(moves: tuple[int, ...], function: Any, moved: list[Any]) -> Any:
+        if not moves:
+            return function
+        slopes = (along(moves[1:], function.diff(x), moved) for x in plane.coordinates)
+        return sum(part[moves[0]] * slope for part, slope in zip(moved, slopes, strict=True))
+
+    shown = FREE_OF_MEMORY[power]
+    weights = {
+        item: part.args[0] if isinstance(part, sp.MatMul) else sp.S.One
+        for part in shown.args
+        for item in part.atoms(sp.MatrixSymbol) & set(CHANGED.values())
+    }
+    return not any(
+        angle
+        - step.orders[2][power][0]
+        - sum(
+            along(moves, plane.waiting[own], moved) * sp.QQ.from_sympy(weights[item])
+            for (moves, own), item in CHANGED.items()
+            if item in weights
+        )
+        for angle, step, moved in zip(
+            plane.increments(power), plane.steps, plane.moved, strict=True
+        )
     )
 
 

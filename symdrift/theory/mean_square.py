@@ -362,9 +362,9 @@ def _read_by_samples(examples: Examples) -> Step:
     of the two products is [eq:read], with the fourth moments {moments} of the inputs.
 
     Label noise, independent of the inputs, pulls at {W} through {second} and at {U} through
-    {first}. Terms with a single factor of it vanish on average. The others are [eq:read-labels] for
-    one deviation, and are to be averaged over deviations: between the layers; in the first, of the
-    hidden units {i} and {j}; and in the second.
+    {first}. Terms with a single factor of it vanish on average. The others are, for one deviation,
+    [eq:read-labels], with the hidden units {i} and {j}: between the layers, within the first and
+    within the second. They are to be averaged over deviations.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     kept = MOMENT[B, C, D, l] - COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, l]

@@ -16,7 +16,6 @@ from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.rules.linear import TwoLayerLinear
-from symdrift.theory.critical_rate import RATES
 from symdrift.theory.drift import PLANE_VARIANCE
 from symdrift.theory.examples import Examples
 from symdrift.theory.later_moments import FIRST_GENERATOR, ROOT, TURN
@@ -30,6 +29,7 @@ from symdrift.theory.linear.isotropic_expansion import (
     isotropic_expansion,
 )
 from symdrift.theory.linear.limits import isotropic_diffusion, isotropic_direction
+from symdrift.theory.seven_moments import RATES
 
 VALUE, VARIANCE, GAIN, LABEL_NOISE = (
     symbol(role) for role in ("singular_value", "input_variance", "gain", "label_noise")

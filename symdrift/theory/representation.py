@@ -14,6 +14,7 @@ from symdrift.derivation.chapter import Side, chain, step, vanishes
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, TIME, symbol
 from symdrift.derivation.vocabulary import (
+    BLOCK_HESSIAN,
     CANONICAL_FIRST,
     GENERATOR,
     I_INDEX,
@@ -83,6 +84,7 @@ LATEX = {
 MEANINGS = (
     (MEMORY[I_INDEX, L_INDEX], "forgotten part of the variance of a weight", "scalar"),
     (HIDDEN_VECTOR, "representation of a stimulus in the canonical frame", "r"),
+    (PLANE_ANGLE, "angle of a rotation in the plane of a generator", "rad"),
     (MEAN_MATRIX, "mean rotation of all planes", "rad per step"),
     (DIFFUSION, "diffusion of a representation", "per step"),
     (RATE, "decay rate of a representation", "per step"),
@@ -423,6 +425,7 @@ def _displacement(examples: Examples) -> Step:
 
     return step(
         displacement=(DISPLACEMENT(TIME), drift + fluctuation),
+        symbols={"power": (sp.Identity(2) - ETA * BLOCK_HESSIAN["il"]) ** TIME},
         memory=chain(
             MEMORY[I_INDEX, L_INDEX],
             (
@@ -435,8 +438,8 @@ def _displacement(examples: Examples) -> Step:
                 Mean(WEIGHT_NOW**2) - Mean(WEIGHT_NOW * WEIGHT_LATER),
             ),
             (
-                "its part along [eq:reached]; by [eq:normal-step] the exponential of the old "
-                "deviation is left",
+                "its part along [eq:reached], of which [eq:normal-step] leaves the power {power} "
+                "or, at leading order, the exponential",
                 share * FORGOTTEN / BATCH,
             ),
             value=averaged,

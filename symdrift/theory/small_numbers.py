@@ -113,14 +113,14 @@ def _multiplicative_noise(examples: Examples) -> Step:
     """Curvature differs between samples
 
     The second is {number} divided by {batch}, where {s_1} is the largest singular value. In
-    [eq:sample-hessian] a learned axis pulls with its singular value times {product}. In the mean
-    this is its singular value times {Sigma}; but [eq:grown] has the mean of the square, and that is
-    [eq:squared-input] for Gaussian inputs: not the square of a variance along one axis but a
-    variance times the power {power} of all inputs, divided by {batch} where a batch averages over
-    samples. By [eq:stationary-moments] it adds {grown} against a relaxation of {relaxed} along such
-    an axis, of variance {lambda}: the quotient of both is of the order of this number, which
-    grows with the number of inputs while {discrete} does not. Where it reaches the order of one,
-    the critical rate of [eq:critical] is near, or has been passed.
+    [eq:sample-hessian] both layers of a learned axis together pull with twice its singular value
+    times {product}. In the mean this is twice its singular value times {Sigma}; but [eq:grown] has
+    the mean of the square, and that is [eq:squared-input] for Gaussian inputs: not the square of a
+    variance along one axis but a variance times the power {power} of all inputs, divided by {batch}
+    where a batch averages over samples. By [eq:second-moments] it adds {grown} against a relaxation
+    of {relaxed} along such an axis, of variance {lambda}: the quotient of both is this number,
+    which grows with the number of inputs while {discrete} does not. Where it reaches the order of
+    one, the critical rate of [eq:critical] is near, or has been passed.
     """
     network = examples.rectangular.network
     sample, sigma = network.sample_input, network.input_covariance
@@ -149,12 +149,13 @@ def _multiplicative_noise(examples: Examples) -> Step:
             "product": INPUT * INPUT.T,
             "power": sp.Trace(INPUT_COVARIANCE),
             "discrete": ETA * LARGEST_CURVATURE,
-            "grown": ETA**2
+            "grown": 4
+            * ETA**2
             * symbol("singular_value", 1) ** 2
             * symbol("input_variance")
             * sp.Trace(INPUT_COVARIANCE)
             / BATCH,
-            "relaxed": 2 * ETA * symbol("singular_value", 1) * symbol("input_variance"),
+            "relaxed": 4 * ETA * symbol("singular_value", 1) * symbol("input_variance"),
         },
         checks=(
             vanishes(
@@ -246,8 +247,8 @@ def _on_axes(examples: Examples) -> Step:
     On shared axes the mean imbalance is diagonal too, and with Gaussian inputs the third number is
     the largest of [eq:imbalance-own] by size, which is [eq:imbalance-mean] with [eq:imbalance-fed]
     at first order in {eta}. Axes that are not learned count in the sums, as their inputs and errors
-    are noise for the others: the residual of an input without output vanishes, and so does the
-    variance that belongs to an output without input. The fourth is the largest of [eq:lost-own],
+    are noise for the others; an input without output counts with its variance alone, and an output
+    without input with its label noise. The fourth is the largest of [eq:lost-own],
     with [eq:fluctuation-own] for a batch of {batch} samples: it grows without bound where a
     singular value vanishes.
     """

@@ -49,8 +49,8 @@ def small_weight_decay(examples: Examples) -> Step:
     With every singular value at one and every residual at {small_residual}, the blocks of two
     active axes are [eq:small-blocks] at leading order. For diagonal blocks the equations
     [eq:sylvester-left] and [eq:sylvester-right] are solved entry by entry, which gives
-    [eq:small-solutions]; in the same way [eq:own-sylvester] and the variances of one axis become
-    [eq:small-rows].
+    [eq:small-solutions]. One axis has [eq:white-axis], and the solutions [eq:white-rows] of
+    [eq:own-sylvester].
 
     Here and wherever {gamma} tends to zero, {eta} has tended to zero first: these are limits of
     leading orders in {eta} at fixed {gamma}. At a fixed learning rate there is no such limit where
@@ -108,6 +108,12 @@ def small_weight_decay(examples: Examples) -> Step:
 
     return step(
         under=[Premise.SMALL_DECAY, Premise.QUIET_LABELS],
+        small_blocks=[
+            (BLOCK_HESSIAN["il"], left.hessian),
+            (BLOCK_NOISE["il"], left.noise),
+            (BLOCK_FLUCTUATION["il"], left.fluctuation),
+        ],
+        small_solutions=[(LEFT_SOLUTION, y), (RIGHT_SOLUTION, z)],
         small_own=chain(
             TERM[I_INDEX, J_INDEX, I_INDEX],
             (
@@ -116,7 +122,11 @@ def small_weight_decay(examples: Examples) -> Step:
                 + OWN_FLUCTUATION * sp.Trace(ROW_RIGHT * MIXED_NOISE * ROW_RIGHT.T) / 4,
                 {TERM[I_INDEX, J_INDEX, I_INDEX]: leading["own"], **own},
             ),
-            ("by [eq:small-rows] and [eq:small-blocks]", leading["own"], own),
+            (
+                "by [eq:white-axis], [eq:white-rows] and [eq:small-blocks]",
+                leading["own"],
+                own,
+            ),
             value=lambda line: evaluate_matrix(line, blocks),
         ),
         small_other=chain(
@@ -129,13 +139,6 @@ def small_weight_decay(examples: Examples) -> Step:
             ("by [eq:small-solutions] and [eq:small-blocks]", leading["other"]),
             value=lambda line: evaluate_matrix(line, blocks),
         ),
-        small_blocks=[
-            (BLOCK_HESSIAN["il"], left.hessian),
-            (BLOCK_NOISE["il"], left.noise),
-            (BLOCK_FLUCTUATION["il"], left.fluctuation),
-        ],
-        small_solutions=[(LEFT_SOLUTION, y), (RIGHT_SOLUTION, z)],
-        small_rows=[(ROW_LEFT, row_y), (ROW_RIGHT, row_z), *own.items()],
         symbols={
             "small_residual": GAMMA / symbol("input_variance"),
             "own_overlap": OWN_OVERLAP**2,
@@ -176,6 +179,26 @@ def small_block(first: sp.Expr, second: sp.Expr, label_noise: sp.Expr = sp.S.Zer
     return SmallBlock(hessian, noise, sp.ImmutableMatrix(fluctuation))
 
 
+def small_axis(variance: sp.Expr, label_noise: sp.Expr) -> SmallBlock:
+    """The block of one learned axis with itself."""
+    return _one_row(2 * variance, 4 * GAMMA**2 + 2 * variance * label_noise)
+
+
+def small_lonely(
+    axis: sp.Expr, variance: sp.Expr, label_noise: sp.Expr
+) -> tuple[SmallBlock, SmallBlock]:
+    """Of a learned axis: with an input without output, and with an output without input."""
+    return (
+        _one_row(variance, GAMMA**2 * variance / axis + variance * label_noise),
+        _one_row(axis, axis * label_noise),
+    )
+
+
+def _one_row(stiffness: sp.Expr, noise: sp.Expr) -> SmallBlock:
+    entries = stiffness, noise, ETA * noise / (2 * stiffness)
+    return SmallBlock(*(sp.ImmutableMatrix([[entry]]) for entry in entries))
+
+
 def small_solution(
     left: sp.MatrixBase, right: sp.MatrixBase, side: sp.MatrixBase
 ) -> sp.ImmutableMatrix:
@@ -185,6 +208,26 @@ def small_solution(
         right.rows,
         lambda a, b: sp.factor(2 * side[a, b] / (left[a, a] + right[b, b])),
     )
+
+
+def small_own_term(alone: SmallBlock, beside: SmallBlock) -> sp.Expr:
+    """The term of equal indices, by the block of the axis and that of both."""
+    ones = sp.ones(1, 2)
+    y, z = (
+        small_solution(alone.hessian, beside.hessian, side)
+        for side in (ones * beside.hessian, alone.hessian * ones)
+    )
+    return (
+        (alone.noise * y * beside.fluctuation * y.T)[0]
+        + (alone.fluctuation * z * beside.noise * z.T)[0]
+    ) / 4
+
+
+def small_term(left: SmallBlock, right: SmallBlock) -> sp.Expr:
+    """That of another axis, whose overlap is one half where its blocks have two rows."""
+    y, z = (small_solution(left.hessian, right.hessian, x.hessian) for x in (right, left))
+    total = (y.T * left.noise * y * right.fluctuation).trace()
+    return (total + (z * right.noise * z.T * left.fluctuation).trace()) / left.noise.rows**2
 
 
 def _isotropic_leading(examples: Examples, own: sp.Expr, other: sp.Expr) -> sp.Expr:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdrift.algebra.equations import solve_lyapunov, solve_sylvester
+from symdrift.algebra.equations import solve_lyapunov
 from symdrift.algebra.forms import FACTOR, simplify_by, substitute
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import factor, leading_term, replaced
 from symdrift.derivation.chapter import Chain, Stated, chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
@@ -16,10 +17,11 @@ from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     BLOCK_FLUCTUATION,
-    BLOCK_HESSIAN,
-    LEFT_SOLUTION,
-    RIGHT_SOLUTION,
+    BLOCK_NOISE,
+    OWN_FLUCTUATION,
+    OWN_NOISE,
 )
+from symdrift.theory.block_solutions import ONES
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import renaming
 from symdrift.theory.linear.limits import (
@@ -30,6 +32,16 @@ from symdrift.theory.linear.limits import (
     isotropic_diffusion,
 )
 from symdrift.theory.linear.stochastic_area import rotation_variance
+from symdrift.theory.varied_terms import (
+    CHANGE_OF_OWN_TERM,
+    CHANGE_OF_TERM,
+    OWN_CHANGES,
+    VARIED_HESSIAN,
+    VARIED_NOISE,
+    VARIED_OVERLAP,
+    VARIED_OWN_OVERLAP,
+    product_rule,
+)
 
 FREQUENT_VARIANCE = symbol("input_variance", 1)
 FREQUENT_RATE = sp.Symbol("decay_rate_1", positive=True)
@@ -40,12 +52,8 @@ RATE_SLOPE, DIFFERENCE_SLOPE, DIFFUSION_SLOPE = sp.symbols(
 TERM_SLOPES = sp.symbols("slope_term_121 slope_term_122 slope_term_123 slope_term_231", real=True)
 PLANE_SLOPE, APART_SLOPE = sp.symbols("slope_plane_12 slope_plane_23", real=True)
 OTHER_RATE = sp.Symbol("decay_rate_2", positive=True)
-VARIED_HESSIAN, VARIED_NOISE = (
-    {index: sp.MatrixSymbol(f"varied_{name}_{index}", 2, 2) for index in ("il", "jl")}
-    for name in ("hessian", "noise")
-)
-VARIED_LEFT, VARIED_FLUCTUATION = (
-    sp.MatrixSymbol(f"varied_{name}", 2, 2) for name in ("solution", "fluctuation")
+OVERLAP_SLOPES = sp.symbols(
+    "slope_overlap_121 slope_overlap_122 slope_overlap_123 slope_overlap_231", real=True
 )
 DIFFUSION = symbol("diffusion_tensor")
 CRITICAL_NOISE = sp.Symbol("sigma_critical", positive=True)
@@ -53,10 +61,7 @@ CRITICAL_NOISE = sp.Symbol("sigma_critical", positive=True)
 LATEX: dict[sp.Basic, str] = {
     FREQUENT_RATE: "k_1",
     OTHER_RATE: "k_2",
-    **{item: rf"\partial H_{{{index}}}" for index, item in VARIED_HESSIAN.items()},
-    **{item: rf"\partial C_{{{index}}}" for index, item in VARIED_NOISE.items()},
-    VARIED_LEFT: r"\partial Y_{ijl}",
-    VARIED_FLUCTUATION: r"\partial \Gamma_{il}",
+    **{item: rf"\partial o_{{{str(item)[-3:]}}}^2" for item in OVERLAP_SLOPES},
     RATE_SLOPE: r"\frac{\partial k_1}{\partial \lambda_1}",
     DIFFERENCE_SLOPE: r"\frac{\partial (k_1 - k_2)}{\partial \lambda_1}",
     FREQUENT_DIFFUSION: "D_h^{(1)}",
@@ -72,7 +77,6 @@ LATEX: dict[sp.Basic, str] = {
 
 MEANINGS = (
     (FREQUENT_RATE, "decay rate of the stimulus along a frequent axis", "per step"),
-    (VARIED_HESSIAN["il"], "derivative of a block by the variance of a frequent axis", "2 by 2"),
     (OTHER_RATE, "decay rate of a rarer stimulus", "per step"),
     (FREQUENT_DIFFUSION, "diffusion of its representation", "per step"),
     (CRITICAL_NOISE, "label noise at which this order turns next to equal variances", "scalar"),
@@ -82,6 +86,7 @@ MEANINGS = (
 def frequent_stimulus(examples: Examples) -> Iterator[Step]:
     """What its frequency does to the drift of a stimulus, without and with label noise."""
     effect = frequency_effect(examples.representative)
+    yield product_rule()
     yield _frequency(examples, effect)
     yield _frequency_label_noise(examples, effect)
 
@@ -96,6 +101,8 @@ class _Slopes:
 
 
 _PREFACTOR = ETA**2 / (32 * BATCH**2 * symbol("singular_value") ** 2)
+_LENGTHENED = GAMMA / (symbol("input_variance") ** 2 * symbol("singular_value"))
+"""Derivative of a singular value by its variance, over the singular value."""
 _AUTOENCODER = {symbol("singular_value"): 1 - GAMMA / symbol("input_variance")}
 
 
@@ -122,8 +129,7 @@ def _slopes(examples: Examples, noise: sp.Expr, terms: str) -> _Slopes:
         apart: found.apart,
         DIFFUSION: isotropic.xreplace(_AUTOENCODER),
     }
-    lengthened = GAMMA / (symbol("input_variance") ** 2 * symbol("singular_value"))
-    plane = _PREFACTOR * (first + second + (INPUTS - 2) * third) - lengthened * DIFFUSION
+    plane = _PREFACTOR * (first + second + (INPUTS - 2) * third) - _LENGTHENED * DIFFUSION
     values[PLANE_SLOPE] = factor(_at_the_point(plane).xreplace(values))
     values[APART_SLOPE] = factor(_at_the_point(_PREFACTOR * apart).xreplace(values))
     return _Slopes(
@@ -153,32 +159,86 @@ class _VariedBlock:
         Hessian and noise at the isotropic point.
     hessian, noise : sympy.ImmutableMatrix
         Their derivatives there.
+    own : tuple of sympy.Expr
+        Those of Hessian and noise of the frequent axis with itself.
     """
 
     whole: tuple[sp.Matrix, sp.Matrix]
     hessian: sp.ImmutableMatrix
     noise: sp.ImmutableMatrix
+    own: tuple[sp.Expr, sp.Expr]
 
-    def terms_left(self, known: Mapping[sp.Basic, sp.Expr]) -> Iterator[sp.Expr]:
-        """What the product rule gives for the terms of a third axis, minus the slopes known."""
+    def slopes(self) -> tuple[sp.Expr, ...]:
+        """Of the four terms, by the displayed changes of a term and of one of equal indices."""
         hessian, noise = self.whole
+        swap, none = sp.ImmutableMatrix([[0, 1], [1, 0]]), sp.ImmutableMatrix(sp.zeros(2))
+        # The block of the frequent axis and another one, that of the other and it, and a third.
+        before, behind, apart = (
+            (self.hessian, self.noise),
+            (swap * self.hessian * swap, swap * self.noise * swap),
+            (none, none),
+        )
         fluctuation = solve_lyapunov(hessian, ETA * noise)
-        squeezed = self.hessian * fluctuation + fluctuation * self.hessian
-        spread = solve_lyapunov(hessian, ETA * self.noise - squeezed)
-        turned = solve_sylvester(hessian, hessian, -sp.Matrix(self.hessian))
-        term = 2 * (noise * fluctuation).trace()
-        moved = (self.noise * fluctuation).trace() + (noise * spread).trace()
-        # With Z changing by minus what Y does; the overlap is a quarter, by the singular values.
-        moved += (turned.T * noise * fluctuation + noise * turned * fluctuation).trace()
-        moved -= (turned * noise * fluctuation + noise * turned.T * fluctuation).trace()
-        longer = GAMMA / (symbol("input_variance") ** 2 * symbol("singular_value"))
-        _, _, third, _ = TERM_SLOPES
-        yield _at_the_point(moved / 4 + term * longer / 8) - known[third]
-        # Both blocks of the plane of 2 and 3 have the frequent axis in their second place.
-        swapped = sp.Matrix([[0, 1], [1, 0]])
-        first, second = swapped * self.noise * swapped, swapped * spread * swapped
-        both = 2 * ((first * fluctuation).trace() + (noise * second).trace())
-        yield _at_the_point(both / 4 - term * longer / 4) - known[TERM_SLOPES[3]]
+        entries: dict[sp.Basic, sp.ImmutableMatrix] = {
+            BLOCK_NOISE["il"]: sp.ImmutableMatrix(noise),
+            BLOCK_FLUCTUATION["il"]: sp.ImmutableMatrix(fluctuation),
+            ONES: sp.ImmutableMatrix([[1, 1]]),
+        }
+        numbers = {OWN_NOISE: sum(noise[0, :]), OWN_FLUCTUATION: sum(fluctuation[0, :])}
+        overlaps = [_overlap_slopes()[item] for item in OVERLAP_SLOPES]
+        changes = (
+            (CHANGE_OF_OWN_TERM, {"ji": behind}, self.own),
+            (CHANGE_OF_OWN_TERM, {"ji": before}, (0, 0)),
+            (CHANGE_OF_TERM, {"il": before, "jl": apart}, (0, 0)),
+            (CHANGE_OF_TERM, {"il": behind, "jl": behind}, (0, 0)),
+        )
+        return tuple(
+            _at_the_point(
+                evaluate_matrix(
+                    change.xreplace(
+                        {
+                            **numbers,
+                            **dict(zip(OWN_CHANGES, map(sp.sympify, own), strict=False)),
+                            VARIED_OVERLAP: overlap,
+                            VARIED_OWN_OVERLAP: overlap,
+                        }
+                    ),
+                    entries
+                    | {VARIED_HESSIAN[index]: block[0] for index, block in blocks.items()}
+                    | {VARIED_NOISE[index]: block[1] for index, block in blocks.items()},
+                )
+            )
+            for (change, blocks, own), overlap in zip(changes, overlaps, strict=True)
+        )
+
+
+def _over(matrix: sp.ImmutableMatrix, denominator: sp.Expr) -> sp.MatMul:
+    """A matrix with what its entries are divided by in front of it."""
+    entries = matrix.applyfunc(lambda entry: factor(entry * denominator))
+    return sp.MatMul(1 / denominator, entries, evaluate=False)
+
+
+def _overlap_slopes() -> dict[sp.Symbol, sp.Expr]:
+    """Of the squared overlaps, a quarter where all axes are alike."""
+    eighth = _LENGTHENED / 8
+    return dict(zip(OVERLAP_SLOPES, (-eighth, eighth, eighth, -2 * eighth), strict=True))
+
+
+def _missed_overlaps() -> tuple[sp.Expr, ...]:
+    """Derivatives of [eq:overlap] and [eq:own-overlap], squared, less the displayed slopes."""
+    first, other = sp.symbols("s_1 s", positive=True)
+    squares = (
+        other / (2 * (first + other)),
+        first / (2 * (first + other)),
+        first / (2 * (first + other)),
+        other**2 / (first + other) ** 2,
+    )
+    longer = _LENGTHENED * symbol("singular_value")
+    return tuple(
+        (square.diff(first) * longer).subs(first, other).subs(other, symbol("singular_value"))
+        - slope
+        for square, slope in zip(squares, _overlap_slopes().values(), strict=True)
+    )
 
 
 def _varied_block(examples: Examples, noise: sp.Expr) -> _VariedBlock:
@@ -187,17 +247,24 @@ def _varied_block(examples: Examples, noise: sp.Expr) -> _VariedBlock:
     block = examples.representative.pair_block
     equal = {first.input_variance: other.input_variance}
 
+    def derivative(entry: sp.Expr) -> sp.Expr:
+        changed = sp.diff(entry.xreplace(renaming(i=first, l=other)), first.input_variance)
+        return factor(changed.xreplace(equal))
+
     def slope(matrix: sp.MatrixBase) -> sp.ImmutableMatrix:
-        found = matrix.xreplace(renaming(i=first, l=other))
-        return sp.ImmutableMatrix(
-            found.applyfunc(lambda e: factor(sp.diff(e, first.input_variance).xreplace(equal)))
-        )
+        return sp.ImmutableMatrix(matrix.applyfunc(derivative))
 
     whole = (
         sp.Matrix(part.xreplace(renaming(i=other, l=other)))
         for part in (block.hessian, block.noise)
     )
-    return _VariedBlock((next(whole), next(whole)), slope(block.hessian), slope(block.noise))
+    own = examples.representative.diagonal_block
+    return _VariedBlock(
+        (next(whole), next(whole)),
+        slope(block.hessian),
+        slope(block.noise),
+        (derivative(own.hessian[0]), derivative(own.noise[0])),
+    )
 
 
 def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
@@ -214,14 +281,14 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     {bound}.
 
     The block of axis 1, here {i}, and another one changes by [eq:varied-hessian] and
-    [eq:varied-quiet], with {change} for the derivative by {first}; other blocks stay. At the
-    isotropic point {Y} and {Z} are the identity in all terms, and the first order of
-    [eq:sylvester-left] and [eq:lyapunov] is [eq:varied-equations]; [eq:sylvester-right] differs in
-    the sign of its right side. With the solutions of [eq:varied-equations] computer algebra
-    differentiates [eq:term] and [eq:own-term] by the product rule. The terms of the axes 1, 2 and 3
-    change by [eq:frequency-terms-121] to [eq:frequency-terms-231]. This changes the plane of the
-    axes 1 and 2 by [eq:frequency-plane], where {D} is [eq:isotropic-quiet], and that of the axes 2
-    and 3 by [eq:frequency-apart].
+    [eq:varied-quiet], and so do, by [eq:hessian-own] and [eq:noise-own], Hessian and noise of axis
+    1 with itself. Where axis 1 is the second of a block, rows and columns are exchanged; other
+    blocks stay. As {first_value} changes by {longer}, the squared overlaps
+    [eq:overlap] and [eq:own-overlap] change by [eq:varied-overlaps]. Noise and fluctuation of equal
+    axes are those of [step:isotropic]. Put into [eq:varied-term] and [eq:varied-own], this
+    gives the slopes [eq:frequency-terms-121] to [eq:frequency-terms-231] of the terms of the axes
+    1, 2 and 3. They change the plane of the axes 1 and 2 by [eq:frequency-plane], where {D} is
+    [eq:isotropic-quiet], and that of the axes 2 and 3 by [eq:frequency-apart].
     """
     slopes = _slopes(examples, sp.Integer(0), "frequency-terms")
     varied = _varied_block(examples, sp.Integer(0))
@@ -239,7 +306,7 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
         FREQUENT_RATE: (INPUTS - 1) * known[DIFFUSION],
     }
     return step(
-        under=dict.fromkeys(("varied_hessian", "varied_equations"), shared)
+        under=dict.fromkeys(("varied_hessian", "varied_overlaps"), shared)
         | dict.fromkeys(
             (
                 "varied_quiet",
@@ -252,20 +319,15 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
             ),
             (*shared, Premise.QUIET_LABELS),
         ),
-        varied_hessian=(VARIED_HESSIAN["il"], varied.hessian),
-        varied_quiet=(VARIED_NOISE["il"], varied.noise),
-        varied_equations=[
-            (
-                BLOCK_HESSIAN["il"] * VARIED_LEFT + VARIED_LEFT * BLOCK_HESSIAN["il"],
-                VARIED_HESSIAN["jl"] - VARIED_HESSIAN["il"],
-            ),
-            (
-                BLOCK_HESSIAN["il"] * VARIED_FLUCTUATION + VARIED_FLUCTUATION * BLOCK_HESSIAN["il"],
-                ETA * VARIED_NOISE["il"]
-                - VARIED_HESSIAN["il"] * BLOCK_FLUCTUATION["il"]
-                - BLOCK_FLUCTUATION["il"] * VARIED_HESSIAN["il"],
-            ),
+        varied_hessian=[
+            (VARIED_HESSIAN["il"], _over(varied.hessian, lam)),
+            (OWN_CHANGES[0], varied.own[0]),
         ],
+        varied_quiet=[
+            (VARIED_NOISE["il"], _over(varied.noise, lam**2 / GAMMA**2)),
+            (OWN_CHANGES[1], varied.own[1]),
+        ],
+        varied_overlaps=list(_overlap_slopes().items()),
         frequency_terms=_by_indices(known),
         frequency_plane=slopes.plane,
         frequency_apart=slopes.apart,
@@ -304,9 +366,8 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
         symbols={
             "first": FREQUENT_VARIANCE,
             "at": sp.Eq(FREQUENT_VARIANCE, lam),
-            "change": VARIED_HESSIAN["il"],
-            "Y": LEFT_SOLUTION,
-            "Z": RIGHT_SOLUTION,
+            "first_value": symbol("singular_value", 1),
+            "longer": GAMMA / lam**2,
             "other_rate": OTHER_RATE,
             "own_diffusion": FREQUENT_DIFFUSION,
             "own_rate": FREQUENT_RATE,
@@ -323,10 +384,15 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
                 lambda: _slope_agrees(examples, effect.decay_rate),
             ),
             vanishes(
-                "Put into [eq:term] by the product rule, the solutions of [eq:varied-equations] "
-                "for [eq:varied-hessian] and [eq:varied-quiet] give [eq:frequency-terms-123] and "
-                "[eq:frequency-terms-231].",
-                *varied.terms_left(known),
+                "[eq:varied-overlaps] are the derivatives of the squares of [eq:overlap] and "
+                "[eq:own-overlap].",
+                *_missed_overlaps(),
+            ),
+            vanishes(
+                "Put into [eq:varied-term] and [eq:varied-own], these changes give "
+                "[eq:frequency-terms-121] to [eq:frequency-terms-231], which were found by "
+                "differentiating the exact terms.",
+                *zip(varied.slopes(), map(known.get, TERM_SLOPES), strict=True),
             ),
             vanishes(
                 "The slope of the diffusion vanishes at the stated bound.",
@@ -347,11 +413,12 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
     the critical label-noise variance [eq:critical-noise]; above it the frequent stimulus drifts
     faster than the others.
 
-    The noise of the block of axis 1 and another one now changes by [eq:varied-noise], and its
-    Hessian as before. The terms change by [eq:noise-terms-121] to [eq:noise-terms-231], and the
-    planes change with them as in [step:frequency], where {D} is now [eq:isotropic]. When label
-    noise and weight decay are small together, {noise} of the order of {gamma}, the leading order of
-    the numerator of [eq:frequency-noise] vanishes where [eq:noise-turning] holds.
+    The noise of the block of axis 1 and another one now changes by [eq:varied-noise], and Hessian
+    and overlaps as before. By [eq:varied-term] and [eq:varied-own] the terms then change by
+    [eq:noise-terms-121] to [eq:noise-terms-231], and the planes change with them as in
+    [step:frequency], where {D} is now [eq:isotropic]. When label noise and weight decay are small
+    together, {noise} of the order of {gamma}, the leading order of the numerator of
+    [eq:frequency-noise] vanishes where [eq:noise-turning] holds.
     """
     noise = symbol("label_noise") ** 2
     slopes, varied = _slopes(examples, noise, "noise-terms"), _varied_block(examples, noise)
@@ -369,7 +436,10 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
     against, weight = sp.fraction(factor(-quartic.nth(0) / quartic.nth(2)))
     return step(
         under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
-        varied_noise=(VARIED_NOISE["il"], varied.noise),
+        varied_noise=[
+            (VARIED_NOISE["il"], _over(varied.noise, lam**2)),
+            (OWN_CHANGES[1], varied.own[1]),
+        ],
         noise_terms=_by_indices(slopes.values),
         frequency_noise=chain(
             DIFFERENCE_SLOPE,
@@ -391,9 +461,10 @@ def _frequency_label_noise(examples: Examples, effect: FrequencyEffect) -> Step:
         symbols={"D": DIFFUSION, "noise": symbol("label_noise")},
         checks=(
             vanishes(
-                "With the solutions of [eq:varied-equations] for [eq:varied-noise] the product "
-                "rule gives [eq:noise-terms-123] and [eq:noise-terms-231].",
-                *varied.terms_left(slopes.values),
+                "With [eq:varied-noise] in them, [eq:varied-term] and [eq:varied-own] give "
+                "[eq:noise-terms-121] to [eq:noise-terms-231], which were found by differentiating "
+                "the exact terms.",
+                *zip(varied.slopes(), map(slopes.values.get, TERM_SLOPES), strict=True),
             ),
             vanishes(
                 "The leading order of the numerator has no other terms than those of "
