@@ -113,11 +113,11 @@ DRIFT = [
     "rule-bend", "rule-corrector", "rule-answer-i", "rule-answer-j", "rule-term",
 ]  # fmt: skip
 CHAINS = {
-    "minimum": ["learned-map", "reduction", "dimension"],
+    "minimum": ["learned-map", "weights-above", "reduction", "completed", "dimension"],
     "hessian on maps": ["pull-first", "pull-second"],
     "hessian": ["hessian-first", "hessian-cross", "hessian-axis"],
     "strict minima": [
-        "stretched-first", "stretched-second", "determinant", "turning", "exchange",
+        "stretched-first", "stretched-second", "all-weights", "determinant", "turning", "exchange",
     ],
     "noise on maps": ["map-noise-gaussian"],
     "fluctuation": ["excess-loss", "lyapunov-bracket"],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -73,6 +75,43 @@ def test_planes_are_the_rotations_that_move_the_point(example: AlignedExample) -
         for j in range(i + 1, hidden):
             moves = not minimum.tangent((i, j)).is_zero_matrix
             assert moves == ((i, j) in minimum.planes)
+
+
+@each_example
+def test_four_kinds_of_directions_are_orthogonal_and_all_there_are(example: AlignedExample) -> None:
+    """Rotations, what noise reaches, symmetric matrices, and silent units on axes not learned."""
+    first, second = example.first_layer, example.second_layer
+    (hidden, inputs), outputs, rank = first.shape, len(second), example.minimum.rank
+
+    def units(*shape: int) -> Array:
+        return np.eye(np.prod(shape, dtype=int)).reshape(-1, *shape)
+
+    def flat(pairs: list[tuple[Array, Array]]) -> Array:
+        return np.array([[*one.ravel(), *other.ravel()] for one, other in pairs]).reshape(
+            -1, hidden * (inputs + outputs)
+        )
+
+    matrices = [*units(hidden, hidden)]
+    none = np.zeros_like(first), np.zeros_like(second)
+    kinds = [
+        flat([((x - x.T) @ first, -second @ (x - x.T)) for x in matrices]),
+        flat([(second.T @ f, f @ first.T) for f in units(outputs, inputs)]),
+        flat([((x + x.T) @ first, -second @ (x + x.T)) for x in matrices]),
+        flat(
+            [(x, none[1]) for x in units(hidden, inputs) if x[rank:, rank:].any()]
+            + [(none[0], x) for x in units(outputs, hidden) if x[rank:, rank:].any()]
+        ),
+    ]
+    silent = hidden - rank
+    assert [np.linalg.matrix_rank(kind) if len(kind) else 0 for kind in kinds] == [
+        rank * silent + rank * (rank - 1) // 2,
+        rank * (inputs + outputs - rank),
+        rank * silent + rank * (rank + 1) // 2,
+        silent * (inputs + outputs - 2 * rank),
+    ]
+    for one, other in combinations(kinds, 2):
+        assert np.abs(one @ other.T).max(initial=0) < 1e-12
+    assert np.linalg.matrix_rank(np.concatenate(kinds)) == hidden * (inputs + outputs)
 
 
 def test_an_active_direction_loses_weight_decay_over_variance() -> None:

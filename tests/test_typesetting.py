@@ -32,6 +32,7 @@ from symdrift.typesetting.reading import NotMathematics, read
 
 ETA, GAMMA = example.ETA, example.GAMMA
 L1, L2, L3 = example.EIGENVALUES
+ROW, COLUMN = sp.MatrixSymbol("a", 1, 2), sp.MatrixSymbol("b", 2, 1)
 NAMES = example.SYMBOL_NAMES
 
 GRIDS = (
@@ -356,6 +357,14 @@ def test_breaking_is_deterministic_and_complete() -> None:
             sp.Trace(sp.MatrixSymbol("Y", 2, 2).T * sp.MatrixSymbol("C", 2, 2)),
             r"\operatorname{tr}(Y^{\mathsf{T}} C)",
         ),
+        # The trace of a number is that number, and a product of two is not one product of matrices.
+        (ETA * sp.Trace(ROW * COLUMN) ** 2, r"\eta (a b)^{2}"),
+        (sp.Trace(ROW * COLUMN) * COLUMN, r"(a b) b"),
+        (
+            ETA * sp.Trace(ROW * COLUMN) * sp.Trace((ROW + COLUMN.T) * ROW.T),
+            r"\eta \, (a + b^{\mathsf{T}}) a^{\mathsf{T}} \, a b",
+        ),
+        (ETA * sp.Trace(-ROW * COLUMN), r"\eta \operatorname{tr}(- a b)"),
         # What follows a determinant or a derivative is no part of it.
         (
             sp.Determinant(sp.MatrixSymbol("H", 2, 2)) * sp.MatrixSymbol("C", 2, 2),

@@ -124,7 +124,7 @@ LATEX: dict[sp.Basic, str] = {
     AXIS_LOSS: r"L_{\mathrm{axis}}",
     REDUCTION: r"\delta L",
     CURVATURE: r"\delta^2 L",
-    DIMENSION: r"\dim",
+    DIMENSION: r"\mathrm{dim}",
     GENERATOR: r"\Omega",
     PLANE_GENERATOR: r"\Omega_{ij}",
     UNIT_I: "I_i",

@@ -84,7 +84,8 @@ def _couplings(examples: Examples) -> Step:
     along {W_jl} becomes part of {u_il}, and what {u_lj} has along {U_lj} becomes part of {u_li},
     by the same factors of [eq:reached]. For {l} equal to {i} the first block has a single row, to
     which both unit vectors of the second contribute alike: the identity becomes a row of ones,
-    [eq:own-overlap]. No two planes share a pair of blocks.
+    [eq:own-overlap]. No two planes share a pair of blocks, and a plane with a silent hidden unit,
+    whose singular value is zero, couples none.
     """
     minimum = AlignedMinimum(
         (active_direction("i"), active_direction("j"), any_direction("l")), 3, 3, 3
@@ -224,9 +225,9 @@ def _sylvester_blocks() -> Step:
     becomes [eq:sylvester-left], and transposed [eq:sylvester-right]. By the theorem of Cayley and
     Hamilton the solutions are polynomials in the two blocks: the first is [eq:solution-left],
     divided by the resultant [eq:resultant] of the characteristic polynomials of {first} and
-    {negative}. This is the product of all sums of an eigenvalue of the one block and an eigenvalue
-    of the other, and positive, so that each equation has one solution. The sum of both equations is
-    solved by {sum}, which gives the second solution, [eq:solution-right].
+    {negative}. This is positive, as the traces and determinants of both blocks are, so that each
+    equation has one solution. The sum of both equations is solved by {sum}, which gives the second
+    solution, [eq:solution-right].
 
     To find the first, [eq:sylvester-left] is used to move blocks from one side of {left} to the
     other, which leaves {left} times a matrix, [eq:cayley-left], and [eq:cayley-inverse] divides by

@@ -152,6 +152,7 @@ DEEP = (
 
 SECTIONS = (
     vocabulary,
+    fixed_points,
     hessian,
     hessian_blocks,
     strictness,

@@ -359,12 +359,12 @@ def _white_noise(examples: Examples) -> Step:
 
     Treating noise and fluctuation as uncorrelated in time means putting {Omega} in the place of
     {Y}, [eq:white], and rows of ones in that of {y} and {z}. It misses that kicks are pulled back.
-    For the term of equal indices of an autoencoder, where all gains are one, with small weight
-    decay and without label noise, the exact term is the approximate one times [eq:white-ratio]:
-    equal input variances leave nothing to miss, unequal ones do. What stands in [eq:own-term] is
-    then, at leading order in {gamma}, [eq:white-axis] for the axis with itself, [eq:white-block]
-    for the block, the fluctuation of which follows entry by entry from [eq:lyapunov], and
-    [eq:white-rows]; put in, these give the ratio. The approximation is offered for comparison only.
+    For the term [eq:own-term] of an autoencoder, where all gains are one, with small weight decay
+    and without label noise, the exact term is the approximate one times [eq:white-ratio]: equal
+    input variances leave nothing to miss, unequal ones do. What stands in it is then, at leading
+    order in {gamma}, [eq:white-axis] for the axis with itself, [eq:white-block] for the block, the
+    fluctuation of which follows entry by entry from [eq:lyapunov], and [eq:white-rows]; put in,
+    these give the ratio. The approximation is offered for comparison only.
     """
     area = sp.Trace(NOISE * TURN * FLUCTUATION * TURN.T)
     exact, approximate = (

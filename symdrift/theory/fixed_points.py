@@ -28,6 +28,7 @@ from symdrift.derivation.vocabulary import (
     NUCLEAR,
     OTHER_MAP,
     OTHER_NUCLEAR,
+    RANK,
     REDUCTION,
     RESIDUAL,
     RIGHT_AXES,
@@ -41,11 +42,28 @@ from symdrift.derivation.vocabulary import (
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import any_direction
-from symdrift.theory.linear.network import LinearNetwork
+from symdrift.theory.linear.network import LinearNetwork, any_turn
 from symdrift.theory.linear.points import (
     AlignedMinimum,
     ChosenMinimum,
     loss_reduction,
+)
+
+LEARNABLE, LEARNABLE_SLOPE = (
+    sp.MatrixSymbol(name, *LEARNED_MAP.shape) for name in ("M_learnable", "slope_learnable")
+)
+COVARIANCE_ROOT = sp.MatrixSymbol("Sigma_root", *INPUT_COVARIANCE.shape)
+
+LATEX = {
+    LEARNABLE: r"\bar M",
+    LEARNABLE_SLOPE: r"\bar\Lambda",
+    COVARIANCE_ROOT: r"\Sigma^{1/2}",
+}
+
+MEANINGS = (
+    (OTHER_MAP, "any other map", "m by n"),
+    (LEARNABLE, "map with all directions that can be learned", "m by n"),
+    (LEARNABLE_SLOPE, "its slope", "m by n"),
 )
 
 
@@ -75,7 +93,8 @@ def learned_axes(examples: Examples) -> Iterator[Step]:
 def _balance(network: LinearNetwork) -> Step:
     """The two layers are balanced
 
-    At a minimum both mean gradients vanish, [eq:stationary]. Multiplying one by {U}, the other
+    Weight decay makes the loss of large weights large, so that it has a minimum. There both mean
+    gradients vanish, [eq:stationary]. Multiplying one by {U}, the other
     by {W}, and subtracting, the task drops out and weight decay alone remains,
     [eq:balance-identity]: with {gamma} positive the two layers are balanced, [eq:balance].
     """
@@ -118,39 +137,36 @@ def _factored(examples: Examples) -> Step:
     orthonormal. Their product is the singular value decomposition [eq:learned-map] of the learned
     map, and half of the squared weights is therefore the sum of the singular values, the nuclear
     norm [eq:nuclear]. Hidden axes are numbered by decreasing singular value; this is the canonical
-    frame. Of {p} hidden units those beyond the rank {r} are silent: all of their weights vanish,
-    and the factors leave out these rows of the first layer and columns of the second.
+    frame. By [step:invariance] the loss and all that follows are the same in any other. Of {p}
+    hidden units those beyond the rank {r} are silent: all of their weights vanish, and the factors
+    leave out these rows of the first layer and columns of the second.
 
     No other pair of layers with the same product has a smaller sum of squared weights. In
-    [eq:weights-above] {W} and {U} are any such pair: the trace is the nuclear norm of their
-    product, and the squares are not negative.
-
-    Two networks with rational entries accompany the derivation, so that what is checked on them
-    is exact. One has three inputs, two outputs and two learned directions, the other three inputs
-    and outputs, of which it leaves a direction out. Both have label noise, and in neither does
-    the teacher share axes with the covariance of the inputs.
+    [eq:weights-above] {W} and {U} are any such pair: the last trace is the nuclear norm of their
+    product, by [eq:learned-map], and the squares are not negative.
     """
     squares = (
         sp.Trace(FIRST_LAYER * FIRST_LAYER.T) / 2 + sp.Trace(SECOND_LAYER * SECOND_LAYER.T) / 2
     )
     minimum = examples.left_out
-    first = sp.Matrix(2, 3, sp.symbols("w_1:7"))
-    second = sp.Matrix(3, 2, sp.symbols("u_1:7"))
-    left, right = minimum.left, minimum.right
-    half = sp.Rational(1, 2)
+    turn = any_turn(2)
 
     def squared(matrix: sp.MatrixBase) -> sp.Expr:
         return sp.Add(*(entry**2 for entry in matrix))
 
-    across = LEFT_AXES.T * SECOND_LAYER - RIGHT_AXES.T * FIRST_LAYER.T
-    beyond_left = SECOND_LAYER - LEFT_AXES * LEFT_AXES.T * SECOND_LAYER
-    beyond_right = FIRST_LAYER - FIRST_LAYER * RIGHT_AXES * RIGHT_AXES.T
-    excess = sp.Add(*(sp.Trace(part * part.T) / 2 for part in (across, beyond_left, beyond_right)))
+    def half_square(part: sp.MatrixExpr) -> sp.Expr:
+        return sp.Trace(part * part.T) / 2
+
+    on_left, on_right = LEFT_AXES.T * SECOND_LAYER, RIGHT_AXES.T * FIRST_LAYER.T
+    beyond = half_square(SECOND_LAYER - LEFT_AXES * on_left) + half_square(
+        FIRST_LAYER - FIRST_LAYER * RIGHT_AXES * RIGHT_AXES.T
+    )
+    # Any layers of two inputs, hidden units and outputs, and any axes of one direction.
     entries = {
-        FIRST_LAYER: first.as_immutable(),
-        SECOND_LAYER: second.as_immutable(),
-        LEFT_AXES: left,
-        RIGHT_AXES: right,
+        FIRST_LAYER: sp.ImmutableMatrix(2, 2, sp.symbols("w_1:5")),
+        SECOND_LAYER: sp.ImmutableMatrix(2, 2, sp.symbols("u_1:5")),
+        LEFT_AXES: turn[:, 0],
+        RIGHT_AXES: turn[:, 0].xreplace(dict.fromkeys(turn.free_symbols, sp.Symbol("v"))),
     }
 
     def canonical(line: sp.Basic) -> Any:
@@ -160,18 +176,13 @@ def _factored(examples: Examples) -> Step:
             LEARNED_MAP: minimum.learned_map,
             CANONICAL_FIRST: minimum.first_layer,
             CANONICAL_SECOND: minimum.second_layer,
-            LEFT_AXES: left,
-            RIGHT_AXES: right,
+            LEFT_AXES: minimum.left,
+            RIGHT_AXES: minimum.right,
             VALUES: values,
             ROOTS: values.applyfunc(sp.sqrt),
         }
         return evaluate_matrix(line, known)
 
-    gap = (
-        squared(left.T * second - right.T * first.T)
-        + squared(second - left * left.T * second)
-        + squared(first - first * right * right.T)
-    )
     return step(
         frame=[
             (CANONICAL_FIRST * CANONICAL_FIRST.T, VALUES),
@@ -191,15 +202,32 @@ def _factored(examples: Examples) -> Step:
             method=Method.POINTS,
         ),
         nuclear=(squares, NUCLEAR),
-        weights_above=(
+        weights_above=chain(
             squares,
-            sp.Trace(LEFT_AXES.T * SECOND_LAYER * FIRST_LAYER * RIGHT_AXES) + excess,
+            (
+                "each layer by its part on the axes and the rest; {orthonormal}, and so for {R}",
+                half_square(on_left) + half_square(on_right) + beyond,
+            ),
+            (
+                "the parts on the axes by their difference",
+                sp.Trace(LEFT_AXES.T * SECOND_LAYER * FIRST_LAYER * RIGHT_AXES)
+                + half_square(on_left - on_right)
+                + beyond,
+            ),
+            value=lambda line: evaluate_matrix(line, entries),
         ),
-        symbols={"P": LEFT_AXES, "R": RIGHT_AXES},
+        symbols={
+            "P": LEFT_AXES,
+            "R": RIGHT_AXES,
+            "orthonormal": sp.Eq(LEFT_AXES.T * LEFT_AXES, sp.Identity(RANK), evaluate=False),
+        },
         checks=(
             vanishes(
-                "The factors are balanced, their product is the learned map and half of their "
-                "squared entries is the sum of the singular values: the two networks with rational "
+                "Two networks with rational entries accompany the derivation, so that what is "
+                "checked on them is exact. One has three inputs, two outputs and two learned "
+                "directions, the other three inputs and outputs, of which it leaves a direction "
+                "out; both have label noise. Their factors are balanced, with the learned map for "
+                "their product and the sum of the singular values for half of their squared "
                 "entries.",
                 *(
                     expression
@@ -208,22 +236,11 @@ def _factored(examples: Examples) -> Step:
                         network.second_layer * network.first_layer - network.learned_map,
                         network.first_layer * network.first_layer.T
                         - network.second_layer.T * network.second_layer,
-                        half * (squared(network.first_layer) + squared(network.second_layer))
+                        (squared(network.first_layer) + squared(network.second_layer)) / 2
                         - sum(network.singular_values),
                     )
                 ),
                 method=Method.POINTS,
-            ),
-            vanishes(
-                "For arbitrary layers and the axes of one of these networks both sides of "
-                "[eq:weights-above] agree.",
-                (
-                    half * (squared(first) + squared(second))
-                    - (left.T * second * first * right).trace(),
-                    half * gap,
-                ),
-                (evaluate_matrix(squares, entries), half * (squared(first) + squared(second))),
-                (evaluate_matrix(excess, entries), half * gap),
             ),
             vanishes(
                 "In both networks the layers of the canonical frame satisfy [eq:frame].",
@@ -302,20 +319,18 @@ def _optimal(examples: Examples) -> Step:
     """The minimum is the global one
 
     As a function of the learned map alone the loss is convex: a quadratic form plus {gamma}
-    times the nuclear norm. It exceeds the loss of the map [eq:learned-map] by [eq:above]. When
-    no singular value of the slope is larger than the weight decay, [eq:dual], the slope can
-    earn no more than the nuclear norm costs, so that no map has a lower loss; when the
-    inequality is strict beyond the learned axes, the minimum is the only one. The pair of
-    [eq:slope-form] and [eq:dual] is therefore a certificate of the minimum, which a numerical
-    solution has to satisfy too.
+    times the nuclear norm. That of another map {other} exceeds that of [eq:learned-map] by
+    [eq:above]. What the slope earns there, {earned}, is a sum over the singular values of
+    {other}, each times an entry of the slope between two unit vectors. When no singular value of
+    the slope is larger than the weight decay, [eq:dual], it is no more than the nuclear norm costs,
+    so that no map has a lower loss; and where inputs vary in every direction, the quadratic form is
+    positive and the minimum is the only one. The pair of [eq:slope-form] and [eq:dual] is therefore
+    a certificate of the minimum, which a numerical solution has to satisfy too.
     """
     change = OTHER_MAP - LEARNED_MAP
-    above = (
-        sp.Trace(change * INPUT_COVARIANCE * change.T) / 2
-        + GAMMA * OTHER_NUCLEAR
-        - sp.Trace(SLOPE.T * OTHER_MAP)
-    )
-    network = examples.generic
+    moved = sp.Trace(change * INPUT_COVARIANCE * change.T) / 2
+    earned, earned_here = (sp.Trace(SLOPE.T * learned) for learned in (OTHER_MAP, LEARNED_MAP))
+    network, minimum = examples.generic, examples.left_out
     here = sp.Matrix(2, 3, sp.symbols("m_1:7"))
     there = sp.Matrix(2, 3, sp.symbols("k_1:7"))
     teacher, covariance = network.teacher, network.input_covariance
@@ -329,9 +344,43 @@ def _optimal(examples: Examples) -> Step:
         rest = minimum.weight_decay**2 * sp.eye(slope.rows) - slope * slope.T
         return bool(rest.is_positive_semidefinite)
 
+    def missed(learned: sp.MatrixBase) -> sp.Expr:
+        """What a map costs in the network of two learned directions in three, but for decay."""
+        residual = minimum.teacher - learned
+        return (residual * minimum.input_covariance * residual.T).trace() / 2
+
+    any_map = sp.ImmutableMatrix(3, 3, sp.symbols("m_1:10"))
+    entries = {
+        OTHER_MAP: any_map,
+        LEARNED_MAP: minimum.learned_map,
+        INPUT_COVARIANCE: minimum.input_covariance,
+        SLOPE: minimum.slope,
+    }
+    numbers = {
+        GAMMA: minimum.weight_decay,
+        NUCLEAR: sum(minimum.singular_values),
+        EXCESS_OVER_MINIMUM: missed(any_map)
+        - missed(minimum.learned_map)
+        + minimum.weight_decay * (OTHER_NUCLEAR - sum(minimum.singular_values)),
+    }
     return step(
-        above=(EXCESS_OVER_MINIMUM, above),
+        above=chain(
+            EXCESS_OVER_MINIMUM,
+            (
+                "by [eq:expected-loss], the square multiplied out; {slope}",
+                moved - earned + earned_here + GAMMA * (OTHER_NUCLEAR - NUCLEAR),
+            ),
+            ("{costs} by [eq:slope-form]", moved - earned + GAMMA * OTHER_NUCLEAR),
+            value=lambda line: evaluate_matrix(line, entries).xreplace(numbers),
+            method=Method.POINTS,
+        ),
         dual=sp.Le(SLOPE_NORM, GAMMA, evaluate=False),
+        symbols={
+            "other": OTHER_MAP,
+            "earned": earned,
+            "slope": sp.Eq(SLOPE, RESIDUAL * INPUT_COVARIANCE),
+            "costs": sp.Eq(earned_here, GAMMA * NUCLEAR),
+        },
         checks=(
             vanishes(
                 "The quadratic parts of the two losses differ as in [eq:above], for arbitrary "
@@ -369,9 +418,7 @@ def _chosen(examples: Examples) -> Step:
 
     A teacher and a covariance that share no axes have a minimum without a formula. Read
     backwards there is one: axes, singular values, slope and covariance can be chosen, and
-    [eq:task] is the teacher that has this minimum. The two networks with rational entries were
-    made in this way. Where a check needs the fourth moments of their inputs and does not say
-    which, they are elliptical.
+    [eq:task] is the teacher that has this minimum.
     """
     teacher = (
         LEFT_AXES * VALUES * RIGHT_AXES.T
@@ -381,8 +428,10 @@ def _chosen(examples: Examples) -> Step:
         task=(TEACHER, teacher),
         checks=(
             vanishes(
-                "The mean gradient of the two networks vanishes in every weight, from the loss "
-                "of a sample by differentiation and averaging.",
+                "The two networks with rational entries were made in this way. Their mean "
+                "gradient vanishes in every weight, from the loss of a sample by differentiation "
+                "and averaging. Where a check needs the fourth moments of their inputs and does "
+                "not say which, they are elliptical.",
                 *(network.mean_gradient for network in examples.rational),
                 method=Method.POINTS,
             ),
@@ -398,19 +447,17 @@ def _share_axes(teacher: sp.MatrixBase, covariance: sp.MatrixBase) -> bool:
 def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     """Singular values of an aligned task
 
-    When teacher and inputs share axes, reversing one of these in inputs and outputs leaves the loss
-    as it is. Without a bottleneck one learned map alone has the lowest loss, since the loss
-    [eq:expected-loss] with the weights of [eq:nuclear] is strictly convex in it along all axes with
-    input. This map is reversed into itself, and so it is diagonal in the shared axes. At a
-    bottleneck we follow the stationary points on these axes. There are others, such as saddles
-    between two of these. Which of the points on the axes are minima, [step:several-minima] says. On
-    the axes every hidden unit serves one axis with equal weights in both layers, and the singular
-    value {s} is the square of that weight. With input variance {lambda} and gain {a} the loss
-    changes with that weight as in [eq:axis-slope]: the derivative vanishes for a direction that is
-    not learned and, as [eq:slope-form] asks, where the input variance times what is missing of the
-    gain equals the weight decay, so that there the singular value is [eq:singular-value], which
-    leaves the residual [eq:axis-residual] of the gain. Of a direction that is not learned the
-    residual is the gain.
+    Where teacher and inputs share axes, the minimum of lowest loss has these axes too, as
+    [step:active] shows, and we follow the stationary points on them. At a bottleneck there are
+    others, such as saddles between two of these; which of the points on the axes are minima,
+    [step:several-minima] says. On the axes every hidden unit serves one axis with equal weights in
+    both layers, and the singular value {s} is the square of that weight. With input variance
+    {lambda} and gain {a} the loss changes with that weight as in [eq:axis-slope]: the derivative
+    vanishes for a direction that is not learned and, as [eq:slope-form] asks, where the input
+    variance times what is missing of the gain equals the weight decay, so that there the singular
+    value is [eq:singular-value]. The residual map is diagonal as well, and its entry
+    [eq:axis-residual] is what is left of the gain. Of a direction that is not learned this is the
+    gain.
     """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")
@@ -443,17 +490,42 @@ def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> 
 
     A direction can be learned when its singular value is positive, [eq:active]; the loss is
     then lower by [eq:reduction]. With fewer hidden units than such directions - a bottleneck -
-    the lowest loss has those with the largest reduction. Learning can end with others too, as
+    the lowest loss has those with the largest reductions. Learning can end with others too, as
     [step:several-minima] shows. Directions with positive singular value in the learned map are
-    called active. Each direction contributes to the loss on the
-    manifold, [eq:axis-loss] when active and [eq:axis-loss-left-out] when not, and the expected
-    loss is their sum.
+    called active. Each direction contributes to the loss of a minimum, [eq:axis-loss] when active
+    and [eq:axis-loss-left-out] when not, and the expected loss is their sum.
+
+    No other map {other}, on the axes or off them, has a lower loss than this. Let {best} be the map
+    with the singular values of all directions that can be learned, and {best_slope} its slope,
+    which is {gamma} along these and less, {lost}, along the others. Weight decay costs at least
+    {gamma} times the nuclear norm of {other}, [step:factored], and this is at least {earned}: the
+    slope has no singular value above {gamma}, and so no entry above it between the axes of {other}.
+    With that in the place of weight decay the loss, but for label noise, is [eq:completed]. Here
+    {other} enters by half the squared distance between {best_root}, whose singular values are
+    {learnable_root}, and {other_root}, whose rank the number of hidden units bounds. By the theorem
+    of Eckart and Young this is least where {other} keeps the largest of these singular values, and
+    nowhere else unless two of them tie; and there weight decay costs just {earned}. An input
+    without variance can only add to the nuclear norm.
     """
     variance, gain, value = (symbol(r) for r in ("input_variance", "gain", "singular_value"))
     residual = symbol("residual_map")
     reduction = loss_reduction()
     left_out = one.loss.xreplace({value: sp.Integer(0), residual: gain})
     learned = one.loss.xreplace({residual: GAMMA / variance})
+    network = examples.generic
+    entries = {
+        TEACHER: network.teacher,
+        INPUT_COVARIANCE: network.input_covariance,
+        OTHER_MAP: sp.ImmutableMatrix(2, 3, sp.symbols("m_1:7")),
+        LEARNABLE: sp.ImmutableMatrix(2, 3, sp.symbols("k_1:7")),
+    }
+    entries[LEARNABLE_SLOPE] = (entries[TEACHER] - entries[LEARNABLE]) * entries[INPUT_COVARIANCE]
+
+    def power(matrix: sp.MatrixExpr) -> sp.Expr:
+        """Mean square of what a map makes of the inputs, halved."""
+        return sp.Trace(matrix * INPUT_COVARIANCE * matrix.T) / 2
+
+    earned = sp.Trace(LEARNABLE_SLOPE.T * OTHER_MAP)
     # Of a positive symbol SymPy would decide both conditions.
     learned_or_not = symbol("singular_value", nonnegative=True)
     return step(
@@ -467,9 +539,39 @@ def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> 
             ),
             ("{gain}", reduction, {gain: value + GAMMA / variance}),
         ),
-        symbols={"gain": sp.Eq(gain, value + GAMMA / variance)},
+        symbols={
+            "gain": sp.Eq(gain, value + GAMMA / variance),
+            "other": OTHER_MAP,
+            "best": LEARNABLE,
+            "best_slope": LEARNABLE_SLOPE,
+            "its_slope": sp.Eq(LEARNABLE_SLOPE, (TEACHER - LEARNABLE) * INPUT_COVARIANCE),
+            "lost": variance * gain,
+            "earned": earned,
+            "best_root": LEARNABLE * COVARIANCE_ROOT,
+            "other_root": OTHER_MAP * COVARIANCE_ROOT,
+            "learnable_root": sp.sqrt(variance) * value,
+        },
         axis_loss=Given((AXIS_LOSS, learned), sp.Gt(learned_or_not, 0)),
         axis_loss_left_out=Given((AXIS_LOSS, left_out), sp.Eq(learned_or_not, 0)),
+        completed=chain(
+            power(TEACHER - OTHER_MAP) + earned,
+            (
+                "{its_slope}",
+                power(TEACHER - OTHER_MAP)
+                + sp.Trace(INPUT_COVARIANCE * (TEACHER - LEARNABLE).T * OTHER_MAP),
+            ),
+            (
+                "multiplied out",
+                power(TEACHER)
+                - sp.Trace(LEARNABLE * INPUT_COVARIANCE * OTHER_MAP.T)
+                + power(OTHER_MAP),
+            ),
+            (
+                "the square completed",
+                power(LEARNABLE - OTHER_MAP) + power(TEACHER) - power(LEARNABLE),
+            ),
+            value=lambda line: evaluate_matrix(line, entries),
+        ),
         checks=(
             vanishes(
                 "The reduction is the loss without the direction minus the loss with it.",

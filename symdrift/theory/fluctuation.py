@@ -28,13 +28,14 @@ from symdrift.derivation.vocabulary import (
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.normal_space import NormalSpace
 
-EXCESS = sp.Symbol("L_excess", positive=True)
+EXCESS, LEAST = sp.symbols("L_excess L_least", positive=True)
 ADJUGATE = sp.MatrixSymbol("adjugate_il", 2, 2)
 STIFFNESS, FLUCTUATION_ENTRY = sp.IndexedBase("stiffness"), sp.IndexedBase("fluctuation_entry")
 A, B = sp.symbols("a b", integer=True, positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     EXCESS: r"\langle L \rangle - L^{*}",
+    LEAST: "L^{*}",
     ADJUGATE: r"\operatorname{adj}(H_{il})",
     STIFFNESS.label: "h",
     FLUCTUATION_ENTRY.label: r"\Gamma",
@@ -55,13 +56,13 @@ def fluctuation_blocks(examples: Examples) -> Iterator[Step]:
 def _lyapunov() -> Step:
     """An Ornstein-Uhlenbeck process
 
-    A deviation {n_t} into the normal space is pulled back by the Hessian and kicked by the
-    centred noise {zeta}, [eq:normal-step]. What pulls in a step is the Hessian of its sample, of
-    which the mean is left at leading order, as [step:order-by-order] shows. A covariance {Gamma}
-    that a step leaves as it is satisfies [eq:covariance-step]; with {Gamma} of order {eta}, its
-    leading order is the Lyapunov equation [eq:lyapunov]. Every deviation is pulled back where the
-    minimum is strict, and the equation then has one solution: in the eigenbasis of {H} it says
-    {entries}, with positive eigenvalues {h_a} and {h_b}.
+    A deviation {n_t} into the normal space, which [step:area] reads off the weights, is pulled back
+    by the Hessian and kicked by the centred noise {zeta}, [eq:normal-step]. What pulls in a step is
+    the Hessian of its sample, of which the mean is left at leading order, as [step:order-by-order]
+    shows. A covariance {Gamma} that a step leaves as it is satisfies [eq:covariance-step]; with
+    {Gamma} of order {eta}, its leading order is the Lyapunov equation [eq:lyapunov]. Every
+    deviation is pulled back where the minimum is strict, and the equation then has one solution: in
+    the eigenbasis of {H} it says {entries}, with positive eigenvalues {h_a} and {h_b}.
     """
     size = NORMAL.shape[0]
     identity = sp.Identity(size)
@@ -110,8 +111,8 @@ def _lyapunov() -> Step:
 def _excess_loss(examples: Examples) -> Step:
     """Excess loss
 
-    A fluctuating network has the excess loss [eq:excess-loss], which does not depend on the
-    Hessian. It is constant while the representation drifts.
+    A fluctuating network has the excess loss [eq:excess-loss] over the loss {least} of the minimum,
+    which does not depend on the Hessian. It is constant while the representation drifts.
     """
     space = examples.weight_spaces[0]
     entries = {HESSIAN: space.hessian, FLUCTUATION: space.fluctuation, NOISE: space.noise}
@@ -132,6 +133,7 @@ def _excess_loss(examples: Examples) -> Step:
             value=lambda line: evaluate_matrix(line, entries),
             method=Method.POINTS,
         ),
+        symbols={"least": LEAST},
         checks=(
             vanishes(
                 "Half the trace of Hessian times fluctuation equals a quarter of the trace of the "

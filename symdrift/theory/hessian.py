@@ -40,6 +40,7 @@ from symdrift.derivation.vocabulary import (
     STEP_FIRST,
     STEP_SECOND,
     TURN,
+    VALUES,
 )
 from symdrift.theory.examples import SHARED, Examples
 from symdrift.theory.linear.curvature import hessian
@@ -278,7 +279,8 @@ def _map_hessian(examples: Examples) -> Step:
     the operator {curvature} does to {F}, [eq:intertwined], which makes it [eq:map-hessian]: the
     task, with the covariance of the inputs; what is gained from changing both layers together,
     with the slope; and weight decay. It involves the number of hidden units nowhere, and it is
-    rational in axes, singular values, slope, covariance and weight decay.
+    rational in axes, singular values, slope, covariance and weight decay, since {inner} is
+    {inner_axes} and {outer} is {outer_axes}.
 
     To see it, let the weights change in [eq:mean-first] and [eq:mean-second]: at first order in the
     change the Hessian makes of it [eq:hessian-pull]. Of the image of {F} it makes [eq:pull-first]
@@ -343,6 +345,10 @@ def _map_hessian(examples: Examples) -> Step:
             "J": REACH,
             "curvature": MAP_HESSIAN,
             "image": sp.Tuple(*image.values()),
+            "inner": FIRST_LAYER.T * FIRST_LAYER,
+            "inner_axes": RIGHT_AXES * VALUES * RIGHT_AXES.T,
+            "outer": SECOND_LAYER * SECOND_LAYER.T,
+            "outer_axes": LEFT_AXES * VALUES * LEFT_AXES.T,
         },
         checks=(
             vanishes(

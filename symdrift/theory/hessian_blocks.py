@@ -71,6 +71,7 @@ LATEX = {
 }
 
 MEANINGS = (
+    (AXES, "number of axes", "scalar"),
     (NORMAL_IL, "unit vector of two axes, or of one, in the normal space", "vector"),
     (COUPLING, "slope along an axis, which couples the entries of a block", "scalar"),
 )
@@ -87,15 +88,12 @@ def hessian_blocks(examples: Examples) -> Iterator[Step]:
 def _blocks(examples: Examples) -> Step:
     """Weight space falls into small blocks
 
-    When teacher and inputs share axes, slope and input covariance are diagonal in them, and the
-    operator [eq:map-hessian] couples an entry of a map to its mirror image alone. The weights
-    fall apart in the same way. Joining two weights whenever the Hessian couples them gives
-    connected components, which are found, not assumed: with three axes there are <count>, of
-    {sizes} weights, and each contains exactly the weights of both layers between two axes, or of
-    one axis with itself. An entry of the Hessian involves two weights and therefore at most four
-    axes, so that a network with four axes shows every kind of entry there is; it falls apart in
-    the same way, and so does any larger network. A network with {axes} axes and as many hidden
-    units has [eq:pattern] weights: two for each axis and four for each pair.
+    When teacher and inputs share axes, both layers, slope and input covariance are diagonal in the
+    canonical frame, and the operator [eq:map-hessian] couples an entry of a map to its mirror image
+    alone. So does the Hessian with the weights: in [eq:hessian-pull] the entry for {i} and {l} of
+    either layer contains of both changes the entries for {i} and {l} and for {l} and {i}, and no
+    other. A network with {axes} axes and as many hidden units has [eq:pattern] weights, which fall
+    into blocks of four for each pair of axes and of two for each axis with itself.
     """
     space = examples.all_active
     first = [f"W{i + 1}{j + 1}" for i in range(3) for j in range(3)]
@@ -111,24 +109,27 @@ def _blocks(examples: Examples) -> Step:
 
     found = connected_blocks([space.hessian])
     counted = 2 * AXES + 4 * AXES * (AXES - 1) / 2
-    sizes = sp.Tuple(*(sp.Integer(len(block)) for block in found))
     return step(
         under=[Premise.SHARED_AXES],
         pattern=(WEIGHT_COUNT, counted),
-        symbols={"sizes": sizes, "axes": AXES},
-        words={"count": str(len(found))},
+        symbols={"axes": AXES},
         checks=(
             holds(
-                "Every component of the network with three axes belongs to one pair of axes.",
+                "Weights that the full Hessian of a network with three axes couples, directly or "
+                "by others, belong to one pair of axes: three components of four and three of two.",
                 Method.CASES,
-                lambda: pairs_only(found, names),
+                lambda: pairs_only(found, names) and sorted(map(len, found)) == [2, 2, 2, 4, 4, 4],
             ),
             holds("So does each component of the network with four axes.", Method.CASES, four_axes),
             vanishes(
-                "The components found with three axes have the stated sizes, and all weights "
-                "together are those of the two layers.",
+                "All weights together are those of the two layers.",
                 (sum(len(block) for block in found), counted.subs(AXES, 3)),
                 (counted, 2 * AXES**2),
+            ),
+            holds(
+                "So does each component of the network with four axes belong to one pair.",
+                Method.CASES,
+                four_axes,
             ),
         ),
     )

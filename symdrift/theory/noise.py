@@ -204,7 +204,7 @@ def _batches(examples: Examples) -> Step:
     """Batches
 
     The mean over a batch of {batch} independent samples has the covariance [eq:batch]. What
-    follows is written for single samples wherever the batch size does not appear. A batch divides
+    follows is written for single samples, except where {batch} is displayed. A batch divides
     {C} by {batch}, and with it everything that is linear in {C}: the fluctuation, the excess loss
     and the mean rotation. The covariance of rotations has noise and fluctuation as factors, and is
     divided by the square of {batch}.

@@ -110,7 +110,7 @@ def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
             ),
         ),
         assumptions=(
-            f"{inputs}; label noise averages to zero and is independent of the inputs and from "
+            f"{inputs}; label noise has no mean and is independent of the inputs and from "
             "output to output.",
         ),
     )
@@ -119,9 +119,10 @@ def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
 def _gradient(network: LinearNetwork, size: str) -> Step:
     """Gradient of one sample
 
-    Differentiating [eq:sample-loss] by every weight gives the gradients of the two layers.
-    Online gradient descent takes one step [eq:update] for each fresh sample, with learning
-    rate {eta}; a batch of {batch} samples uses the mean of their gradients.
+    Differentiating [eq:sample-loss] by every weight gives the gradients of the two layers. With the
+    weights of both layers in one vector {theta}, and their gradients in {g}, online gradient
+    descent takes one step [eq:update] for each fresh sample, with learning rate {eta}; a batch of
+    {batch} samples uses the mean of their gradients.
     """
     gradient_first, gradient_second = RULE.gradient(LAYERS, INPUT, ERROR)
     explicit_gradient = sp.Matrix(
@@ -132,6 +133,7 @@ def _gradient(network: LinearNetwork, size: str) -> Step:
         gradient_first=(GRADIENT_FIRST, gradient_first),
         gradient_second=(GRADIENT_SECOND, gradient_second),
         update=(NEXT_WEIGHTS, WEIGHTS - ETA * GRADIENT),
+        symbols={"g": GRADIENT},
         checks=(
             vanishes(
                 f"Derivatives by each of the weights of a network with {size} equal the matrix "
@@ -148,7 +150,8 @@ def _expected_loss(network: LinearNetwork, size: str) -> Step:
     Averaging over inputs and label noise needs their second moments only and leaves the
     residual map {E}, what the network misses of the teacher. The label noise, of covariance
     {noise_covariance}, adds a constant. In the residual map the error of a sample is
-    [eq:error-split].
+    [eq:error-split]. Error times input has the mean {mean}, and so the gradients of the two layers
+    have the means [eq:mean-first] and [eq:mean-second].
     """
     quadratic = sp.Trace(RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T) / 2
     expected = quadratic + sp.Trace(NOISE_COVARIANCE) / 2 + RULE.penalty(LAYERS, sp.Trace)
@@ -164,7 +167,7 @@ def _expected_loss(network: LinearNetwork, size: str) -> Step:
         expected_loss=(EXPECTED_LOSS, expected),
         mean_first=(MEAN_FIRST, mean_first),
         mean_second=(MEAN_SECOND, mean_second),
-        symbols={"noise_covariance": NOISE_COVARIANCE},
+        symbols={"noise_covariance": NOISE_COVARIANCE, "mean": RESIDUAL * INPUT_COVARIANCE},
         checks=(
             vanishes(
                 f"The average of the sample loss for {size}, moment by moment, equals "

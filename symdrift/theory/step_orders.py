@@ -275,8 +275,8 @@ def _order_by_order() -> Step:
 
     The last term of [eq:normal-orders] keeps the deviation normal: by the derivative of
     [eq:orthogonal] at the minimum, [eq:tangent-pull], it takes away the part of {bent} along the
-    tangent vector. What is left is [eq:normal-step], with the Hessian of the sample in the place
-    of {H}.
+    tangent vector, which leaves [eq:normal-step] with the Hessian of the sample in the place of
+    {H}.
 
     With several planes the rates [eq:gauge-slope] are a matrix, diagonal at leading order. The last
     terms of [eq:rotation-orders] and of [eq:normal-orders] are then sums over the planes, and
@@ -304,8 +304,8 @@ def _order_by_order() -> Step:
         rotation_orders=chain(
             ROTATION_STEP,
             (
-                "[eq:tangent-step] and {xi} times [eq:gauge-slope] add up to zero, but for {xi} "
-                "times {eta} and its square",
+                "[eq:tangent-step] and {xi} times [eq:gauge-slope] add up to zero, but for terms "
+                "of the orders {xi_eta} and {xi_squared}",
                 ETA * ROOT * swept / (METRIC + ROOT * beside) + REST,
             ),
             (
@@ -352,6 +352,8 @@ def _order_by_order() -> Step:
             "scaled": ROOT * SCALED,
             "root": ROOT,
             "third": ETA ** sp.Rational(3, 2),
+            "xi_eta": ROTATION_STEP * ETA,
+            "xi_squared": ROTATION_STEP**2,
             "before": MINIMUM_POINT + ROOT * SCALED,
             "after": after,
             "sample_hessian": SAMPLE_HESSIAN,

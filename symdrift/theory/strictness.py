@@ -10,8 +10,19 @@ from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
-from symdrift.derivation.symbols import GAMMA, symbol
-from symdrift.derivation.vocabulary import FIRST_LAYER, HIDDEN, SECOND_LAYER, SLOPE
+from symdrift.derivation.symbols import GAMMA, INPUTS, symbol
+from symdrift.derivation.vocabulary import (
+    DIMENSION,
+    FIRST_LAYER,
+    GENERATOR,
+    HIDDEN,
+    OUTPUTS,
+    RANK,
+    REACH,
+    REACH_RANK,
+    SECOND_LAYER,
+    SLOPE,
+)
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.curvature import hessian, silent_curvatures, unreached_curvature
 from symdrift.theory.linear.network import LinearNetwork
@@ -19,7 +30,7 @@ from symdrift.theory.linear.normal_space import NormalSpace
 from symdrift.theory.linear.points import AlignedMinimum, active_direction, inactive_direction
 
 DETERMINANT = sp.Symbol("det_H_il", real=True)
-SILENT_LOWER, SILENT_UPPER = sp.symbols("h_minus h_plus", real=True)
+SILENT_LOWER, SILENT_UPPER = sp.symbols("h_l_minus h_l_plus", real=True)
 EXCHANGED = sp.Symbol("det_H_li", real=True)
 WOULD_BE = sp.Symbol("s_l_lost", positive=True)
 STRETCH = sp.MatrixSymbol("stretch", HIDDEN, HIDDEN)
@@ -29,8 +40,8 @@ STRETCHED_SECOND = sp.MatrixSymbol("stretched_second", *SECOND_LAYER.shape)
 LATEX = {
     DETERMINANT: r"\det(H_{il})",
     EXCHANGED: r"\det(H_{li})",
-    SILENT_LOWER: "h_{-}",
-    SILENT_UPPER: "h_{+}",
+    SILENT_LOWER: "h_l^{-}",
+    SILENT_UPPER: "h_l^{+}",
     WOULD_BE: r"\bar s_l",
     STRETCH: r"\Omega_{+}",
     STRETCHED_FIRST: r"(H (\Omega_{+} W, -U \Omega_{+}))_{W}",
@@ -39,6 +50,8 @@ LATEX = {
 
 MEANINGS = (
     (STRETCH, "any symmetric matrix on the hidden layer", "p by p"),
+    (SILENT_LOWER, "curvature of a silent hidden unit along an axis", "scalar"),
+    (SILENT_UPPER, "the larger one", "scalar"),
     (WOULD_BE, "singular value that an axis left out would have", "scalar"),
 )
 
@@ -57,10 +70,16 @@ def _unreached(examples: Examples) -> Step:
     axes, within one, and between an active axis and a silent hidden unit their curvature is
     {between}. These directions leave the learned map as it is: with a symmetric matrix {stretch}
     where a tangent vector has a generator, the layers change by {stretched}, which the Hessian
-    multiplies by {between}, [eq:stretched-first] and [eq:stretched-second]. A silent hidden unit
-    has the curvatures [eq:silent] along an axis {l} that is not learned: its two weights of this
-    axis are coupled by the slope {slope} alone, and their sum and their difference are curved by
-    themselves.
+    multiplies by {between}, [eq:stretched-first] and [eq:stretched-second]. Since the map does not
+    change, they are orthogonal to the image of {J}. They are orthogonal to the tangent vectors too:
+    by [eq:balance] the product with one is minus the trace of {turned}, two terms that cancel, as
+    transposing one of them shows. A silent hidden unit has the curvatures [eq:silent] along an axis
+    {l} that is not learned: its two weights of this axis are coupled by the slope {slope} alone,
+    and their sum and their difference are curved by themselves.
+
+    There are no other directions. The tangent vectors, the directions that noise reaches, the free
+    entries of {stretch} but for those between silent units, and the weights between silent units
+    and axes that are not learned are in number those of all weights, [eq:all-weights].
     """
     lower, upper = silent_curvatures()
     between = unreached_curvature()
@@ -89,6 +108,10 @@ def _unreached(examples: Examples) -> Step:
         return evaluate_matrix(line, entries)
 
     tangents = [minimum.tangent(plane) for plane in minimum.planes]
+    silent = HIDDEN - RANK
+    stretches = RANK * silent + RANK * (RANK + 1) / 2
+    beyond = silent * (INPUTS + OUTPUTS - 2 * RANK)
+    reached = RANK * (INPUTS + OUTPUTS - RANK)
     return step(
         under=[Premise.SHARED_AXES],
         stretched_first=chain(
@@ -110,7 +133,18 @@ def _unreached(examples: Examples) -> Step:
             value=value,
         ),
         silent=[(SILENT_LOWER, lower), (SILENT_UPPER, upper)],
+        all_weights=chain(
+            DIMENSION + REACH_RANK + stretches + beyond,
+            (
+                "[eq:dimension] and [eq:reach-rank]",
+                RANK * silent + RANK * (RANK - 1) / 2 + reached + stretches + beyond,
+                {DIMENSION: RANK * HIDDEN - RANK * (RANK + 1) / 2, REACH_RANK: reached},
+            ),
+            ("added up", HIDDEN * (INPUTS + OUTPUTS)),
+        ),
         symbols={
+            "J": REACH,
+            "turned": FIRST_LAYER * FIRST_LAYER.T * (GENERATOR * STRETCH + STRETCH * GENERATOR),
             "between": between,
             "stretch": STRETCH,
             "stretched": sp.Tuple(STRETCH * FIRST_LAYER, -SECOND_LAYER * STRETCH),
@@ -150,9 +184,11 @@ def _traces(between: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
 def _strictness(examples: Examples) -> Step:
     """When the minimum is strict
 
-    The curvature {own} of an active axis vanishes when its singular value does; that of a silent
-    unit, [eq:silent], vanishes at the same threshold from the other side. The block of an active
-    {i} and an {l} below the threshold has a determinant of more than {below}, which is positive. At
+    A minimum is strict when all curvature across the orbit is positive. The curvature {own} of an
+    active axis vanishes when its singular value does; that of a silent unit, [eq:silent], vanishes
+    at the same threshold from the other side. The block [eq:hessian-pair] of two active axes has
+    the slope {gamma} beside more than {gamma} on the diagonal, so that its determinant is positive.
+    That of an active {i} and an {l} below the threshold is more than {below}, which is positive. At
     a bottleneck a direction {l} is left out that could have the singular value [eq:would-be], and
     the block with an active {i} has the determinant [eq:determinant], which grows with {s_i}. Where
     the loss reductions of both tie, {tied}, the determinant is [eq:tie]: not negative, and zero
@@ -217,8 +253,9 @@ def _several_minima(examples: Examples) -> Step:
     stationary point. It is a strict minimum where the determinant [eq:determinant], in terms of the
     gains [eq:turning], is positive for each active {i} and each {l} that is left out, since all
     other curvatures across the orbit are positive. Where it is negative a hidden unit turns from
-    {i} to {l} downhill: {l} displaces {i}. With {i} and {l} exchanged, the two determinants, over
-    the variances of the directions left out, add up to [eq:exchange]. Where the larger variance
+    {i} to {l} downhill: {l} displaces {i}. The choice that has learned {l} in the place of {i} has
+    the determinant with {i} and {l} exchanged; over the variances of the directions left out the
+    two add up to [eq:exchange]. Where the larger variance
     goes with the larger slope at zero weights, variance times gain, at least one of them is
     positive; where it does not, that of the direction {i} of the larger slope is, since no term of
     [eq:turning] is then against it. Of two directions one at the most displaces the other. Several

@@ -107,13 +107,13 @@ def _tangent(minimum: AlignedMinimum) -> Step:
 
     The rotation in the plane of hidden units {i} and {j} has the generator [eq:generator], written
     with the columns {unit_i} and {unit_j} of the identity; it moves the weights along the tangent
-    vector {tangent}. It exchanges the rows {i} and {j} of the first layer and the columns {i} and
-    {j} of the second, but for a sign. In the canonical frame rows are orthogonal to each other and
-    so are columns, with the singular values for their squared lengths. The tangent vectors of
-    different planes are therefore orthogonal, even where these share an axis, and have the squared
-    length [eq:metric]; a silent hidden unit has singular value zero. Planes of two silent units do
-    not move anything, so {r} active directions and {p} hidden units give a manifold of dimension
-    [eq:dimension].
+    vector {tangent}. This has the rows {i} and {j} of the first layer and the columns {i} and {j}
+    of the second exchanged, but for a sign, and zeros elsewhere. In the canonical frame rows are
+    orthogonal to each other and so are columns, with the singular values for their squared lengths.
+    The tangent vectors of different planes are therefore orthogonal, even where these share an
+    axis, and have the squared length [eq:metric]; a silent hidden unit has singular value zero.
+    Planes of two silent units do not move anything, so {r} active directions and {p} hidden units
+    give a manifold of dimension [eq:dimension].
     """
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
     lengths = {plane: (t.T * t)[0] for plane, t in tangents.items()}

@@ -49,6 +49,7 @@ from symdrift.typesetting.printer import (
     TIMES,
     TRACE,
     TheoryPrinter,
+    is_number,
     is_simple,
 )
 
@@ -299,7 +300,8 @@ class _Writer:
         elif isinstance(expression, sp.Pow) and isinstance(expression.base, sp.Add):
             self._power(expression, tail, depth)
         elif isinstance(expression, sp.Trace):
-            self._bracketed(expression.arg, tail, depth, head=TRACE)
+            head = EMPTY if is_number(expression) else TRACE
+            self._bracketed(expression.arg, tail, depth, head=head)
         elif isinstance(expression, MatrixBase):
             self._matrix(expression, tail, depth)
         elif isinstance(expression, sp.Piecewise):

@@ -291,10 +291,11 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         previous = EMPTY
         for position, factor in enumerate(factors):
             body = self.factor(factor, last=position == len(factors) - 1)
+            words = _opens_with(body, Form.WORD) or _opens_with(previous, Form.WORD)
             if pieces and _opens_with(body, Form.NUMBER):
                 pieces.append(DOT)
-            elif pieces and (_opens_with(body, Form.WORD) or _opens_with(previous, Form.WORD)):
-                # Words that touch would read as one.
+            elif pieces and (words or is_number(factor)):
+                # Words that touch would read as one, and so would products of matrices.
                 pieces.append(THIN)
             pieces.append(body)
             previous = body
@@ -365,7 +366,7 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         if base.is_Function:
             return self._print(base, exp=self._print(exponent))
         body = self.parenthesize(base, PRECEDENCE["Pow"])
-        if base.is_Symbol and body.superscripted:
+        if (base.is_Symbol and body.superscripted) or is_number(base):
             body = _bracketed(body)
         elif base.is_Float:
             body = group(body)
@@ -380,7 +381,8 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         if coefficient.could_extract_minus_sign():
             return row(MINUS, self._print(-expr))
         head = EMPTY if coefficient == 1 else self._print(coefficient)
-        head = _bracketed(head) if isinstance(coefficient, sp.Add) else head
+        loose = isinstance(coefficient, sp.Add) or is_number(coefficient)
+        head = _bracketed(head) if loose else head
         body = row(*(self.matrix_factor(factor) for factor in factors))
         return row(head, DOT if head and body.atoms[0].text.isdigit() else EMPTY, body)
 
@@ -440,15 +442,12 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
 
     _print_MeanMatrix = _averaged
 
-    def _print_Min(self, expr: sp.Min) -> Formula:
-        return self._chosen(r"\min", expr)
-
-    def _print_Max(self, expr: sp.Max) -> Formula:
-        return self._chosen(r"\max", expr)
-
-    def _chosen(self, name: str, expr: sp.Basic) -> Formula:
+    def _print_Min(self, expr: sp.Min | sp.Max) -> Formula:
+        name = r"\min" if isinstance(expr, sp.Min) else r"\max"
         arguments = joined(COMMA, map(self._print, expr.args))
         return read(name) + group(fence("(", arguments + BLANK, ")"))
+
+    _print_Max = _print_Min
 
     def _print_ExpBase(self, expr: Any, exp: Formula | None = None) -> Formula:
         body = scripts(_E, sup=self._print(expr.args[0]))
@@ -496,12 +495,14 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
         separator = EMPTY if all(map(_is_character, printed)) else COMMA
         return scripts(base, joined(separator, printed))
 
-    def _print_Determinant(self, expr: Any, exp: Formula | None = None) -> Formula:
+    def _print_Determinant(self, expr: Any) -> Formula:
         # Brackets even around a letter: what follows is no part of the determinant.
-        return _applied(function("det"), self._print(expr.arg), exp)
+        return function("det") + _bracketed(self._print(expr.arg))
 
-    def _print_Trace(self, expr: Any, exp: Formula | None = None) -> Formula:
-        return _applied(TRACE, self._print(expr.arg), exp)
+    def _print_Trace(self, expr: sp.Trace) -> Formula:
+        if is_number(expr):
+            return self.matrix_factor(expr.arg)
+        return TRACE + _bracketed(self._print(expr.arg))
 
     def _print_KroneckerDelta(self, expr: Any, exp: Formula | None = None) -> Formula:
         body = self._indexed(_DELTA, expr.args[:2])
@@ -516,16 +517,12 @@ class TheoryPrinter(Printer):  # type: ignore[misc]  # SymPy ships no types
     def _print_Identity(self, expr: Any) -> Formula:
         return _IDENTITY
 
-    def _print_And(self, expr: Any) -> Formula:
-        return self._alternatives(expr, AND)
-
-    def _print_Or(self, expr: Any) -> Formula:
-        return self._alternatives(expr, OR)
-
-    def _alternatives(self, expr: Any, conjunction: Formula) -> Formula:
+    def _print_And(self, expr: sp.And | sp.Or) -> Formula:
         parts = sorted(expr.args, key=sp.default_sort_key)
-        joint = BLANK + QUAD + conjunction + QUAD + BLANK
+        joint = BLANK + QUAD + (AND if isinstance(expr, sp.And) else OR) + QUAD + BLANK
         return joined(joint, map(self._print, parts))
+
+    _print_Or = _print_And
 
     def _print_Piecewise(self, expr: sp.Piecewise) -> Formula:
         return cases(
@@ -552,10 +549,6 @@ def _bracketed(body: Formula) -> Formula:
     return fence("(", body, ")")
 
 
-def _applied(name: Formula, argument: Formula, exp: Formula | None) -> Formula:
-    return (name if exp is None else scripts(name, sup=exp)) + _bracketed(argument)
-
-
 def _stem(latex: str) -> str:
     return latex.split("_", 1)[0]
 
@@ -574,6 +567,12 @@ def is_simple(factor: sp.Basic) -> bool:
     """Whether a factor is a number, a symbol or a power of one: never worth breaking."""
     base = factor.base if isinstance(factor, sp.Pow) else factor
     return bool(base.is_Symbol or base.is_number or isinstance(base, sp.Indexed))
+
+
+def is_number(expr: sp.Basic) -> bool:
+    """Whether this is the trace of a number with no factor in front, and printed as that number."""
+    plain = isinstance(expr, sp.Trace) and expr.arg.shape == (1, 1)
+    return bool(plain and expr.arg.as_coeff_mmul()[0] == 1)
 
 
 def _group(symbol: sp.Basic, power: sp.Expr, terms: Sequence[sp.Expr]) -> sp.Expr:
