@@ -17,7 +17,7 @@ def _singular_value(variance: Array, excess: Array) -> Array:
     1 operation.
     """
     # s = a - gamma/lambda, from the excess lambda a - gamma
-    singular_value = excess / variance
+    singular_value = excess/variance
     return singular_value
 
 
@@ -27,7 +27,7 @@ def _residual(variance: Array, weight_decay: Array) -> Array:
     1 operation.
     """
     # E = gamma/lambda
-    residual = weight_decay / variance
+    residual = weight_decay/variance
     return residual
 
 
@@ -43,7 +43,7 @@ def _loss(
     9 operations.
     """
     # lambda E^2 / 2 + sigma^2 / 2 + gamma s
-    loss = (1 / 2) * label_noise + (1 / 2) * residual**2 * variance + singular_value * weight_decay
+    loss = (1/2)*label_noise + (1/2)*residual**2*variance + singular_value*weight_decay
     return loss
 
 
@@ -53,7 +53,7 @@ def _loss_reduction(variance: Array, singular_value: Array) -> Array:
     4 operations.
     """
     # lambda s^2 / 2
-    reduction = (1 / 2) * singular_value**2 * variance
+    reduction = (1/2)*singular_value**2*variance
     return reduction
 
 
@@ -63,7 +63,7 @@ def _batch_share(total: Array, learning_rate: Array, batch: Array) -> Array:
     2 operations.
     """
     # eta tr(Gamma) / B
-    share = learning_rate * total / batch
+    share = learning_rate*total/batch
     return share
 
 
@@ -73,7 +73,7 @@ def _excess_loss(noise: Array, learning_rate: Array, batch: Array) -> Array:
     4 operations.
     """
     # tr(H Gamma) / 2 = eta tr(C) / (4 B)
-    excess = (1 / 4) * learning_rate * noise / batch
+    excess = (1/4)*learning_rate*noise/batch
     return excess
 
 
@@ -88,7 +88,7 @@ def _own_curvature(
     2 operations.
     """
     # 2 s_i lambda_i
-    curvature = 2 * singular_value_i * variance_i
+    curvature = 2*singular_value_i*variance_i
     return curvature
 
 
@@ -101,19 +101,30 @@ def _pair_curvature(
     singular_value_l: Array,
     residual_l: Array,
     slack_l: Array,
+    missed_value_l: Array,
+    gap: Array,
     weight_decay: Array,
 ) -> tuple[Array, Array, Array]:
     """Diagonal and determinant of the Hessian of the block (i, l).
 
-    17 operations.
+    38 operations.
     """
     # H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma, H_11 H_22 - H_12^2
-    t0 = singular_value_i * variance_l + singular_value_l * variance_l
-    t1 = singular_value_i * variance_i + singular_value_l * variance_i
-    first = t0 + weight_decay
-    second = t1 + weight_decay
-    product = slack_l * (-slack_l + 2 * weight_decay) + t0 * t1 + weight_decay * (t0 + t1)
-    return first, second, product
+    total = singular_value_i + singular_value_l
+    coupling = residual_l*variance_l
+    separation = gap + singular_value_l*variance_i*(singular_value_i + total)
+    variances = variance_i*variance_l
+    root = np.sqrt(variances)
+    spread = 2*root + variance_i + variance_l
+    worth = missed_value_l*root + total*variance_i
+    determinant = (
+        separation*variance_l + slack_l*(coupling + weight_decay) +
+        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/(spread*worth)
+    )
+    first = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
+    second = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    return first, second, determinant
 
 
 def _pair_block(
@@ -131,19 +142,19 @@ def _pair_block(
     31 operations.
     """
     # H = [[first, -coupling], [-coupling, second]], C = [[noise_il, shared], [shared, noise_li]]
-    t0 = singular_value_i * variance_l
-    t1 = singular_value_l * variance_l
-    t2 = singular_value_i * variance_i
-    t3 = singular_value_l * variance_i
-    t4 = weight_decay**2 / variance_i
-    t5 = residual_l**2 * variance_i
-    t6 = residual_l * weight_decay
+    t0 = singular_value_i*variance_l
+    t1 = singular_value_l*variance_l
+    t2 = singular_value_i*variance_i
+    t3 = singular_value_l*variance_i
+    t4 = weight_decay**2/variance_i
+    t5 = residual_l**2*variance_i
+    t6 = residual_l*weight_decay
     first = t0 + t1 + weight_decay
     second = t2 + t3 + weight_decay
-    coupling = residual_l * variance_l
-    noise_il = label_noise_i * t0 + label_noise_i * t1 + t0 * t4 + t1 * t4
-    noise_li = label_noise_l * t2 + label_noise_l * t3 + t0 * t5 + t1 * t5
-    shared = t0 * t6 + t1 * t6
+    coupling = residual_l*variance_l
+    noise_il = label_noise_i*t0 + label_noise_i*t1 + t0*t4 + t1*t4
+    noise_li = label_noise_l*t2 + label_noise_l*t3 + t0*t5 + t1*t5
+    shared = t0*t6 + t1*t6
     return first, second, coupling, noise_il, noise_li, shared
 
 
@@ -153,7 +164,7 @@ def _unreached_curvature(weight_decay: Array) -> Array:
     1 operation.
     """
     # 2*gamma
-    curvature = 2 * weight_decay
+    curvature = 2*weight_decay
     return curvature
 
 
@@ -164,7 +175,7 @@ def _silent_curvature(slack_l: Array, weight_decay: Array) -> tuple[Array, Array
     """
     # gamma - lambda |a| = slack and gamma + lambda |a|
     lower = slack_l
-    upper = -slack_l + 2 * weight_decay
+    upper = -slack_l + 2*weight_decay
     return lower, upper
 
 
@@ -179,8 +190,8 @@ def _own_fluctuation(
     11 operations.
     """
     # H Gamma + Gamma H = C
-    t0 = 2 * label_noise_i * singular_value_i * variance_i + 4 * singular_value_i * weight_decay**2
-    variance_ii = (1 / 4) * t0 / (singular_value_i * variance_i)
+    t0 = 2*label_noise_i*singular_value_i*variance_i + 4*singular_value_i*weight_decay**2
+    variance_ii = (1/4)*t0/(singular_value_i*variance_i)
     noise_ii = t0
     return variance_ii, noise_ii
 
@@ -194,57 +205,55 @@ def _pair_fluctuation(
     singular_value_l: Array,
     residual_l: Array,
     slack_l: Array,
+    missed_value_l: Array,
+    gap: Array,
     weight_decay: Array,
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Fluctuation and gradient noise of the block (i, l), per eta and for B = 1.
 
-    101 operations.
+    109 operations.
     """
     # H Gamma + Gamma H = C for two rows: Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H) det(H))
-    hessian_p11 = singular_value_i * variance_l + singular_value_l * variance_l + weight_decay
-    hessian_p22 = singular_value_i * variance_i + singular_value_l * variance_i + weight_decay
-    coupling_p = residual_l * variance_l
-    determinant_p = (
-        slack_l * (-slack_l + 2 * weight_decay)
-        + weight_decay
-        * (
-            singular_value_i * variance_i
-            + singular_value_i * variance_l
-            + singular_value_l * variance_i
-            + singular_value_l * variance_l
-        )
-        + (singular_value_i * variance_i + singular_value_l * variance_i)
-        * (singular_value_i * variance_l + singular_value_l * variance_l)
+    total = singular_value_i + singular_value_l
+    coupling = residual_l*variance_l
+    separation = gap + singular_value_l*variance_i*(singular_value_i + total)
+    variances = variance_i*variance_l
+    root = np.sqrt(variances)
+    spread = 2*root + variance_i + variance_l
+    worth = missed_value_l*root + total*variance_i
+    determinant = (
+        separation*variance_l + slack_l*(coupling + weight_decay) +
+        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/(spread*worth)
     )
-    noise_p11 = (
-        label_noise_i * singular_value_i * variance_l
-        + label_noise_i * singular_value_l * variance_l
-        + singular_value_i * variance_l * weight_decay**2 / variance_i
-        + singular_value_l * variance_l * weight_decay**2 / variance_i
+    hessian_11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
+    hessian_22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    noise_11 = (
+        label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
+        + singular_value_i*variance_l*weight_decay**2/variance_i +
+        singular_value_l*variance_l*weight_decay**2/variance_i
     )
-    noise_p12 = (
-        residual_l * singular_value_i * variance_l * weight_decay
-        + residual_l * singular_value_l * variance_l * weight_decay
+    noise_12 = (
+        residual_l*singular_value_i*variance_l*weight_decay +
+        residual_l*singular_value_l*variance_l*weight_decay
     )
-    noise_p22 = (
-        label_noise_l * singular_value_i * variance_i
-        + label_noise_l * singular_value_l * variance_i
-        + residual_l**2 * singular_value_i * variance_i * variance_l
-        + residual_l**2 * singular_value_l * variance_i * variance_l
+    noise_22 = (
+        label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i
+        + residual_l**2*singular_value_i*variance_i*variance_l +
+        residual_l**2*singular_value_l*variance_i*variance_l
     )
-    t0 = coupling_p * noise_p22 + hessian_p22 * noise_p12
-    t1 = coupling_p * noise_p12
-    t2 = hessian_p22 * noise_p11 + t1
-    t3 = 1 / (determinant_p * (2 * hessian_p11 + 2 * hessian_p22))
-    variance_il = t3 * (coupling_p * t0 + determinant_p * noise_p11 + hessian_p22 * t2)
-    variance_li = t3 * (
-        coupling_p * (coupling_p * noise_p11 + hessian_p11 * noise_p12)
-        + determinant_p * noise_p22
-        + hessian_p11 * (hessian_p11 * noise_p22 + t1)
+    t0 = coupling*noise_22 + hessian_22*noise_12
+    t1 = coupling*noise_12
+    t2 = hessian_22*noise_11 + t1
+    t3 = 1/(determinant*(2*hessian_11 + 2*hessian_22))
+    variance_il = t3*(coupling*t0 + determinant*noise_11 + hessian_22*t2)
+    variance_li = (
+        t3*(coupling*(coupling*noise_11 + hessian_11*noise_12) + determinant*noise_22 +
+        hessian_11*(hessian_11*noise_22 + t1))
     )
-    covariance_il = t3 * (coupling_p * t2 + determinant_p * noise_p12 + hessian_p11 * t0)
-    noise_il = noise_p11
-    noise_li = noise_p22
+    covariance_il = t3*(coupling*t2 + determinant*noise_12 + hessian_11*t0)
+    noise_il = noise_11
+    noise_li = noise_22
     return variance_il, variance_li, covariance_il, noise_il, noise_li
 
 
@@ -258,51 +267,44 @@ def _solved_block(
     singular_value_l: Array,
     residual_l: Array,
     slack_l: Array,
+    missed_value_l: Array,
+    gap: Array,
     weight_decay: Array,
 ) -> tuple[Array, ...]:
     """What terms need of the block (i, l).
 
-    59 operations.
+    50 operations.
     """
-    # H Gamma + Gamma H = C, per eta and for B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C
-    # and 4 o Gamma (twice beside the diagonal), with the share o = s_i / (s_i + s_l)
+    # For B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C with the share o = s_i / (s_i +
+    # s_l), 2 o C_12, 2 / tr(H) and 2 det(H) / tr(H)
     total = singular_value_i + singular_value_l
-    coupling = residual_l * variance_l
-    bare_1 = total * variance_l
-    bare_2 = total * variance_i
+    coupling = residual_l*variance_l
+    separation = gap + singular_value_l*variance_i*(singular_value_i + total)
+    variances = variance_i*variance_l
+    root = np.sqrt(variances)
+    spread = 2*root + variance_i + variance_l
+    worth = missed_value_l*root + total*variance_i
+    determinant = (
+        separation*variance_l + slack_l*(coupling + weight_decay) +
+        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/(spread*worth)
+    )
+    bare_1 = total*variance_l
+    bare_2 = total*variance_i
     first = bare_1 + weight_decay
     second = bare_2 + weight_decay
-    determinant = (
-        bare_1 * bare_2 + slack_l * (coupling + weight_decay) + weight_decay * (bare_1 + bare_2)
-    )
-    noise_11 = singular_value_i * variance_l * (label_noise_i + residual_i * weight_decay)
-    noise_12 = coupling * singular_value_i * weight_decay
-    noise_22 = singular_value_i * variance_i * (coupling * residual_l + label_noise_l)
+    noise_11 = singular_value_i*variance_l*(label_noise_i + residual_i*weight_decay)
+    noise_12 = coupling*singular_value_i*weight_decay
+    noise_22 = singular_value_i*variance_i*(coupling*residual_l + label_noise_l)
     trace = first + second
-    scale = 2 / (determinant * trace)
-    moved_11 = coupling * noise_12 + noise_11 * second
-    moved_12 = coupling * noise_11 + first * noise_12
-    moved_21 = coupling * noise_22 + noise_12 * second
-    moved_22 = coupling * noise_12 + first * noise_22
-    first_determinant = determinant * first
-    second_determinant = determinant * second
-    variance_11 = scale * (coupling * moved_21 + determinant * noise_11 + moved_11 * second)
-    covariance_12 = 2 * scale * (coupling * moved_22 + determinant * noise_12 + moved_12 * second)
-    variance_22 = scale * (coupling * moved_12 + determinant * noise_22 + first * moved_22)
+    weight = 2/trace
+    first_determinant = determinant*first
+    second_determinant = determinant*second
+    doubled_12 = 2*noise_12
+    determinant_weight = determinant*weight
     return (
-        first,
-        second,
-        coupling,
-        determinant,
-        trace,
-        first_determinant,
-        second_determinant,
-        noise_11,
-        noise_12,
-        noise_22,
-        variance_11,
-        covariance_12,
-        variance_22,
+        first, second, coupling, determinant, trace, first_determinant, second_determinant,
+        noise_11, noise_12, noise_22, doubled_12, weight, determinant_weight
     )
 
 
@@ -322,38 +324,31 @@ def _own_term(
     noise_11_q: Array,
     noise_12_q: Array,
     noise_22_q: Array,
-    variance_11_q: Array,
-    covariance_12_q: Array,
-    variance_22_q: Array,
+    doubled_12_q: Array,
+    weight_q: Array,
+    determinant_weight_q: Array,
     weight_decay: Array,
 ) -> Array:
     """What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).
 
-    48 operations.
+    50 operations.
     """
     # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with h Y + Y H = 2 (1
     # 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)
-    curvature = 2 * singular_value_i * variance_i
-    noise = 2 * singular_value_i * (label_noise_i * variance_i + 2 * weight_decay**2)
+    curvature = 2*singular_value_i*variance_i
+    noise = 2*singular_value_i*(label_noise_i*variance_i + 2*weight_decay**2)
     total = singular_value_i + singular_value_j
-    inverse = 1 / (curvature * (curvature + trace_q) + determinant_q)
-    forward_11 = inverse * (curvature * total * variance_i + determinant_q)
-    forward_12 = inverse * (curvature * total * variance_j + determinant_q)
-    backward_11 = inverse * (coupling_q + curvature + second_q)
-    backward_21 = inverse * (coupling_q + curvature + first_q)
+    inverse = 1/(curvature*(curvature + trace_q) + determinant_q)
+    forward_11 = inverse*(curvature*total*variance_i + determinant_q)
+    forward_12 = inverse*(curvature*total*variance_j + determinant_q)
+    backward_11 = inverse*(coupling_q + curvature + second_q)
+    backward_21 = inverse*(coupling_q + curvature + first_q)
+    t0 = 2*noise_12_q
     area = (
-        (1 / 2)
-        * noise
-        * (
-            2
-            * curvature
-            * (
-                backward_11 * (backward_11 * noise_11_q + 2 * backward_21 * noise_12_q)
-                + backward_21**2 * noise_22_q
-            )
-            + forward_11 * (covariance_12_q * forward_12 + forward_11 * variance_11_q)
-            + forward_12**2 * variance_22_q
-        )
+        (1/2)*noise*(weight_q*(forward_11*(forward_11*noise_11_q + forward_12*t0) +
+        forward_12**2*noise_22_q) + (2*curvature +
+        determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*t0) +
+        backward_21**2*noise_22_q))
     )
     return area
 
@@ -369,9 +364,9 @@ def _joint_term(
     noise_11_p: Array,
     noise_12_p: Array,
     noise_22_p: Array,
-    variance_11_p: Array,
-    covariance_12_p: Array,
-    variance_22_p: Array,
+    doubled_12_p: Array,
+    weight_p: Array,
+    determinant_weight_p: Array,
     first_q: Array,
     second_q: Array,
     coupling_q: Array,
@@ -382,58 +377,69 @@ def _joint_term(
     noise_11_q: Array,
     noise_12_q: Array,
     noise_22_q: Array,
-    variance_11_q: Array,
-    covariance_12_q: Array,
-    variance_22_q: Array,
+    doubled_12_q: Array,
+    weight_q: Array,
+    determinant_weight_q: Array,
 ) -> Array:
     """What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).
 
-    92 operations.
+    99 operations.
     """
     # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y H_Q =
-    # 2 H_Q and H_P Z + Z H_Q = 2 H_P, both as 2 diag(scales) weights / resultant
-    difference = -determinant_p + determinant_q
-    crossed_p = determinant_q * trace_p
-    crossed_q = determinant_p * trace_q
-    resultant = difference**2 + (crossed_p + crossed_q) * (trace_p + trace_q)
-    inverse = 1 / resultant
-    beside = coupling_p * difference * inverse
+    # 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of F(X) = tr(C_P X C_Q X') it is o^2 (F(Y)
+    # / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) + det(H_P) / (2 tr(H_P))))
+    difference = determinant_p - determinant_q
+    crossed_p = determinant_q*trace_p
+    crossed_q = determinant_p*trace_q
     scale_1 = first_q + second_p
     scale_2 = first_p + second_q
-    scales_11 = scale_1**2
-    scales_12 = scale_1 * scale_2
-    scales_22 = scale_2**2
-    forward_1 = inverse * (crossed_p + determinant_p * first_q + second_determinant_q)
-    forward_2 = inverse * (crossed_p + determinant_p * second_q + first_determinant_q)
-    forward_noise_11 = noise_11_p * scales_11
-    forward_noise_12 = noise_12_p * scales_12
-    forward_noise_22 = noise_22_p * scales_22
-    forward_moved_11 = beside * forward_noise_12 + forward_1 * forward_noise_11
-    forward_moved_12 = beside * forward_noise_11 + forward_2 * forward_noise_12
-    forward_moved_21 = beside * forward_noise_22 + forward_1 * forward_noise_12
-    forward_moved_22 = beside * forward_noise_12 + forward_2 * forward_noise_22
-    forward_swept_11 = beside * forward_moved_21 + forward_1 * forward_moved_11
-    forward_swept_12 = beside * forward_moved_22 + forward_1 * forward_moved_12
-    forward_swept_22 = beside * forward_moved_12 + forward_2 * forward_moved_22
-    backward_1 = inverse * (crossed_q + determinant_q * first_p + second_determinant_p)
-    backward_2 = inverse * (crossed_q + determinant_q * second_p + first_determinant_p)
-    backward_noise_11 = noise_11_q * scales_22
-    backward_noise_12 = noise_12_q * scales_12
-    backward_noise_22 = noise_22_q * scales_11
-    backward_moved_11 = backward_1 * backward_noise_11 - backward_noise_12 * beside
-    backward_moved_12 = backward_2 * backward_noise_12 - backward_noise_11 * beside
-    backward_moved_21 = backward_1 * backward_noise_12 - backward_noise_22 * beside
-    backward_moved_22 = backward_2 * backward_noise_22 - backward_noise_12 * beside
-    backward_swept_11 = backward_1 * backward_moved_11 - backward_moved_21 * beside
-    backward_swept_12 = backward_1 * backward_moved_12 - backward_moved_22 * beside
-    backward_swept_22 = backward_2 * backward_moved_22 - backward_moved_12 * beside
+    ahead_1 = crossed_p + determinant_p*first_q + second_determinant_q
+    ahead_2 = crossed_p + determinant_p*second_q + first_determinant_q
+    behind_1 = crossed_q + determinant_q*first_p + second_determinant_p
+    behind_2 = crossed_q + determinant_q*second_p + first_determinant_p
+    resultant = ahead_1*scale_1 + behind_1*scale_2
+    inverse = 1/resultant
+    turn_1 = inverse*scale_1
+    turn_2 = inverse*scale_2
+    firsts = first_p + first_q
+    seconds = second_p + second_q
+    both = scale_2*turn_1
+    turned_1 = noise_11_p*turn_1
+    turned_2 = noise_22_p*turn_2
+    doubled_1 = doubled_12_p*turn_1
+    doubled_2 = doubled_12_p*turn_2
+    noise_11 = noise_11_p*noise_11_q
+    noise_12 = doubled_12_p*noise_12_q
+    noise_22 = noise_22_p*noise_22_q
+    mixed_1 = doubled_12_q*turned_1 + doubled_2*noise_11_q
+    mixed_2 = doubled_1*noise_22_q + doubled_12_q*turned_2
+    square = noise_11_q*turn_2*turned_2 + turn_1*(doubled_2*noise_12_q + noise_22_q*turned_1)
+    beside = coupling_p*difference
+    outer_11 = beside*mixed_1
+    outer_12 = beside*mixed_2
+    outer_13 = beside**2*square
+    still_beside = coupling_p*(firsts + seconds)
+    forward_1 = ahead_1*turn_1
+    forward_2 = ahead_2*turn_2
+    forward_area = (
+        forward_1*(forward_1*noise_11 + forward_2*noise_12 - outer_11) +
+        forward_2*(forward_2*noise_22 - outer_12) + outer_13
+    )
+    backward_1 = behind_1*turn_2
+    backward_2 = behind_2*turn_1
+    backward_area = (
+        backward_1*(backward_1*noise_11 + backward_2*noise_12 + outer_11) +
+        backward_2*(backward_2*noise_22 + outer_12) + outer_13
+    )
+    still_1 = both*seconds
+    still_2 = both*firsts
+    still_area = (
+        square*still_beside**2 + still_1*(mixed_1*still_beside + noise_11*still_1 +
+        noise_12*still_2) + still_2*(mixed_2*still_beside + noise_22*still_2)
+    )
     area = (
-        backward_swept_11 * variance_11_p
-        + backward_swept_12 * covariance_12_p
-        + backward_swept_22 * variance_22_p
-        + covariance_12_q * forward_swept_12
-        + forward_swept_11 * variance_11_q
-        + forward_swept_22 * variance_22_q
+        backward_area*weight_p + forward_area*weight_q + still_area*(determinant_weight_p +
+        determinant_weight_q)
     )
     return area
 
@@ -454,27 +460,28 @@ def _own_term_white_noise(
     noise_11_q: Array,
     noise_12_q: Array,
     noise_22_q: Array,
-    variance_11_q: Array,
-    covariance_12_q: Array,
-    variance_22_q: Array,
+    doubled_12_q: Array,
+    weight_q: Array,
+    determinant_weight_q: Array,
     weight_decay: Array,
 ) -> Array:
     """What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).
 
-    23 operations.
+    47 operations.
     """
     # o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) with (1 1) between the two, per eta and for B = 1: the
     # white-noise approximation
-    curvature = 2 * singular_value_i * variance_i
+    curvature = 2*singular_value_i*variance_i
+    t0 = 2*noise_12_q
+    t1 = noise_11_q + noise_22_q + t0
+    t2 = coupling_q**2
+    t3 = coupling_q*first_q
+    t4 = coupling_q*second_q
     area = (
-        singular_value_i
-        * (label_noise_i * variance_i + 2 * weight_decay**2)
-        * (
-            (1 / 4) * covariance_12_q
-            + (1 / 4) * variance_11_q
-            + (1 / 4) * variance_22_q
-            + (1 / 2) * (noise_11_q + 2 * noise_12_q + noise_22_q) / curvature
-        )
+        singular_value_i*(label_noise_i*variance_i + 2*weight_decay**2)*((1/4)*weight_q*(t1 +
+        (first_q**2*noise_22_q + first_q*second_q*t0 + noise_11_q*second_q**2 + noise_11_q*t2
+        + 2*noise_11_q*t4 + noise_22_q*t2 + 2*noise_22_q*t3 + t0*t2 + t0*t3 +
+        t0*t4)/determinant_q) + (1/2)*t1/curvature)
     )
     return area
 
@@ -490,9 +497,9 @@ def _joint_term_white_noise(
     noise_11_p: Array,
     noise_12_p: Array,
     noise_22_p: Array,
-    variance_11_p: Array,
-    covariance_12_p: Array,
-    variance_22_p: Array,
+    doubled_12_p: Array,
+    weight_p: Array,
+    determinant_weight_p: Array,
     first_q: Array,
     second_q: Array,
     coupling_q: Array,
@@ -503,22 +510,38 @@ def _joint_term_white_noise(
     noise_11_q: Array,
     noise_12_q: Array,
     noise_22_q: Array,
-    variance_11_q: Array,
-    covariance_12_q: Array,
-    variance_22_q: Array,
+    doubled_12_q: Array,
+    weight_q: Array,
+    determinant_weight_q: Array,
 ) -> Array:
     """What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).
 
-    23 operations.
+    74 operations.
     """
     # o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) per eta and for B = 1: the white-noise approximation
+    t0 = coupling_p**2
+    t1 = noise_11_p*noise_22_q
+    t2 = noise_11_q*noise_22_p
+    t3 = noise_22_p*noise_22_q
+    t4 = noise_11_p*noise_11_q
+    t5 = coupling_p*first_p
+    t6 = 2*noise_12_p
+    t7 = noise_22_q*t6
+    t8 = 2*noise_12_q
+    t9 = noise_22_p*t8
+    t10 = coupling_p*second_p
+    t11 = noise_11_p*t8
+    t12 = noise_11_q*t6
+    t13 = noise_12_q*t6
+    t14 = t13 + t3 + t4
+    t15 = coupling_q**2
+    t16 = coupling_q*first_q
+    t17 = coupling_q*second_q
     area = (
-        (1 / 4) * covariance_12_p * noise_12_q
-        + (1 / 4) * covariance_12_q * noise_12_p
-        + (1 / 4) * noise_11_p * variance_11_q
-        + (1 / 4) * noise_11_q * variance_11_p
-        + (1 / 4) * noise_22_p * variance_22_q
-        + (1 / 4) * noise_22_q * variance_22_p
+        (1/4)*weight_p*(t14 + (first_p**2*t3 + first_p*second_p*t13 + second_p**2*t4 + t0*t1 +
+        t0*t13 + t0*t2 + t10*t11 + t10*t12 + t5*t7 + t5*t9)/determinant_p) +
+        (1/4)*weight_q*(t14 + (first_q**2*t3 + first_q*second_q*t13 + second_q**2*t4 + t1*t15
+        + t11*t17 + t12*t17 + t13*t15 + t15*t2 + t16*t7 + t16*t9)/determinant_q)
     )
     return area
 
@@ -536,10 +559,7 @@ def _diffusion(
     """
     # D = eta^3 area / (2 B^2 G^2)
     diffusion = (
-        (1 / 2)
-        * area
-        * learning_rate**3
-        / (batch**2 * (2 * singular_value_i + 2 * singular_value_j) ** 2)
+        (1/2)*area*learning_rate**3/(batch**2*(2*singular_value_i + 2*singular_value_j)**2)
     )
     return diffusion
 
@@ -550,7 +570,7 @@ def _squared_component(stimulus_i: Array, singular_value_i: Array) -> Array:
     2 operations.
     """
     # w_i^2 = s_i x_i^2
-    squared_component = singular_value_i * stimulus_i**2
+    squared_component = singular_value_i*stimulus_i**2
     return squared_component
 
 
@@ -560,7 +580,7 @@ def _drift_displacement(squared_component: Array, decay: Array, time: Array) -> 
     6 operations.
     """
     # 2 w_i^2 (1 - exp(-Delta_i tau))
-    displacement = 2 * squared_component * (1 - np.exp(-decay * time))
+    displacement = 2*squared_component*(1 - np.exp(-decay*time))
     return displacement
 
 
@@ -579,9 +599,9 @@ def _half_distance(
     12 operations.
     """
     # rho = sqrt((H_11 - H_22)^2 / 4 + H_12^2)
-    rho = np.sqrt(
-        residual_l**2 * variance_l**2
-        + (1 / 4) * (singular_value_i + singular_value_l) ** 2 * (variance_i - variance_l) ** 2
+    rho = (
+        np.sqrt(residual_l**2*variance_l**2 + (1/4)*(singular_value_i +
+        singular_value_l)**2*(variance_i - variance_l)**2)
     )
     return rho
 
@@ -599,13 +619,10 @@ def _own_weight_change(
     18 operations.
     """
     # E[(n_{t+tau} - n_t)^2] = 2 (1 - exp(-eta tau H)) Gamma / 2 for B = 1
-    t0 = 2 * singular_value_i * variance_i
+    t0 = 2*singular_value_i*variance_i
     change = (
-        (1 / 4)
-        * learning_rate
-        * (1 - np.exp(-learning_rate * t0 * time))
-        * (label_noise_i * t0 + 4 * singular_value_i * weight_decay**2)
-        / (singular_value_i * variance_i)
+        (1/4)*learning_rate*(1 - np.exp(-learning_rate*t0*time))*(label_noise_i*t0 +
+        4*singular_value_i*weight_decay**2)/(singular_value_i*variance_i)
     )
     return change
 
@@ -619,6 +636,8 @@ def _pair_weight_change(
     singular_value_l: Array,
     residual_l: Array,
     slack_l: Array,
+    missed_value_l: Array,
+    gap: Array,
     weight_decay: Array,
     learning_rate: Array,
     time: Array,
@@ -626,71 +645,56 @@ def _pair_weight_change(
 ) -> Array:
     """Mean-squared change of the first-layer weight (i, l) by its fluctuation.
 
-    137 operations.
+    145 operations.
     """
     # E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1
-    hessian_p11 = singular_value_i * variance_l + singular_value_l * variance_l + weight_decay
-    hessian_p22 = singular_value_i * variance_i + singular_value_l * variance_i + weight_decay
-    coupling_p = residual_l * variance_l
-    determinant_p = (
-        slack_l * (-slack_l + 2 * weight_decay)
-        + weight_decay
-        * (
-            singular_value_i * variance_i
-            + singular_value_i * variance_l
-            + singular_value_l * variance_i
-            + singular_value_l * variance_l
-        )
-        + (singular_value_i * variance_i + singular_value_l * variance_i)
-        * (singular_value_i * variance_l + singular_value_l * variance_l)
+    total = singular_value_i + singular_value_l
+    coupling = residual_l*variance_l
+    separation = gap + singular_value_l*variance_i*(singular_value_i + total)
+    variances = variance_i*variance_l
+    root = np.sqrt(variances)
+    spread = 2*root + variance_i + variance_l
+    worth = missed_value_l*root + total*variance_i
+    determinant = (
+        separation*variance_l + slack_l*(coupling + weight_decay) +
+        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/(spread*worth)
     )
-    noise_p11 = (
-        label_noise_i * singular_value_i * variance_l
-        + label_noise_i * singular_value_l * variance_l
-        + singular_value_i * variance_l * weight_decay**2 / variance_i
-        + singular_value_l * variance_l * weight_decay**2 / variance_i
+    hessian_11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
+    hessian_22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    noise_11 = (
+        label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
+        + singular_value_i*variance_l*weight_decay**2/variance_i +
+        singular_value_l*variance_l*weight_decay**2/variance_i
     )
-    noise_p12 = (
-        residual_l * singular_value_i * variance_l * weight_decay
-        + residual_l * singular_value_l * variance_l * weight_decay
+    noise_12 = (
+        residual_l*singular_value_i*variance_l*weight_decay +
+        residual_l*singular_value_l*variance_l*weight_decay
     )
-    noise_p22 = (
-        label_noise_l * singular_value_i * variance_i
-        + label_noise_l * singular_value_l * variance_i
-        + residual_l**2 * singular_value_i * variance_i * variance_l
-        + residual_l**2 * singular_value_l * variance_i * variance_l
+    noise_22 = (
+        label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i
+        + residual_l**2*singular_value_i*variance_i*variance_l +
+        residual_l**2*singular_value_l*variance_i*variance_l
     )
-    t0 = 1 / determinant_p
-    t1 = 1 / (2 * hessian_p11 + 2 * hessian_p22)
-    t2 = coupling_p * noise_p12
+    t0 = 1/determinant
+    t1 = 1/(2*hessian_11 + 2*hessian_22)
+    t2 = coupling*noise_12
     t3 = (
-        coupling_p * (coupling_p * noise_p22 + hessian_p22 * noise_p12)
-        + determinant_p * noise_p11
-        + hessian_p22 * (hessian_p22 * noise_p11 + t2)
+        coupling*(coupling*noise_22 + hessian_22*noise_12) + determinant*noise_11 +
+        hessian_22*(hessian_22*noise_11 + t2)
     )
-    t4 = learning_rate * t0 * t1
-    t5 = (1 / 2) * hessian_p11
-    t6 = (1 / 2) * hessian_p22
+    t4 = learning_rate*t0*t1
+    t5 = (1/2)*hessian_11
+    t6 = (1/2)*hessian_22
     t7 = t5 + t6
-    t8 = learning_rate * time
-    t9 = np.exp(-t8 * (rho + t7))
-    t10 = np.exp(-t8 * (-rho + t7))
-    t11 = (1 / 2) * (t10 - t9) / rho
+    t8 = learning_rate*time
+    t9 = np.exp(-t8*(rho + t7))
+    t10 = np.exp(-t8*(-rho + t7))
+    t11 = (1/2)*(t10 - t9)/rho
     change = (
-        2
-        * singular_value_i
-        * (
-            -coupling_p
-            * t11
-            * t4
-            * (
-                coupling_p * (hessian_p11 * noise_p22 + t2)
-                + determinant_p * noise_p12
-                + hessian_p22 * (coupling_p * noise_p11 + hessian_p11 * noise_p12)
-            )
-            + learning_rate * t0 * t1 * t3
-            - t3 * t4 * ((1 / 2) * t10 - t11 * (t5 - t6) + (1 / 2) * t9)
-        )
-        / (singular_value_i + singular_value_l)
+        2*singular_value_i*(-coupling*t11*t4*(coupling*(hessian_11*noise_22 + t2) +
+        determinant*noise_12 + hessian_22*(coupling*noise_11 + hessian_11*noise_12)) +
+        learning_rate*t0*t1*t3 - t3*t4*((1/2)*t10 - t11*(t5 - t6) +
+        (1/2)*t9))/(singular_value_i + singular_value_l)
     )
     return change
