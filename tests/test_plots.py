@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatterSciNotation
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogFormatterSciNotation
 
 from symdrift.cli.plots import plot
 from symdrift.evaluation.result import Evaluation, listed
