@@ -9,6 +9,8 @@ from math import prod
 import numpy as np
 import pytest
 from exact_moments import OneAxis, fluctuation
+from hypothesis import given
+from hypothesis import strategies as st
 from mpmath import mpf
 from scipy.linalg import expm
 from simulation_cases import problem
@@ -40,6 +42,7 @@ from symdrift.evaluation.next_order.polynomials import constant
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.inputs import Samples as Data
+from symdrift.inputs.distribution import gaussian_node_count, gaussian_nodes
 from symdrift.observables import (
     drift_process,
     representational_similarity,
@@ -280,6 +283,24 @@ def test_nodes_have_the_moments_of_the_inputs(kurtosis: float) -> None:
     length = prod(size * (1 + spread * k) for k in range(4))
     direction = 3 / prod(size + 2 * k for k in range(4))
     assert crossed == pytest.approx(variance**4 * length * direction, rel=1e-9)
+
+
+@given(size=st.integers(1, 16), data=st.data())
+def test_nodes_of_gaussian_inputs_have_their_moments_in_any_dimension(
+    size: int, data: st.DataObject
+) -> None:
+    """A monomial of the eighth degree averages to a product of double factorials, or to zero."""
+    axes = data.draw(st.lists(st.integers(0, size - 1), min_size=8, max_size=8))
+    powers = np.bincount(axes, minlength=size)
+    points, weights = gaussian_nodes(np.eye(size))
+    assert len(points) == gaussian_node_count(size)
+    if np.any(powers % 2):
+        expected = 0.0
+    else:
+        expected = float(prod(prod(range(1, power, 2)) for power in powers.tolist()))
+    assert weights @ np.prod(points**powers, axis=1) == pytest.approx(
+        expected, rel=1e-12, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("noisy", [1, 2, 3, 6])
@@ -630,7 +651,7 @@ def test_equal_axes_cost_as_much_as_a_few(spikes: tuple[float, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("method", "size"),
-    [("dense", "one active hidden unit, 32 normal directions"), ("auto", "16 different axes")],
+    [("dense", "16 active hidden units, 392 normal directions"), ("auto", "16 different axes")],
 )
 def test_what_takes_too_long_is_refused_at_once(method: str, size: str) -> None:
     given = problem(np.linspace(1, 2, 16), weight_decay=0.2, learning_rate=0.001)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations, product
+from math import comb
 from typing import ClassVar, Protocol
 
 import numpy as np
+from numpy.polynomial.polynomial import polyfromroots, polymul
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
@@ -25,6 +28,11 @@ ROWS_PER_BLOCK = 4096
 NO_MEAN = 1e-24
 """Share of the power of inputs that a mean has by rounding alone."""
 
+_SQUARES = (0.0, 3.0, 1.0, 16.0, 6.0)
+"""Squared coordinates of the points of the Gaussian formula; to any others belong other weights.
+
+With 3 first some weights vanish, and with these the sizes of the others add up to a few tens.
+"""
 
 NamedVector = tuple[str, Array]
 QuarticMap = Callable[[Array], Array]
@@ -311,20 +319,59 @@ def gaussian_fourth_moments(covariance: Array, axes: Array) -> QuarticMap:
 
 
 def gaussian_nodes(covariance: Array) -> tuple[Array, Array]:
-    """Five Gauss points along each axis; of opposite ones, which agree, one with both weights."""
-    points, weights = np.polynomial.hermite_e.hermegauss(5)
+    """Points and weights that average polynomials up to the ninth degree exactly.
+
+    The fully symmetric formula of Genz and Keister (J. Comput. Appl. Math. 71, 299, 1996), whose
+    points have up to four coordinates other than zero; of opposite points, which agree, one stands
+    here with both weights.  Weights may be negative.
+    """
     size = len(covariance)
-    grid = np.stack(np.meshgrid(*[points] * size, indexing="ij"), axis=-1).reshape(-1, size)
-    products = np.prod(np.meshgrid(*[weights / weights.sum()] * size, indexing="ij"), axis=0)
-    # The grid is its own mirror image; its middle is the origin.
-    middle = len(grid) // 2
-    weighted = products.ravel()[: middle + 1] * np.append(np.full(middle, 2.0), 1.0)
-    return grid[: middle + 1] @ np.linalg.cholesky(covariance).T, weighted
+    distances = np.sqrt(_SQUARES)
+    points, weights = [], []
+    for steps, share in _gaussian_shares(size):
+        axes = np.array(list(combinations(range(size), len(steps))), dtype=int)
+        signs = np.array(list(product(*[(1.0, -1.0)] * len(steps))))[: (2 ** len(steps) + 1) // 2]
+        found = np.zeros((len(axes), len(signs), size))
+        found[
+            np.arange(len(axes))[:, np.newaxis, np.newaxis],
+            np.arange(len(signs))[:, np.newaxis],
+            axes[:, np.newaxis],
+        ] = signs * distances[list(steps)]
+        points.append(found.reshape(-1, size))
+        weights.append(np.full(len(points[-1]), share / len(signs)))
+    return np.concatenate(points) @ np.linalg.cholesky(covariance).T, np.concatenate(weights)
 
 
 def gaussian_node_count(size: int) -> int:
     """Points of `gaussian_nodes` in so many dimensions."""
-    return int(5**size + 1) // 2
+    return sum(
+        comb(size, len(steps)) * ((2 ** len(steps) + 1) // 2) for steps, _ in _gaussian_shares(size)
+    )
+
+
+def _gaussian_shares(size: int) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Distances of the coordinates that are not zero, and the weight on these coordinates.
+
+    Along one axis, polynomials of degree ``2 k`` that vanish at the first ``k`` distances have the
+    averages ``means[k]``; a product over the axes counts up to the eighth degree in all.
+    """
+    squares, most = np.array(_SQUARES), len(_SQUARES) - 1
+    moments = np.cumprod([1.0, *(2.0 * k + 1 for k in range(most))])
+    means = [polyfromroots(squares[:k]) @ moments[: k + 1] for k in range(most + 1)]
+    shares = np.zeros((most + 1, most + 1))
+    for step in range(most + 1):
+        for further in range(most + 1 - step):
+            others = np.delete(squares[: step + further + 1], step)
+            shares[step, further] = means[step + further] / np.prod(squares[step] - others)
+    for count in range(min(size, most) + 1):
+        for steps in product(range(1, most + 1), repeat=count):
+            if (left := most - sum(steps)) < 0:
+                continue
+            total = np.ones(1)
+            for step in (*steps, *[0] * (size - count)):
+                total = polymul(total, shares[step])[: left + 1]
+            if (share := float(total[: left + 1].sum())) != 0:
+                yield steps, share
 
 
 def weighted_second_moment(rows: Array, weights: Array) -> Array:
