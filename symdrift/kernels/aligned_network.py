@@ -264,8 +264,8 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "Mean-squared change of the first-layer weight (i, l) by its fluctuation.",
             "E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1; "
             "ahead = h_2 - H_11, behind = h_2 - H_22 with the eigenvalues h of H, slow and fast "
-            "are g = (1 - exp(-eta tau h)) / h of the lower and the upper one, apart = (g_1 - g_2) / "
-            "(h_2 - h_1)",
+            "are g = (1 - exp(-eta tau h)) / h of the lower and the upper one, apart = (g_1 - "
+            "g_2) / (h_2 - h_1)",
             (
                 *pair_arguments,
                 LEARNING_RATE,

@@ -26,7 +26,9 @@ learned : array_like of bool, shape (min(n, m),), optional
 Leading axes broadcast. All rates are per SGD step. A direction i is active when lambda_i |a_i| >
 gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest, unless learned says which
 ones are; on a threshold or a tie the minimum is not strict and the results do not hold. Results are
-right to 12 digits, close to thresholds and to ties for the last hidden unit too.
+right to 12 digits, close to thresholds and to ties for the last hidden unit too. Where learned
+leaves out a direction that is worth more than one of its own, more than a thousandth must be left
+of the determinant that the block of both would have at a tie: rounding over that part is lost.
 """
 
 from __future__ import annotations
