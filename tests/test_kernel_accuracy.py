@@ -25,6 +25,7 @@ from symdrift.study.problem import Array
 
 BITS = 400
 ETA = 1e-3
+STIMULUS = (1.0, 2.0, 0.5)
 
 
 class Networks(NamedTuple):
@@ -121,6 +122,14 @@ def trace(matrix: arb_mat) -> arb:
     return sum((matrix[k, k] for k in range(matrix.nrows())), arb(0))
 
 
+def eigenvalues(matrix: arb_mat) -> tuple[arb, arb]:
+    """The lower and the upper one of a symmetric matrix of two rows."""
+    half = (matrix[0, 0] + matrix[1, 1]) / 2
+    apart = (matrix[0, 0] - matrix[1, 1]) / 2
+    distance = (apart * apart + matrix[0, 1] * matrix[0, 1]).sqrt()
+    return half - distance, half + distance
+
+
 class Exact:
     """One network in ball arithmetic, of three hidden units or less."""
 
@@ -179,6 +188,29 @@ class Exact:
         back = z * self.noise_of(j, l) * z.transpose() * self.fluctuation(i, l)
         return share * (trace(there) + trace(back))
 
+    def forgotten(self, i: int, l: int, lag: arb) -> arb:
+        """First entry of ``(1 - exp(-eta lag H)) Gamma``, per unit of the learning rate."""
+        hessian, gamma = self.hessian(i, l), self.fluctuation(i, l)
+        if i == l:
+            return (1 - (-arb(ETA) * lag * hessian[0, 0]).exp()) * gamma[0, 0]
+        low, high = eigenvalues(hessian)
+        slow, fast = (1 - (-arb(ETA) * lag * h).exp() for h in (low, high))
+        slope = (fast - slow) / (high - low)
+        first = slow + slope * (hessian[0, 0] - low)
+        return first * gamma[0, 0] + slope * hessian[0, 1] * gamma[1, 0]
+
+    def displacement(self, lag: arb) -> arb:
+        """``E|h(t + lag) - h(t)|^2`` of the stimulus, by drift and by fluctuation."""
+        s, total = self.value, arb(0)
+        known = [k for k in range(3) if self.active[k]]
+        for i in known:
+            rate = sum((self.diffusion(i, j, False) for j in known if j != i), arb(0))
+            total += 2 * s[i] * STIMULUS[i] ** 2 * (1 - (-rate * lag).exp())
+            for l in range(3):
+                share = s[i] / (s[i] + s[l])
+                total += 2 * STIMULUS[l] ** 2 * share * arb(ETA) * self.forgotten(i, l, lag)
+        return total
+
     def diffusion(self, i: int, j: int, white: bool) -> arb:
         area = sum((self.area(i, j, l, white) for l in range(3)), arb(0))
         return arb(ETA) ** 3 * area / (2 * (2 * (self.value[i] + self.value[j])) ** 2)
@@ -205,10 +237,7 @@ class Exact:
             if i == l:
                 found.append(hessian[0, 0])
                 continue
-            half = (hessian[0, 0] + hessian[1, 1]) / 2
-            apart = (hessian[0, 0] - hessian[1, 1]) / 2
-            distance = (apart * apart + hessian[0, 1] * hessian[0, 1]).sqrt()
-            found += [half - distance, half + distance]
+            found += eigenvalues(hessian)
         silent = self.hidden > sum(self.active)
         for known, v, e in zip(self.active, self.variance, self.error, strict=True):
             if silent and not known:
@@ -230,6 +259,8 @@ def relative_errors(networks: Networks, hidden: int = 3) -> dict[str, Array]:
         **sizes,
     }
     learning = {**minimum, "learning_rate": ETA, "label_noise": noise}
+    # From far shorter than all relaxation times to far longer.
+    lags = 10 ** np.random.default_rng(count).uniform(-15, 15, count)
     smallest, largest = kernels.hessian_range(**minimum)
     variance, excess = kernels.fluctuation(**learning)
     exactly, white = (
@@ -245,6 +276,7 @@ def relative_errors(networks: Networks, hidden: int = 3) -> dict[str, Array]:
         "excess_loss": excess,
         "diffusion": exactly[:, 0, 1],
         "white": white[:, 0, 1],
+        "displacement": kernels.mean_squared_displacement(lags, STIMULUS, **learning),
     }
     errors = {name: np.empty(count) for name in found}
     before, flint.ctx.prec = flint.ctx.prec, BITS
@@ -261,6 +293,7 @@ def relative_errors(networks: Networks, hidden: int = 3) -> dict[str, Array]:
                 "excess_loss": exact.excess_loss(),
                 "diffusion": exact.diffusion(0, 1, False),
                 "white": exact.diffusion(0, 1, True),
+                "displacement": exact.displacement(arb(float(lags[place]))),
             }
             for name, value in expected.items():
                 assert value.rel_accuracy_bits() > 100, name

@@ -12,6 +12,7 @@ from symdrift.derivation.symbols import GAMMA
 from symdrift.kernels.area_terms import area_kernels
 from symdrift.kernels.positive import (
     CloseAxes,
+    Forgetting,
     PositiveBlock,
     coloured,
     coloured_column,
@@ -82,6 +83,20 @@ def test_a_swept_fluctuation_needs_no_division_by_the_determinant() -> None:
     noise = sp.Matrix(Q.noise)
     parts = swept * noise * swept.T + Q.determinant * still * noise * still.T
     assert vanishes(swept * Q.fluctuation * swept.T - parts / (2 * Q.trace))
+
+
+def test_what_is_forgotten_needs_no_division_by_the_determinant() -> None:
+    """For any function ``g`` of the Hessian, by its values at both eigenvalues."""
+    a, b, low, slow, fast = sp.symbols("a b h_1 g_1 g_2", positive=True)
+    high = low + a**2 + b**2
+    hessian = sp.Matrix([[high - a**2, -a * b], [-a * b, high - b**2]])
+    noise = sp.Matrix(P.noise)
+    known = PositiveBlock(hessian[0, 0], hessian[1, 1], a * b, hessian.det(), P.noise)
+    forgetting = Forgetting(low, high, a**2, b**2, slow, fast, (slow - fast) / (high - low))
+    function = slow * (high * sp.eye(2) - hessian) + fast * (hessian - low * sp.eye(2))
+    expected = (function * hessian * known.fluctuation)[0, 0] / (high - low)
+    assert is_zero(forgetting.variance(known) - expected)
+    assert vanishes(hessian * known.fluctuation + known.fluctuation * hessian - noise)
 
 
 def solved(left: sp.Matrix, right: sp.Matrix, source: sp.Matrix) -> sp.Matrix:

@@ -24,7 +24,7 @@ from symdrift.evaluation.dense import (
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import quantities
 from symdrift.evaluation.several_minima import axes_of
-from symdrift.evaluation.strict_minima import strict_minima
+from symdrift.evaluation.strict_minima import numbered_minima, strict_minima
 from symdrift.kernels.standalone import study_source
 from symdrift.observables import observe
 from symdrift.study import Study, read_study
@@ -201,6 +201,30 @@ def test_a_minimum_that_is_not_there_is_refused(
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "two"])
 def test_what_is_no_number_of_a_minimum_is_refused(value: str) -> None:
     assert run(["evaluate", "bottleneck", "--minimum", value]) == 2
+
+
+@pytest.mark.parametrize("near", [1e-5, 1e-2])
+def test_a_minimum_that_is_nearly_lost_is_refused_with_both_axes(near: float) -> None:
+    """The determinant of the block of both axes is so near to 0, over its diagonal."""
+    variances, decay = np.array([0.5, 2.0]), 0.1
+    value = 1 - decay / variances[0]
+    first, second = value * variances[1] + decay, value * variances[0] + decay
+    gains = np.array([1.0, np.sqrt(first * second * (1 - near)) / variances[1]])
+    asked = AXIS_FORMULAS, variances, gains, decay, 1
+    (lowest,) = numbered_minima(*asked, 1)[:1]
+    assert lowest.tolist() == [False, True]
+    if near > 1e-3:
+        assert numbered_minima(*asked, 2)[1].tolist() == [True, False]
+        return
+    with pytest.raises(RequestError) as caught:
+        numbered_minima(*asked, 2)
+    said = str(caught.value)
+    worth = variances * (gains - decay / variances) ** 2
+    assert "learns axis 1 in place of axis 2" in said
+    assert f"takes {100 * (worth[1] / worth[0] - 1):.3g} % more off the loss" in said
+    # At a tie the determinant is s (sqrt(lambda_1) - sqrt(lambda_2))^2 times the weight decay.
+    tied = decay * value * np.square(np.subtract(*np.sqrt(variances)))
+    assert f"all but {first * second * near / tied:.2g} of what the determinant" in said
 
 
 def test_directions_between_axes_have_no_names() -> None:

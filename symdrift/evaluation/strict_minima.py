@@ -21,6 +21,13 @@ from symdrift.evaluation.parts import THRESHOLD_TOLERANCE, hidden_order, require
 from symdrift.evaluation.several_minima import MOST_LISTED, no_such_minimum, require_numbered
 from symdrift.study.problem import Array
 
+NEARLY_LOST = 1e-3
+"""What is left of a determinant where a minimum is refused that is not the lowest.
+
+The determinant of two axes is that of a tie less what the axis that is left out is worth more, and
+rounding takes 1e-16 off both: twelve digits remain.
+"""
+
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
@@ -135,7 +142,7 @@ def numbered_minima(
     Raises
     ------
     RequestError
-        When there are fewer.
+        When there are fewer, or the one of that number is about to be none.
     """
     require_numbered(number)
     found = strict_minima(formulas, variances, gains, weight_decay, hidden)
@@ -145,7 +152,38 @@ def numbered_minima(
         masks[-1][axes] = True
     if number > len(masks):
         raise no_such_minimum(number, len(masks))
+    if number > 1:
+        _refuse_nearly_lost(formulas, variances, gains, weight_decay, masks[number - 1], number)
     return tuple(masks)
+
+
+def _refuse_nearly_lost(
+    formulas: AxisFormulas,
+    variances: Array,
+    gains: Array,
+    weight_decay: float,
+    learned: Mask,
+    number: int,
+) -> None:
+    """Refuse a minimum that all but ceases to be one, and name the axes that are to blame."""
+    decay = np.asarray(weight_decay)
+    inner, outer = np.flatnonzero(learned), np.flatnonzero(~learned & (variances * gains > decay))
+    row, rest = (variances[inner, None], gains[inner, None]), (variances[outer], gains[outer])
+    *_, determinant = formulas.pair_curvature(*row, *rest, decay)
+    kept, more = (formulas.loss_reduction(*axes, decay) for axes in (row, rest))
+    roots = np.sqrt(kept) + np.sqrt(more)
+    taken = 2 * (more - kept) * (variances[outer] + decay * np.sqrt(2 * variances[outer]) / roots)
+    left = np.where(taken > 0, determinant / (determinant + taken), np.inf)
+    i, l = np.unravel_index(left.argmin(), left.shape)
+    if left[i, l] < NEARLY_LOST:
+        gap = 100 * (more[l] / kept[i, 0] - 1)
+        raise RequestError(
+            "learning.minimum",
+            f"= {number} all but ceases to be a minimum: it learns axis {inner[i] + 1} in place of "
+            f"axis {outer[l] + 1}, which takes {gap:.3g} % more off the loss, and all but "
+            f"{left[i, l]:.2g} of what the determinant of both would be at a tie, so that digits "
+            "are lost; change a gain, an input variance or the weight decay",
+        )
 
 
 def strict_minima(

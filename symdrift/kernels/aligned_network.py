@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sympy as sp
+from sympy.codegen.cfunctions import expm1
 
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, TIME, symbol
 from symdrift.kernels.area_terms import (
@@ -16,7 +17,7 @@ from symdrift.kernels.area_terms import (
     residual_argument,
     weight_share,
 )
-from symdrift.kernels.positive import PositiveBlock
+from symdrift.kernels.positive import Forgetting, PositiveBlock
 from symdrift.kernels.scalar import Argument, ScalarFunction
 from symdrift.theory.linear.aligned import RepresentativeDrift, any_direction
 from symdrift.theory.linear.curvature import silent_curvatures, unreached_curvature
@@ -59,6 +60,9 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     own_arguments = (*axis_arguments("i"), WEIGHT_DECAY)
     stimulus, decay = sp.Symbol("stimulus", real=True), sp.Symbol("decay", positive=True)
     half_distance = sp.Symbol("half_distance", positive=True)
+    forgetting = Forgetting(*sp.symbols("lower upper ahead behind slow fast apart", positive=True))
+    unequal = sp.factor(pair.hessian[0, 0] - pair.hessian[1, 1])
+    shown = sp.Matrix([positive.trace, positive.coupling, *positive.noise]).free_symbols
     unreached = unreached_curvature()
     silent_gain = (GAMMA - SLACK.value) / symbol("input_variance", "l")
     return (
@@ -222,7 +226,7 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
                 Argument(decay, "decay"),
                 Argument(TIME, "time"),
             ),
-            {"displacement": drift_displacement(sp.Symbol("w2"), decay)},
+            {"displacement": _for_short_times(drift_displacement(sp.Symbol("w2"), decay))},
         ),
         ScalarFunction(
             "_half_distance",
@@ -237,35 +241,42 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
             "E[(n_{t+tau} - n_t)^2] = 2 (1 - exp(-eta tau H)) Gamma / 2 for B = 1",
             (*own_arguments, LEARNING_RATE, Argument(TIME, "time")),
             {
-                "change": 2
-                * weight_share(own)
-                * forgotten_variance(own.hessian, own.fluctuation, half_distance)
+                "change": _for_short_times(
+                    2
+                    * weight_share(own)
+                    * forgotten_variance(own.hessian, own.fluctuation, half_distance)
+                )
+            },
+        ),
+        ScalarFunction(
+            "_eigenvalue_distances",
+            "From the larger Hessian eigenvalue of the block (i, l) to its diagonal.",
+            "h_2 - min(H_11, H_22) = rho + |H_11 - H_22| / 2 and h_2 - max(H_11, H_22), which is "
+            "H_12^2 over the other one",
+            (*pair_arguments, Argument(half_distance, "rho")),
+            {
+                "far": half_distance + sp.Abs(unequal) / 2,
+                "near": pair.hessian[0, 1] ** 2 / (half_distance + sp.Abs(unequal) / 2),
             },
         ),
         ScalarFunction(
             "_pair_weight_change",
             "Mean-squared change of the first-layer weight (i, l) by its fluctuation.",
-            "E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1",
+            "E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1; "
+            "ahead = h_2 - H_11, behind = h_2 - H_22 with the eigenvalues h of H, slow and fast "
+            "are g = (1 - exp(-eta tau h)) / h of the lower and the upper one, apart = (g_1 - "
+            "g_2) / (h_2 - h_1)",
             (
-                *tight_arguments,
+                *pair_arguments,
                 LEARNING_RATE,
-                Argument(TIME, "time"),
-                Argument(half_distance, "rho"),
+                *(Argument(value, value.name) for value in vars(forgetting).values()),
             ),
-            {
-                "change": 2
-                * weight_share(pair)
-                * forgotten_variance(
-                    sp.ImmutableMatrix(
-                        [
-                            [positive.first, -positive.coupling],
-                            [-positive.coupling, positive.second],
-                        ]
-                    ),
-                    ETA * sp.ImmutableMatrix(gamma_pair),
-                    half_distance,
-                )
-            },
-            pair_entries,
+            {"change": ETA * 2 * weight_share(pair) * forgetting.variance(positive)},
+            {name: pair_entries[name] for name in pair_entries if name in shown},
         ),
     )
+
+
+def _for_short_times(change: sp.Expr) -> sp.Expr:
+    """With ``1 - exp`` as a function of its own, which keeps its digits."""
+    return change.replace(sp.exp, lambda power: 1 + expm1(power))

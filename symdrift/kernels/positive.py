@@ -66,6 +66,43 @@ class PositiveBlock:
 
 
 @dataclass(frozen=True)
+class Forgetting:
+    """What a block forgets of its fluctuation, by the eigenvalues ``h_1 <= h_2`` of its Hessian.
+
+    Attributes
+    ----------
+    lower, upper : sympy.Expr
+        ``h_1`` and ``h_2``.
+    ahead, behind : sympy.Expr
+        ``h_2 - H_11`` and ``h_2 - H_22``.
+    slow, fast : sympy.Expr
+        ``g(h) = (1 - exp(-c h)) / h`` at ``h_1`` and at ``h_2``.
+    apart : sympy.Expr
+        ``(g(h_1) - g(h_2)) / (h_2 - h_1)``.
+    """
+
+    lower: sp.Expr
+    upper: sp.Expr
+    ahead: sp.Expr
+    behind: sp.Expr
+    slow: sp.Expr
+    fast: sp.Expr
+    apart: sp.Expr
+
+    def variance(self, block: PositiveBlock) -> sp.Expr:
+        """First entry of ``(1 - exp(-c H)) Gamma``, without the determinant as a divisor.
+
+        It is ``g(H) H Gamma``, and ``H Gamma = C / 2 + (H C - C H) / (2 tr(H))``.
+        """
+        noise, second, coupling = block.noise, block.second, block.coupling
+        slow = self.slow * self.ahead * (second + self.lower)
+        fast = self.fast * self.behind * (second + self.upper)
+        beside = self.apart * coupling * (2 * second * noise[0, 1] + coupling * noise[1, 1])
+        own = noise[0, 0] * (slow + fast) / (self.ahead + self.behind)
+        return (own + beside) / (2 * block.trace)
+
+
+@dataclass(frozen=True)
 class CloseAxes:
     """A learned axis ``i`` and another one ``l``, by what tells how close they are to a tie.
 

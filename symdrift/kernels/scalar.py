@@ -156,7 +156,7 @@ class _Printer(NumPyPrinter):  # type: ignore[misc]
 def _code(expression: sp.Expr) -> str:
     printer = _Printer({"fully_qualified_modules": False, "allow_unknown_functions": False})
     text: str = printer.doprint(expression)
-    for function in ("sqrt", "exp"):
+    for function in ("sqrt", "exp", "expm1"):
         text = text.replace(f"{function}(", f"np.{function}(")
     return text
 

@@ -26,7 +26,9 @@ learned : array_like of bool, shape (min(n, m),), optional
 Leading axes broadcast. All rates are per SGD step. A direction i is active when lambda_i |a_i| >
 gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest, unless learned says which
 ones are; on a threshold or a tie the minimum is not strict and the results do not hold. Results are
-right to 12 digits, close to thresholds and to ties for the last hidden unit too.
+right to 12 digits, close to thresholds and to ties for the last hidden unit too. Where learned
+leaves out a direction that is worth more than one of its own, more than a thousandth must be left
+of the determinant that the block of both would have at a tie: rounding over that part is lost.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ from symdrift.evaluation.closed_form.planes import Planes, by_network
 from symdrift.evaluation.closed_form.printed_aligned import (
     _batch_share,
     _drift_displacement,
+    _eigenvalue_distances,
     _excess_loss,
     _half_distance,
     _loss,
@@ -462,17 +465,45 @@ def mean_squared_displacement(
     drift = _drift_displacement(component, decay, time[..., None]).sum(axis=-1)
     gamma, eta = _leading(axes, weight_decay, learning_rate)
     rows = _rows(axes, inputs)
-    others = axes.pairs()
+    pairs = (*rows.values, *axes.pairs())
     lag = time[..., None, None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        rho = _half_distance(*rows.values, *others, gamma)
+        rho = _half_distance(*pairs, gamma)
         # A block whose two eigenvalues coincide is diagonal: the limit of vanishing rho.
         rho = np.where(rho > 0, rho, np.finfo(float).tiny)
-        close = axes.closeness(*rows.strength)
-        change = _pair_weight_change(*rows.values, *others, *close, gamma, eta, lag, rho)
+        first, second, product = _pair_curvature(*pairs, *axes.closeness(*rows.strength), gamma)
+        far, near = _eigenvalue_distances(*pairs, gamma, rho)
+        upper = (first + second) / 2 + rho
+        lower = product / upper
+        ahead, behind = (np.where(side, far, near) for side in (first < second, first >= second))
+        forgotten = _forgotten(eta * lag, lower, upper)
+        change = _pair_weight_change(*pairs, gamma, eta, lower, upper, ahead, behind, *forgotten)
         own = _own_weight_change(*rows.values, gamma, eta, lag)
     change = np.where(np.arange(axes.active.shape[-1]) == rows.number, own, change)
     change = np.where(rows.active, change, 0.0)[..., :inputs]
     change = change / np.broadcast_to(batch, axes.active.shape[:-1])[..., None, None]
     moved: Array = drift + (change * stimulus[..., None, :] ** 2).sum(axis=(-1, -2))
     return moved
+
+
+def _forgotten(clock: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array]:
+    """g(h) = (1 - exp(-clock h)) / h at two curvatures, and by how much it falls per curvature."""
+    # Later than that nothing is remembered.
+    clock = np.minimum(clock, _FORGOTTEN_AFTER / lower)
+    slow, fast = (-np.expm1(-clock * curvature) / curvature for curvature in (lower, upper))
+    x, y = clock * lower, clock * upper
+    met = np.where(y > x, -np.expm1(x - y) / (y - x), 1.0)
+    together = (slow - x * np.exp(-x) * met / lower) / upper
+    apart = np.where((x < 0.5) & (y >= 1), (slow - fast) / (upper - lower), together)
+    early = y < 1
+    x, y = (np.where(early, part, 0.0) for part in (x, y))
+    series, powers, factor = np.zeros_like(y), np.ones_like(y), 1.0
+    for k in range(1, _EARLY_TERMS):
+        factor /= -(k + 1)
+        series = series - factor * powers
+        powers = y * powers + x**k
+    return slow, fast, np.where(early, series * clock**2, apart)
+
+
+_FORGOTTEN_AFTER, _EARLY_TERMS = 800.0, 20
+"""Relaxation times after which exp(-x) is nothing, and terms of the series for early times."""

@@ -580,7 +580,7 @@ def _drift_displacement(squared_component: Array, decay: Array, time: Array) -> 
     6 operations.
     """
     # 2 w_i^2 (1 - exp(-Delta_i tau))
-    displacement = 2*squared_component*(1 - np.exp(-decay*time))
+    displacement = -2*squared_component*np.expm1(-decay*time)
     return displacement
 
 
@@ -621,10 +621,33 @@ def _own_weight_change(
     # E[(n_{t+tau} - n_t)^2] = 2 (1 - exp(-eta tau H)) Gamma / 2 for B = 1
     t0 = 2*singular_value_i*variance_i
     change = (
-        (1/4)*learning_rate*(1 - np.exp(-learning_rate*t0*time))*(label_noise_i*t0 +
-        4*singular_value_i*weight_decay**2)/(singular_value_i*variance_i)
+        -1/4*learning_rate*(label_noise_i*t0 +
+        4*singular_value_i*weight_decay**2)*np.expm1(-learning_rate*t0*time)/(singular_value_i*variance_i)
     )
     return change
+
+
+def _eigenvalue_distances(
+    variance_i: Array,
+    label_noise_i: Array,
+    singular_value_i: Array,
+    variance_l: Array,
+    label_noise_l: Array,
+    singular_value_l: Array,
+    residual_l: Array,
+    weight_decay: Array,
+    rho: Array,
+) -> tuple[Array, Array]:
+    """From the larger Hessian eigenvalue of the block (i, l) to its diagonal.
+
+    11 operations.
+    """
+    # h_2 - min(H_11, H_22) = rho + |H_11 - H_22| / 2 and h_2 - max(H_11, H_22), which is H_12^2
+    # over the other one
+    t0 = rho + (1/2)*(singular_value_i + singular_value_l)*abs(variance_i - variance_l)
+    far = t0
+    near = residual_l**2*variance_l**2/t0
+    return far, near
 
 
 def _pair_weight_change(
@@ -635,31 +658,24 @@ def _pair_weight_change(
     label_noise_l: Array,
     singular_value_l: Array,
     residual_l: Array,
-    slack_l: Array,
-    missed_value_l: Array,
-    gap: Array,
     weight_decay: Array,
     learning_rate: Array,
-    time: Array,
-    rho: Array,
+    lower: Array,
+    upper: Array,
+    ahead: Array,
+    behind: Array,
+    slow: Array,
+    fast: Array,
+    apart: Array,
 ) -> Array:
     """Mean-squared change of the first-layer weight (i, l) by its fluctuation.
 
-    145 operations.
+    71 operations.
     """
-    # E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1
-    total = singular_value_i + singular_value_l
+    # E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1; ahead =
+    # h_2 - H_11, behind = h_2 - H_22 with the eigenvalues h of H, slow and fast are g = (1 -
+    # exp(-eta tau h)) / h of the lower and the upper one, apart = (g_1 - g_2) / (h_2 - h_1)
     coupling = residual_l*variance_l
-    separation = gap + singular_value_l*variance_i*(singular_value_i + total)
-    variances = variance_i*variance_l
-    root = np.sqrt(variances)
-    spread = 2*root + variance_i + variance_l
-    worth = missed_value_l*root + total*variance_i
-    determinant = (
-        separation*variance_l + slack_l*(coupling + weight_decay) +
-        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
-        variance_l)**2)/(spread*worth)
-    )
     hessian_11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
     hessian_22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
     noise_11 = (
@@ -676,25 +692,10 @@ def _pair_weight_change(
         + residual_l**2*singular_value_i*variance_i*variance_l +
         residual_l**2*singular_value_l*variance_i*variance_l
     )
-    t0 = 1/determinant
-    t1 = 1/(2*hessian_11 + 2*hessian_22)
-    t2 = coupling*noise_12
-    t3 = (
-        coupling*(coupling*noise_22 + hessian_22*noise_12) + determinant*noise_11 +
-        hessian_22*(hessian_22*noise_11 + t2)
-    )
-    t4 = learning_rate*t0*t1
-    t5 = (1/2)*hessian_11
-    t6 = (1/2)*hessian_22
-    t7 = t5 + t6
-    t8 = learning_rate*time
-    t9 = np.exp(-t8*(rho + t7))
-    t10 = np.exp(-t8*(-rho + t7))
-    t11 = (1/2)*(t10 - t9)/rho
+    t0 = 2*hessian_22
     change = (
-        2*singular_value_i*(-coupling*t11*t4*(coupling*(hessian_11*noise_22 + t2) +
-        determinant*noise_12 + hessian_22*(coupling*noise_11 + hessian_11*noise_12)) +
-        learning_rate*t0*t1*t3 - t3*t4*((1/2)*t10 - t11*(t5 - t6) +
-        (1/2)*t9))/(singular_value_i + singular_value_l)
+        2*learning_rate*singular_value_i*(apart*coupling*(coupling*noise_22 + noise_12*t0) +
+        noise_11*(ahead*slow*(hessian_22 + lower) + behind*fast*(hessian_22 + upper))/(ahead +
+        behind))/((2*hessian_11 + t0)*(singular_value_i + singular_value_l))
     )
     return change
