@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -291,6 +291,36 @@ def checked_rows(field: str, values: Array) -> Array:
     if not np.all(np.isfinite(rows)):
         raise RequestError(field, "must be finite")
     return rows
+
+
+@dataclass(frozen=True, eq=False)
+class AroundZero:
+    """Inputs without a mean that vary along every axis.
+
+    Attributes
+    ----------
+    covariance : Array
+        Shape ``(n, n)``, symmetric and positive definite.
+    """
+
+    covariance: Array
+    full_rank: ClassVar[bool] = True
+    source: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "covariance", checked_covariance(self.covariance))
+
+    @property
+    def mean(self) -> Array:
+        """Zero, shape ``(n,)``."""
+        return np.zeros(len(self.covariance))
+
+    def named_stimuli(self, most: int) -> tuple[NamedVector, ...]:
+        return named_axes(len(self.covariance))
+
+    def scaled(self, factor: float) -> Self:
+        """The same inputs with ``factor`` times the variance in every direction."""
+        return replace(self, covariance=factor * self.covariance)
 
 
 def paired_moments(covariance: Array, left: Array, right: Array) -> Array:
