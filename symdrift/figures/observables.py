@@ -169,9 +169,7 @@ def _caption_bands(data: Observation) -> str:
             "allow."
         )
     if error.known_until is not None and error.known_until < 2 * data.times[-1]:
-        text += (
-            f" From lag {error.known_until:.2g} on they cover everything, and nothing is drawn."
-        )
+        text += f" From lag {error.known_until:.2g} on they cover everything, and nothing is drawn."
     return text
 
 

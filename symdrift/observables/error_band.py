@@ -342,9 +342,7 @@ def _corrected(
     )
 
 
-def _framed(
-    process: DriftProcess, first_layer: Pair, rate: float
-) -> tuple[Array, Array] | None:
+def _framed(process: DriftProcess, first_layer: Pair, rate: float) -> tuple[Array, Array] | None:
     """Turn into the frame of the process, and there the shift of its first layer."""
     still, shift = first_layer
     rank = len(still)

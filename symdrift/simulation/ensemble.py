@@ -156,9 +156,7 @@ class Block(Networks):
         self._model = model
         weights = packed(model, start, count)
         run = run_of(model, weights, first, count, seed)
-        super().__init__(
-            weights, count, partial(kernel_for(model.shape), run), model.shape.batch
-        )
+        super().__init__(weights, count, partial(kernel_for(model.shape), run), model.shape.batch)
 
     @property
     def vectors(self) -> Array:

@@ -227,9 +227,7 @@ def _check_samples(inputs: SampleInputs, numbers: dict[str, float]) -> None:
         )
 
 
-def _check_stimuli(
-    study: Specification, inputs: StimulusInputs, numbers: dict[str, float]
-) -> None:
+def _check_stimuli(study: Specification, inputs: StimulusInputs, numbers: dict[str, float]) -> None:
     fields = [f"inputs.probabilities.{k}" for k in range(len(inputs.probabilities))]
     for index, field in enumerate(fields):
         if numbers.get(field) == 0:

@@ -444,9 +444,7 @@ def extrapolate(
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
     minimum = minimum_of(problem)
     schedules = tuple(
-        plan_single(
-            at_learning_rate(problem, rate), minimum, None, replicas, precision
-        )
+        plan_single(at_learning_rate(problem, rate), minimum, None, replicas, precision)
         for rate in (*rates, *unfitted)
     )
     fitted = (True,) * len(rates) + (False,) * len(unfitted)
@@ -469,9 +467,7 @@ def _extrapolate(
     for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
         at_rate = at_learning_rate(problem, rate)
         expected = replace(evaluate(at_rate), next_order=theory.next_order)
-        planned.append(
-            Run(at_rate, expected, schedule, plan.replicas, seed_of_run(seed, index))
-        )
+        planned.append(Run(at_rate, expected, schedule, plan.replicas, seed_of_run(seed, index)))
     found = extrapolated(
         planned, plan, problem.learning_rate, seed, progress, threads, executor, clock
     )
