@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from symdrift.quoting import LONGEST_SHOWN, printable, shown
 
@@ -64,3 +64,9 @@ def require_known(field: str, value: str, allowed: Iterable[str]) -> None:
 def counted(number: int, noun: str, several: str = "") -> str:
     """The number and the noun, in the plural where there is not one."""
     return f"{number} {noun}" if number == 1 else f"{number} {several or f'{noun}s'}"
+
+
+def enumerated(items: Sequence[str], word: str = "and") -> str:
+    """Items as a sentence lists them: the last one behind a word."""
+    *most, last = items
+    return f"{', '.join(most)} {word} {last}" if most else last

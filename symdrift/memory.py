@@ -91,9 +91,9 @@ def _size(amount: float, rounded: Callable[[float], int]) -> str:
     return f"{rounded(round(value / unit, 9)) * unit:.12g} {_UNITS[power]}"
 
 
-def record_memory(planes: int, entry: int = RECORD_ENTRY) -> int:
+def record_memory(planes: int) -> int:
     """Bytes of the covariance of rotations between all planes, and of its JSON record."""
-    return entry * planes**2
+    return RECORD_ENTRY * planes**2
 
 
 def _machine_memory(table: Path) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from symdrift import __version__
@@ -84,6 +83,6 @@ REFERENCES = (SOURCE, SOFTWARE)
 """Everything that a document cites."""
 
 
-def bibtex(references: Iterable[Reference] = REFERENCES) -> str:
+def bibtex() -> str:
     """Content of a ``.bib`` file."""
-    return "\n".join(reference.bibtex() for reference in references)
+    return "\n".join(reference.bibtex() for reference in REFERENCES)

@@ -159,9 +159,7 @@ def compile_pdf(tex_path: Path, stopped: threading.Event | None = None) -> Compi
     return CompileResult(pdf, True, (), overfull, undefined)
 
 
-def _run(
-    tex_path: Path, build: Path, stopped: threading.Event
-) -> tuple[str, tuple[str, ...]]:
+def _run(tex_path: Path, build: Path, stopped: threading.Event) -> tuple[str, tuple[str, ...]]:
     """Log of the last run, and a message when a program could not finish."""
     options = ["-no-shell-escape", "-halt-on-error", "-interaction=nonstopmode"]
     if shutil.which("latexmk") is not None:

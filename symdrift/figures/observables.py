@@ -102,22 +102,18 @@ def _in_days(data: Observation) -> Observation:
     if (steps := data.steps_per_day) is None:
         return data
 
-    def scaled(record: Any) -> Any:
-        changes = {"lags": record.lags / steps}
-        if getattr(record, "decorrelation_time", None) is not None:
-            changes["decorrelation_time"] = record.decorrelation_time / steps
-        return replace(record, **changes)
+    def scaled(part: Any) -> Any:
+        if isinstance(part, tuple):
+            return tuple(map(scaled, part))
+        if not hasattr(part, "lags"):
+            return part
+        changes = {"lags": part.lags / steps}
+        if getattr(part, "decorrelation_time", None) is not None:
+            changes["decorrelation_time"] = part.decorrelation_time / steps
+        return replace(part, **changes)
 
-    return replace(
-        data,
-        times=data.times / steps,
-        displacement=tuple(map(scaled, data.displacement)),
-        autocorrelation=tuple(map(scaled, data.autocorrelation)),
-        angle=tuple(map(scaled, data.angle)),
-        similarity=scaled(data.similarity),
-        decoder=tuple(map(scaled, data.decoder)),
-        tuning=None if data.tuning is None else scaled(data.tuning),
-    )
+    seen = {name: scaled(part) for name, part in vars(data).items()}
+    return Observation(**seen | {"times": data.times / steps})
 
 
 def caption(data: Observation) -> str:
@@ -173,9 +169,7 @@ def _caption_bands(data: Observation) -> str:
             "allow."
         )
     if error.known_until is not None and error.known_until < 2 * data.times[-1]:
-        text += (
-            f" From lag {error.known_until:.2g} on they cover everything, and nothing is drawn."
-        )
+        text += f" From lag {error.known_until:.2g} on they cover everything, and nothing is drawn."
     return text
 
 

@@ -95,9 +95,7 @@ def measured(
     variances = [
         row for row in run.rows if row.quantity.startswith("V[") and ";" not in row.quantity
     ]
-    return Measured(
-        value, dict(zip(planes, variances, strict=True)), max(errors, default=0.0)
-    )
+    return Measured(value, dict(zip(planes, variances, strict=True)), max(errors, default=0.0))
 
 
 def simulated(problems: Iterable[tuple[float, LearningProblem]]) -> list[Measured | None]:
@@ -176,9 +174,7 @@ def caption_points(simulations: Sequence[Simulations]) -> str:
     simulations : sequence of Simulations
         Of all panels.
     """
-    points = [
-        series for panel in simulations for series in panel.points if len(series.values)
-    ]
+    points = [series for panel in simulations for series in panel.points if len(series.values)]
     left_out = sum(panel.left_out for panel in simulations)
     text = ""
     if points:

@@ -70,8 +70,10 @@ def caption(data: tuple[Slope, ...]) -> str:
     """What the figure shows."""
     missed = np.abs([slope.z for slope in data])
     apart = int(np.count_nonzero(missed > TOLERATED_ERRORS))
-    verdict = f"{apart} of them {'is' if apart == 1 else 'are'} further than" if apart else (
-        "all are within"
+    verdict = (
+        f"{apart} of them {'is' if apart == 1 else 'are'} further than"
+        if apart
+        else ("all are within")
     )
     return (
         "Relative change of every number with the learning rate, at rate zero: as the next order "

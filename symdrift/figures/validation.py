@@ -35,9 +35,7 @@ def numbers(validation: Validation) -> ValidationRatios:
 
     Where these are too many, covariances between planes and then displacements are left out.
     """
-    rows = [
-        row for row in validation.rows if row.standard_error < _UNCERTAIN * abs(row.theory)
-    ]
+    rows = [row for row in validation.rows if row.standard_error < _UNCERTAIN * abs(row.theory)]
     for kind in (";", "displacement of"):
         if len(rows) > _MOST_RATIOS:
             rows = [row for row in rows if kind not in row.quantity]

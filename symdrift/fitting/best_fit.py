@@ -247,9 +247,7 @@ def fit(
         estimates=estimates,
         goodness=goodness,
         # The curvature may be too weak to see what a profile along a box tells of a single number.
-        open=tuple(
-            each for each in left_open if len(each.numbers) > 1 or is_open[each.numbers[0]]
-        ),
+        open=tuple(each for each in left_open if len(each.numbers) > 1 or is_open[each.numbers[0]]),
         others=others,
         data=fitted,
         profiles=tuple(

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from symdrift.errors import enumerated
 from symdrift.fitting.free_numbers import FreeNumber, sizes
 from symdrift.fitting.least_squares import THRESHOLD
 from symdrift.records import Record
@@ -227,13 +228,13 @@ def _open(
         combined = tuple(replace(each, exact=False) for each in combined)
     because = "" if certain else " within the errors of the measurements"
     if not combined:
-        text = f"the data say nothing about {_listed(names)}{because}"
+        text = f"the data say nothing about {enumerated(names)}{because}"
     else:
         where = "" if everywhere else ", near the best fit,"
-        listed = _listed([_written(each, powers) for each in combined])
+        listed = enumerated([_written(each, powers) for each in combined])
         verb = "is" if len(combined) == 1 else "are"
         order = ", to first order" if certain and not everywhere else ""
-        text = f"of {_listed(names)}{where} only {listed} {verb} determined{because}{order}"
+        text = f"of {enumerated(names)}{where} only {listed} {verb} determined{because}{order}"
     return OpenNumbers(names, combined, len(directions), everywhere, text)
 
 
@@ -304,8 +305,3 @@ def _written(combination: Combination, powers: bool) -> str:
 
 def _power(name: str, exponent: float) -> str:
     return name if exponent == 1 else f"{name}^{exponent:g}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    *most, last = words or ("",)
-    return f"{', '.join(most)} and {last}" if most else last

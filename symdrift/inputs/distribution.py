@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import comb
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.polynomial.polynomial import polyfromroots, polymul
@@ -299,6 +299,36 @@ def checked_rows(field: str, values: Array) -> Array:
     if not np.all(np.isfinite(rows)):
         raise RequestError(field, "must be finite")
     return rows
+
+
+@dataclass(frozen=True, eq=False)
+class AroundZero:
+    """Inputs without a mean that vary along every axis.
+
+    Attributes
+    ----------
+    covariance : Array
+        Shape ``(n, n)``, symmetric and positive definite.
+    """
+
+    covariance: Array
+    full_rank: ClassVar[bool] = True
+    source: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "covariance", checked_covariance(self.covariance))
+
+    @property
+    def mean(self) -> Array:
+        """Zero, shape ``(n,)``."""
+        return np.zeros(len(self.covariance))
+
+    def named_stimuli(self, most: int) -> tuple[NamedVector, ...]:
+        return named_axes(len(self.covariance))
+
+    def scaled(self, factor: float) -> Self:
+        """The same inputs with ``factor`` times the variance in every direction."""
+        return replace(self, covariance=factor * self.covariance)
 
 
 def paired_moments(covariance: Array, left: Array, right: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,15 +10,13 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.inputs.distribution import (
     GAUSSIAN_RECIPE,
+    AroundZero,
     Array,
-    NamedVector,
     QuarticMap,
     Recipe,
-    checked_covariance,
     gaussian_fourth_moments,
     gaussian_node_count,
     gaussian_nodes,
-    named_axes,
     paired_moments,
 )
 
@@ -33,7 +31,7 @@ LARGEST_KURTOSIS = 1e6
 
 
 @dataclass(frozen=True, eq=False)
-class Elliptical:
+class Elliptical(AroundZero):
     """Elliptical inputs ``x = r L u``: ``u`` uniform on the unit sphere, ``Sigma = L L'``.
 
     The squared length ``r^2`` is independent of ``u`` and gamma distributed, with mean ``n`` and
@@ -57,14 +55,11 @@ class Elliptical:
         so large that fourth moments are beyond double precision.
     """
 
-    covariance: Array
     kurtosis: float
     kind: ClassVar[str] = "elliptical"
-    full_rank: ClassVar[bool] = True
-    source: ClassVar[None] = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "covariance", checked_covariance(self.covariance))
+        super().__post_init__()
         inputs = len(self.covariance)
         require_kurtosis(self.kurtosis, inputs)
         object.__setattr__(self, "kurtosis", max(self.kurtosis, least_kurtosis(inputs)))
@@ -87,11 +82,6 @@ class Elliptical:
         """Relative variance ``rho`` of the squared length ``r^2``."""
         inputs = len(self.covariance)
         return max(0.0, (2 + self.kurtosis * (inputs + 2)) / inputs)
-
-    @property
-    def mean(self) -> Array:
-        """Zero, shape ``(n,)``."""
-        return np.zeros(len(self.covariance))
 
     def product_covariance(self, left: Array, right: Array) -> Array:
         """Scaled Isserlis: ``(1 + kappa) Cov_gauss(z) + kappa E[z] E[z]'``."""
@@ -140,13 +130,6 @@ class Elliptical:
             return GAUSSIAN_RECIPE
         nodes, weights = length_nodes(self.length_variance)
         return Recipe(True, True, np.sqrt(len(self.covariance) * nodes)[:, np.newaxis], weights)
-
-    def named_stimuli(self, most: int) -> tuple[NamedVector, ...]:
-        return named_axes(len(self.covariance))
-
-    def scaled(self, factor: float) -> Elliptical:
-        """The same inputs with ``factor`` times the variance in every direction."""
-        return replace(self, covariance=factor * self.covariance)
 
 
 def length_nodes(variance: float) -> tuple[Array, Array]:

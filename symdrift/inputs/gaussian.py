@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from symdrift.inputs.distribution import (
     GAUSSIAN_RECIPE,
+    AroundZero,
     Array,
-    NamedVector,
     QuarticMap,
     Recipe,
-    checked_covariance,
     gaussian_fourth_moments,
     gaussian_node_count,
     gaussian_nodes,
-    named_axes,
     paired_moments,
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Gaussian:
+class Gaussian(AroundZero):
     """Gaussian inputs; the closed form applies to these when teacher and inputs align.
 
     Attributes
@@ -37,22 +35,11 @@ class Gaussian:
         When the covariance is not finite, square, symmetric and positive definite.
     """
 
-    covariance: Array
     kind: ClassVar[str] = "gaussian"
-    full_rank: ClassVar[bool] = True
     description: ClassVar[str] = "Gaussian"
     not_gaussian: ClassVar[None] = None
-    source: ClassVar[None] = None
     kurtosis: ClassVar[float] = 0.0
     always_noisy: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "covariance", checked_covariance(self.covariance))
-
-    @property
-    def mean(self) -> Array:
-        """Zero, shape ``(n,)``."""
-        return np.zeros(len(self.covariance))
 
     def product_covariance(self, left: Array, right: Array) -> Array:
         """Isserlis: ``Cov = (L S L')*(R S R') + (L S R')*(R S L')`` (entrywise products)."""
@@ -78,10 +65,3 @@ class Gaussian:
 
     def recipe(self) -> Recipe:
         return GAUSSIAN_RECIPE
-
-    def named_stimuli(self, most: int) -> tuple[NamedVector, ...]:
-        return named_axes(len(self.covariance))
-
-    def scaled(self, factor: float) -> Gaussian:
-        """The same inputs with ``factor`` times the variance in every direction."""
-        return replace(self, covariance=factor * self.covariance)

@@ -165,5 +165,3 @@ def _across(matrices: Array, direction: Array) -> Array:
     """``P K P`` with ``P = 1 - v v'``, for several ``K`` of shape ``(T, d, d)``."""
     kept = matrices - (matrices @ direction)[:, :, np.newaxis] * direction
     return np.asarray(kept - direction[:, np.newaxis] * (direction @ kept)[:, np.newaxis])
-
-

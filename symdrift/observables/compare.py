@@ -303,11 +303,7 @@ def _decay_rates(problem: LearningProblem, decay: Array) -> list[float]:
 
     Matrices of the reached directions, of which full roads are made, are not needed for it.
     """
-    layer = (
-        aligned_layer(problem)
-        if applies(problem) is None
-        else minimum_of(problem)
-    )
+    layer = aligned_layer(problem) if applies(problem) is None else minimum_of(problem)
     delta, still = np.diag(decay), np.zeros((decay.size, decay.size))
     return [
         stimulus_drift(stimulus, layer.first_layer, delta, still).decay_rate

@@ -129,5 +129,3 @@ def _target_moments(process: DriftProcess, target: str) -> tuple[Array, Array, f
         return crossed, covariance, power
     vectors = np.array([stimulus.vector for stimulus in problem.stimuli])
     return vectors / len(vectors), vectors.T @ vectors / len(vectors), 1.0
-
-

@@ -199,9 +199,7 @@ def slowest_rate(process: DriftProcess) -> float:
     return float(min(moving.min(initial=np.inf), process.rates.min()))
 
 
-def rotation_losses(
-    process: DriftProcess, stimulus: Stimulus, lags: Array
-) -> tuple[Array, Array]:
+def rotation_losses(process: DriftProcess, stimulus: Stimulus, lags: Array) -> tuple[Array, Array]:
     """``w'(1 - exp(tau mu)) w`` and ``w'(1 - exp(tau L)) w``, shape ``(T,)`` each."""
     representation = process.representation(stimulus)
     steady = process.steady.change(representation, lags)

@@ -104,7 +104,7 @@ class Band(Record):
 
 
 def with_next_order(
-    process: DriftProcess, approximation: str, longest: float = QUICK
+    process: DriftProcess, approximation: str
 ) -> tuple[DriftProcess, ExpectedError]:
     """The process to the highest order that is known, and what it is still off by.
 
@@ -118,13 +118,11 @@ def with_next_order(
         Of leading order.
     approximation : str
         Of that process; only ``"exact"`` has a next order.
-    longest : float
-        Seconds that the next order may take, as foreseen.
     """
     problem = process.problem
     if isinstance(problem, Learner):
         return _leading(process)
-    found = _orders(problem, longest) if approximation == "exact" else None
+    found = _orders(problem) if approximation == "exact" else None
     if found is None:
         return _leading(_displaced(process, problem))
     assert isinstance(process.validity, Validity)
@@ -253,10 +251,10 @@ def bands(
     return tuple(found)
 
 
-def _orders(problem: LearningProblem, longest: float) -> Orders | None:
+def _orders(problem: LearningProblem) -> Orders | None:
     """Both orders, where they are known and cheap."""
     try:
-        return orders(problem, longest=longest)
+        return orders(problem, longest=QUICK)
     except RequestError:
         return None
 
@@ -344,9 +342,7 @@ def _corrected(
     )
 
 
-def _framed(
-    process: DriftProcess, first_layer: Pair, rate: float
-) -> tuple[Array, Array] | None:
+def _framed(process: DriftProcess, first_layer: Pair, rate: float) -> tuple[Array, Array] | None:
     """Turn into the frame of the process, and there the shift of its first layer."""
     still, shift = first_layer
     rank = len(still)

@@ -95,9 +95,7 @@ class NextProducts:
             self._known[asked] = two_time_products(self.problem, lags, longest)
         return self._known[asked]
 
-    def of(
-        self, stimulus: Stimulus, lags: Array, longest: float = LONGEST
-    ) -> tuple[float, Array]:
+    def of(self, stimulus: Stimulus, lags: Array, longest: float = LONGEST) -> tuple[float, Array]:
         """At lag 0, and at the lags, shape ``(T,)``; otherwise as `matrices`."""
         x = stimulus.vector
         products = np.einsum("tij,i,j->t", self.matrices(np.append(0.0, lags), longest), x, x)

@@ -102,9 +102,7 @@ def sample_rotations(
     return np.array([path.copy() for path in rotation_paths(process, lags, samples, rng)])
 
 
-def random_frames(
-    size: int, vectors: int, samples: int, rng: np.random.Generator
-) -> Array:
+def random_frames(size: int, vectors: int, samples: int, rng: np.random.Generator) -> Array:
     """Orthonormal columns of uniform (Haar) distribution, shape ``(samples, size, vectors)``."""
     columns, triangle = np.linalg.qr(rng.standard_normal((samples, size, vectors)))
     signs = np.sign(np.diagonal(triangle, axis1=1, axis2=2))

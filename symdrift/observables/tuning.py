@@ -219,9 +219,7 @@ def _fluctuations(
     held = max(1, HELD_BYTES // one)
     for first in range(0, len(times), held):
         lags = times[first : first + held]
-        _, later = process.fluctuation.sample(
-            vectors, lags, networks, np.random.default_rng(seed)
-        )
+        _, later = process.fluctuation.sample(vectors, lags, networks, np.random.default_rng(seed))
         yield from later
 
 
@@ -265,5 +263,3 @@ def _correlation(first: Array, second: Array) -> Array:
     scale = np.sqrt(np.sum(left**2, axis=-1) * np.sum(right**2, axis=-1))
     product = np.sum(left * right, axis=-1)
     return np.asarray(np.divide(product, scale, out=np.zeros_like(product), where=scale > 0))
-
-

@@ -122,6 +122,11 @@ class Networks:
         self._kernel = kernel
         self._limit = GROWTH_LIMIT * (1.0 + float(weights @ weights))
 
+    @property
+    def vectors(self) -> Array:
+        """Weights of each network, shape ``(count, weights)``."""
+        raise NotImplementedError
+
     def advance(self, steps: int) -> None:
         """Make a number of steps.
 
@@ -148,11 +153,15 @@ class Block(Networks):
         self, model: Model, start: tuple[Array, Array], first: int, count: int, seed: int
     ) -> None:
         """Begin with layers ``start = (W, U)``, the same for all replicas."""
+        self._model = model
         weights = packed(model, start, count)
         run = run_of(model, weights, first, count, seed)
-        super().__init__(
-            weights, count, partial(kernel_for(model.shape), run), model.shape.batch
-        )
+        super().__init__(weights, count, partial(kernel_for(model.shape), run), model.shape.batch)
+
+    @property
+    def vectors(self) -> Array:
+        layers = self._model.unpack(self.weights, self.count)
+        return np.concatenate([layer.reshape(self.count, -1) for layer in layers], axis=1)
 
 
 def packed(model: Model, start: tuple[Array, Array], count: int) -> Array:

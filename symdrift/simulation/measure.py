@@ -96,9 +96,7 @@ def _product(work: Any, left: int, right: int, target: int, size: int) -> None:
         for j in range(size):
             total = floats(0.0)
             for k in range(size):
-                total = total + load(work, left + i * size + k) * load(
-                    work, right + k * size + j
-                )
+                total = total + load(work, left + i * size + k) * load(work, right + k * size + j)
             store(work, target + i * size + j, total)
 
 

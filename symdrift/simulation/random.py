@@ -104,9 +104,7 @@ def replica_streams(seed: int, first: int, count: int) -> Words:
     states = np.empty((groups, STATE_VECTORS, LANES), dtype=np.uint64)
     for group in range(groups):
         for lane in range(LANES):
-            sequence = np.random.SeedSequence(
-                seed, spawn_key=(first + group * LANES + lane,)
-            )
+            sequence = np.random.SeedSequence(seed, spawn_key=(first + group * LANES + lane,))
             states[group, :, lane] = sequence.generate_state(STATE_VECTORS, np.uint64)
     return states.reshape(-1)
 

@@ -12,27 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.errors import RequestError, counted
+from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule import evaluate_rule
-from symdrift.execution import Diverged, Meter, require_counts, run_blocks
+from symdrift.execution import Diverged, require_counts
 from symdrift.files import replacing
 from symdrift.precision import double_precision
-from symdrift.progress import Progress, log_stage
+from symdrift.progress import Progress
 from symdrift.simulation.ensemble import blocks_of
 from symdrift.simulation.rule_ensemble import (
     BLOCK_REPLICAS,
-    RuleModel,
     RuleNetworks,
     rule_model,
 )
-from symdrift.simulation.timescales import ceiling
 from symdrift.simulation.trajectory import (
-    BURN_IN_RELAXATIONS,
-    DEFAULT_RELAXATIONS,
     DEFAULT_REPLICAS,
-    MOST_RELAXING,
-    record_stride,
-    recorded,
+    record_networks,
 )
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
@@ -118,28 +112,17 @@ def simulate_rule(
     found = evaluate_rule(learner)
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
     slowest = found.minimum.slowest_return * learner.rule.core[1]
-    time = 1.0 / (learner.learning_rate * slowest)
-    burn_in = ceiling(BURN_IN_RELAXATIONS * time)
-    if burn_in > MOST_RELAXING:
-        raise RequestError(
-            "learning.rate",
-            f"= {learner.learning_rate:g} is too small to be simulated: deviations return by "
-            f"{slowest:.2g} times the learning rate per step, so that they need {burn_in:.1e} "
-            f"steps to become stationary, and at most {MOST_RELAXING} are made",
-        )
-    steps = ceiling(DEFAULT_RELAXATIONS * time) if steps is None else steps
     model = rule_model(learner, found.minimum.orbit.point)
-    stride = record_stride(model.shape.weights, steps, replicas)
-    records = steps // stride + 1
-    log_stage(f"simulating {counted(replicas, 'replica')} of {burn_in + steps} steps")
     try:
-        parts, interrupted = run_blocks(
-            partial(_record, model, seed, burn_in, stride, records),
+        vectors, recorded, interrupted = record_networks(
+            partial(RuleNetworks, model, seed=seed),
+            model.shape.weights,
+            (learner.learning_rate, slowest),
+            steps,
             blocks_of(replicas, BLOCK_REPLICAS),
-            Meter(replicas * (burn_in + stride * (records - 1))),
             progress,
-            threads=threads,
-            executor=executor,
+            threads,
+            executor,
         )
     except Diverged as error:
         raise RequestError(
@@ -147,33 +130,8 @@ def simulate_rule(
             f"= {learner.learning_rate:g} makes learning diverge within {error.step} steps; lower "
             "it",
         ) from error
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        raise KeyboardInterrupt
-    complete = min(map(len, parts))
-    vectors = np.concatenate([part[:complete] for part in parts], axis=1)
-    weights, views = {}, model.program.weights
-    for name, view in zip(learner.rule.weights, views, strict=True):
+    weights = {}
+    for name, view in zip(learner.rule.weights, model.program.weights, strict=True):
         entries = vectors[..., view.first : view.first + view.rows * view.columns]
         weights[name] = entries.reshape(*vectors.shape[:2], view.rows, view.columns)
-    return RuleTrajectory(
-        stride * np.arange(complete, dtype=np.int64), weights, learner, seed, interrupted
-    )
-
-
-@double_precision()
-def _record(
-    model: RuleModel,
-    seed: int,
-    burn_in: int,
-    stride: int,
-    records: int,
-    first: int,
-    count: int,
-    meter: Meter | None = None,
-) -> Array:
-    """Weights of some networks, shape ``(records, count, weights)``."""
-    meter = Meter(count * (burn_in + stride * (records - 1))) if meter is None else meter
-    block = RuleNetworks(model, first, count, seed)
-    found = [block.vectors.copy() for _ in recorded(block, burn_in, stride, records, meter)]
-    return np.array(found).reshape(len(found), count, model.shape.weights)
+    return RuleTrajectory(recorded, weights, learner, seed, interrupted)

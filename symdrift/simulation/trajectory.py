@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +28,7 @@ from symdrift.simulation.ensemble import (
     blocks_of,
     replicas_per_block,
 )
-from symdrift.simulation.setup import Model, model_of, padded_layers, simulated_hidden
+from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import ceiling, relaxation
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
@@ -155,32 +155,19 @@ def simulate(
     minimum = minimum_of(problem)
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
     slowest = min(relaxation(problem, minimum).slowest, minimum.certificate.hessian_min)
-    time = 1.0 / (problem.learning_rate * slowest)
-    burn_in = ceiling(BURN_IN_RELAXATIONS * time)
-    if burn_in > MOST_RELAXING:
-        raise RequestError(
-            "learning.rate",
-            f"= {problem.learning_rate:g} is too small to be simulated with learning.weight_decay "
-            f"= {problem.weight_decay:g}: deviations relax by {slowest:.2g} times the learning "
-            f"rate per step, so that they need {burn_in:.1e} steps to become stationary, and at "
-            f"most {MOST_RELAXING} are made; raise one of them",
-        )
-    steps = ceiling(DEFAULT_RELAXATIONS * time) if steps is None else steps
-    stride = record_stride(problem.hidden * sum(problem.teacher.shape), steps, replicas)
-    records = steps // stride + 1
-
     hidden = simulated_hidden(problem, minimum)
     model = model_of(problem, hidden)
-    start = padded_layers(minimum, hidden)
-    log_stage(f"simulating {counted(replicas, 'replica')} of {burn_in + steps} steps")
     try:
-        parts, interrupted = run_blocks(
-            partial(_record, model, start, seed, burn_in, stride, records),
+        vectors, recorded, interrupted = record_networks(
+            partial(Block, model, padded_layers(minimum, hidden), seed=seed),
+            problem.hidden * sum(problem.teacher.shape),
+            (problem.learning_rate, slowest),
+            steps,
             blocks_of(replicas, replicas_per_block(model)),
-            Meter(replicas * (burn_in + stride * (records - 1))),
             progress,
-            threads=threads,
-            executor=executor,
+            threads,
+            executor,
+            f" with learning.weight_decay = {problem.weight_decay:g}",
         )
     except Diverged as error:
         stiffness = problem.learning_rate * minimum.certificate.hessian_max
@@ -189,59 +176,99 @@ def simulate(
             f"= {problem.learning_rate:g} makes SGD diverge within {error.step} steps (learning "
             f"rate times the largest Hessian eigenvalue is {stiffness:.3g}); lower it",
         ) from error
-    # After an interrupt some blocks may not have begun: the others keep what they have.
-    parts = [part for part in parts if len(part[0])]
-    if not parts:
-        raise KeyboardInterrupt
-    complete = min(len(first) for first, _ in parts)
     silent = problem.hidden - hidden
-    first_layer = np.concatenate([first[:complete] for first, _ in parts], axis=1)
-    second_layer = np.concatenate([second[:complete] for _, second in parts], axis=1)
+    first, second = np.split(vectors, [hidden * model.shape.inputs], axis=2)
+    first = first.reshape(*vectors.shape[:2], hidden, model.shape.inputs)
+    second = second.reshape(*vectors.shape[:2], model.shape.outputs, hidden)
     return Trajectory(
         study=problem.study,
-        steps=stride * np.arange(complete, dtype=np.int64),
-        first_layer=np.pad(first_layer, ((0, 0), (0, 0), (0, silent), (0, 0))),
-        second_layer=np.pad(second_layer, ((0, 0), (0, 0), (0, 0), (0, silent))),
+        steps=recorded,
+        first_layer=np.pad(first, ((0, 0), (0, 0), (0, silent), (0, 0))),
+        second_layer=np.pad(second, ((0, 0), (0, 0), (0, 0), (0, silent))),
         problem=problem,
         seed=seed,
         interrupted=interrupted,
     )
 
 
+def record_networks(
+    made: Callable[[int, int], Networks],
+    weights: int,
+    rates: tuple[float, float],
+    steps: int | None,
+    blocks: Sequence[tuple[int, int]],
+    progress: Progress | None,
+    threads: int | None,
+    executor: Executor | None,
+    beside: str = "",
+) -> tuple[Array, NDArray[np.int64], bool]:
+    """Weights ``(records, replicas, weights)``, their steps, and whether an interrupt came.
+
+    Parameters
+    ----------
+    made : callable
+        Networks ``first, ..., first + count - 1``.
+    weights : int
+        Of one network, as many as are kept.
+    rates : tuple of float
+        Learning rate, and slowest rate of return per unit of it.
+    steps, progress, threads, executor
+        As for `simulate`.
+    blocks : sequence of (int, int)
+        First replica of each, and how many it has.
+    beside : str
+        What else makes returns slow.
+    """
+    rate, slowest = rates
+    replicas, time = sum(count for _, count in blocks), 1.0 / (rate * slowest)
+    burn_in = ceiling(BURN_IN_RELAXATIONS * time)
+    if burn_in > MOST_RELAXING:
+        raise RequestError(
+            "learning.rate",
+            f"= {rate:g} is too small to be simulated{beside}: deviations return by {slowest:.2g} "
+            f"times the learning rate per step, so that they need {burn_in:.1e} steps to become "
+            f"stationary, and at most {MOST_RELAXING} are made; raise "
+            + ("one of them" if beside else "it"),
+        )
+    steps = ceiling(DEFAULT_RELAXATIONS * time) if steps is None else steps
+    stride = record_stride(weights, steps, replicas)
+    records = steps // stride + 1
+    log_stage(f"simulating {counted(replicas, 'replica')} of {burn_in + steps} steps")
+    parts, interrupted = run_blocks(
+        partial(_record, made, burn_in, stride, records),
+        blocks,
+        Meter(replicas * (burn_in + stride * (records - 1))),
+        progress,
+        threads=threads,
+        executor=executor,
+    )
+    # After an interrupt some blocks may not have begun: the others keep what they have.
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        raise KeyboardInterrupt
+    complete = min(map(len, parts))
+    vectors = np.concatenate([part[:complete] for part in parts], axis=1)
+    return vectors, stride * np.arange(complete, dtype=np.int64), interrupted
+
+
 @double_precision()
 def _record(
-    model: Model,
-    start: tuple[Array, Array],
-    seed: int,
+    made: Callable[[int, int], Networks],
     burn_in: int,
     stride: int,
     records: int,
     first: int,
     count: int,
     meter: Meter | None = None,
-) -> tuple[Array, Array]:
+) -> Array:
+    """Weights of some networks, shape ``(records, count, weights)``."""
     meter = Meter(count * (burn_in + stride * (records - 1))) if meter is None else meter
-    block = Block(model, start, first, count, seed)
-    found = [
-        model.unpack(block.weights, count) for _ in recorded(block, burn_in, stride, records, meter)
-    ]
-    if not found:
-        recorded_first, recorded_second = model.unpack(block.weights, count)
-        return recorded_first[np.newaxis][:0], recorded_second[np.newaxis][:0]
-    return (
-        np.stack([weights for weights, _ in found]),
-        np.stack([weights for _, weights in found]),
-    )
-
-
-def recorded(
-    block: Networks, burn_in: int, stride: int, records: int, meter: Meter
-) -> Iterator[int]:
-    """Stops where weights are to be recorded, as long as nothing interrupts."""
+    block, found = made(first, count), []
     for record in range(records):
         if not advance_metered(block, stride if record else burn_in, meter):
-            return
-        yield record
+            break
+        found.append(block.vectors.copy())
+    return np.array(found)
 
 
 def record_stride(weights: int, steps: int, replicas: int) -> int:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.errors import RequestError, did_you_mean
+from symdrift.errors import RequestError, did_you_mean, enumerated
 from symdrift.expressions import LONGEST_TEXT, Array, Expression, is_name, number, parse
 from symdrift.quoting import LONGEST_SHOWN, shown
 
@@ -114,9 +114,9 @@ class Numbers:
     def allowed(self) -> str:
         """See :class:`Kind`."""
         names = ("a number", f"a list of {self.entries}", "a matrix")
-        *most, last = [f'"{self.word}"'] * bool(self.word) + [names[len(s)] for s in self.shapes]
-        words = f"{', '.join(most)} or {last}" if most else last
-        return words + (f"; must {self.range.words.split(':')[0]}" if self.range.words else "")
+        words = [f'"{self.word}"'] * bool(self.word) + [names[len(s)] for s in self.shapes]
+        must = f"; must {self.range.words.split(':')[0]}" if self.range.words else ""
+        return enumerated(words, "or") + must
 
     @property
     def schema(self) -> Schema:

@@ -10,7 +10,7 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import NamedTuple
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, enumerated
 from symdrift.quoting import shown
 from symdrift.study.roles import (
     AT_HOME,
@@ -219,7 +219,7 @@ def refuse_letters_of_the_theory(
     for name, (_, meaning) in borrowed.items():
         named.setdefault(meaning, []).append(name)
     (meaning, names), *others = named.items()
-    also = ", ".join(f"{_enumerated(its)} for {other}" for other, its in others)
+    also = ", ".join(f"{_few_quoted(its)} for {other}" for other, its in others)
     free = [
         f'"{letter}"'
         for letter in FREE_LETTERS
@@ -227,7 +227,7 @@ def refuse_letters_of_the_theory(
     ]
     raise RequestError(
         field,
-        f"names the symbol{'s' * (len(names) > 1)} {_enumerated(names)}, whose letter stands for "
+        f"names the symbol{'s' * (len(names) > 1)} {_few_quoted(names)}, whose letter stands for "
         f"{meaning} in the derivation{f', as does that of {also}' if also else ''}; choose other "
         f"names, such as {', '.join(free[: len(borrowed) + 2])}",
     )
@@ -250,12 +250,12 @@ def refuse_wide_symbols(uses: Iterable[tuple[str, str, str]]) -> None:
             )
 
 
-def _enumerated(names: Sequence[str]) -> str:
+def _few_quoted(names: Sequence[str]) -> str:
     """Names in quotes, the first few of many."""
     quoted = [f'"{name}"' for name in names[:_MOST_NAMED]]
     if len(names) > _MOST_NAMED:
         return f"{', '.join(quoted)} and {len(names) - _MOST_NAMED} more"
-    return " and ".join([*([", ".join(quoted[:-1])] if quoted[1:] else []), quoted[-1]])
+    return enumerated(quoted)
 
 
 def other_meaning(notation: Mapping[str, str], field: str, name: str, latex: str) -> str:

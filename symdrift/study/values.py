@@ -56,7 +56,7 @@ def check_numbers(study: Specification) -> None:
         case StimulusInputs():
             _check_stimuli(study, study.inputs, numbers)
         case SampleInputs():
-            _check_samples(study, study.inputs, numbers)
+            _check_samples(study.inputs, numbers)
         case _:
             assert_never(study.inputs)
 
@@ -214,7 +214,7 @@ def _check_ranges(study: Specification, numbers: dict[str, float]) -> None:
         require_kurtosis(numbers["inputs.kurtosis"], int(numbers.get("network.inputs", 1)))
 
 
-def _check_samples(study: Specification, inputs: SampleInputs, numbers: dict[str, float]) -> None:
+def _check_samples(inputs: SampleInputs, numbers: dict[str, float]) -> None:
     if "network.inputs" not in numbers:
         return
     needed = numbers["network.inputs"]

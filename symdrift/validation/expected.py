@@ -54,9 +54,7 @@ class Following:
         return float(self.covariance[left, right])
 
 
-def theory_at_once(
-    problem: LearningProblem, theory: Evaluation
-) -> tuple[Evaluation, float]:
+def theory_at_once(problem: LearningProblem, theory: Evaluation) -> tuple[Evaluation, float]:
     """What `theory_of` a problem says, but for a next order that takes seconds, and those seconds.
 
     Parameters

@@ -320,9 +320,7 @@ def validate_limit(
         As `validate` and `plan.plan_extrapolation`.
     """
     require_counts(replicas=replicas, threads=threads, seed=seed)
-    require_precision(precision)
-    if windows is not None and not 1 <= windows <= MOST_STEPS:
-        raise RequestError("windows", f"= {windows} must be at least 1, and at most {MOST_STEPS:g}")
+    require_plannable(precision, windows, clock)
     if clock is None:
         theory = theory_of(problem)
         plan = plan_extrapolation(
@@ -335,8 +333,6 @@ def validate_limit(
         )
         warn_of_coarse(plan, precision)
         return _extrapolate(problem, theory, plan, seed, progress, threads, executor)
-    if windows is not None:
-        raise RequestError("windows", "and a budget exclude each other")
     processors = available_processors() if threads is None else threads
 
     def planned(theory: Evaluation, speed: Speed, ahead: float = 0.0) -> Plan:
@@ -386,11 +382,25 @@ def validate_limit(
         steps = found.share * sum(schedule.steps for schedule in plan.schedules)
         round_ = occupied(plan.rounds(processors)[0][1], processors)
         planned(theory, replace(speed, now=steps * round_ / found.seconds))
-        raise RequestError(
-            "budget",
-            f"= {clock.seconds:g} s was used up before anything was measured: the machine is "
-            "busier than when its speed was measured; give it more time",
-        ) from None
+        raise used_up(clock) from None
+
+
+def require_plannable(precision: float | None, windows: int | None, clock: Clock | None) -> None:
+    """Refuse a precision or a number of windows that is none, and windows beside a budget."""
+    require_precision(precision)
+    if windows is not None and not 1 <= windows <= MOST_STEPS:
+        raise RequestError("windows", f"= {windows} must be at least 1, and at most {MOST_STEPS:g}")
+    if windows is not None and clock is not None:
+        raise RequestError("windows", "and a budget exclude each other")
+
+
+def used_up(clock: Clock) -> RequestError:
+    """The refusal of a budget in which nothing was measured."""
+    return RequestError(
+        "budget",
+        f"= {clock.seconds:g} s was used up before anything was measured: the machine is "
+        "busier than when its speed was measured; give it more time",
+    )
 
 
 @double_precision()
@@ -434,9 +444,7 @@ def extrapolate(
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
     minimum = minimum_of(problem)
     schedules = tuple(
-        plan_single(
-            at_learning_rate(problem, rate), minimum, None, replicas, precision
-        )
+        plan_single(at_learning_rate(problem, rate), minimum, None, replicas, precision)
         for rate in (*rates, *unfitted)
     )
     fitted = (True,) * len(rates) + (False,) * len(unfitted)
@@ -459,9 +467,7 @@ def _extrapolate(
     for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
         at_rate = at_learning_rate(problem, rate)
         expected = replace(evaluate(at_rate), next_order=theory.next_order)
-        planned.append(
-            Run(at_rate, expected, schedule, plan.replicas, seed_of_run(seed, index))
-        )
+        planned.append(Run(at_rate, expected, schedule, plan.replicas, seed_of_run(seed, index)))
     found = extrapolated(
         planned, plan, problem.learning_rate, seed, progress, threads, executor, clock
     )

@@ -259,9 +259,7 @@ def rows_of(
     """Every quantity that is predicted, beside its estimate from one run."""
     stiffness = rate * theory.minimum.hessian_max
 
-    def row(
-        quantity: str, expected: float, found: Estimate, scale: float, term: float
-    ) -> Row:
+    def row(quantity: str, expected: float, found: Estimate, scale: float, term: float) -> Row:
         return row_of(quantity, expected, found, scale, term, rate, stiffness)
 
     drift, later = theory.drift, following(theory)

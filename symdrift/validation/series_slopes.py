@@ -142,9 +142,7 @@ def slopes_beside_series(
             strict=False,
         )
         return own + tuple(
-            displacement_row(
-                stimulus.name, (total[0], still[0], after[0]), found, rate, stiffness
-            )
+            displacement_row(stimulus.name, (total[0], still[0], after[0]), found, rate, stiffness)
             for stimulus, (total, still, after), found in displaced
             if still[0] > 0
         )

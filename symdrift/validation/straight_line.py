@@ -9,9 +9,7 @@ from symdrift.study.problem import Array
 from symdrift.validation.rows import SECOND_ORDER
 
 
-def weighted_limit(
-    x: Array, y: Array, errors: Array, slope: float
-) -> tuple[Estimate, float]:
+def weighted_limit(x: Array, y: Array, errors: Array, slope: float) -> tuple[Estimate, float]:
     """Intercept of a line of known slope through points, and curvature as for `weighted_line`."""
     weights = errors**-2 / np.sum(errors**-2)
     intercept = float(weights @ (y - slope * x))

@@ -23,7 +23,13 @@ from symdrift.simulation.rule_ensemble import measure_rule, rule_model
 from symdrift.simulation.step_program import Combine, step_program
 from symdrift.study.learner import Learner
 from symdrift.validation.clock import Clock
-from symdrift.validation.extrapolate import Extrapolation, extrapolated, seed_of_run
+from symdrift.validation.extrapolate import (
+    Extrapolation,
+    extrapolated,
+    require_plannable,
+    seed_of_run,
+    used_up,
+)
 from symdrift.validation.in_rounds import TooSlow
 from symdrift.validation.ladder import (
     BURN_IN_RELAXATIONS,
@@ -46,7 +52,6 @@ from symdrift.validation.plan import (
     WINDOW_RELAXATIONS,
     followed_rate,
     largest_linear_rate,
-    require_precision,
     too_little,
     warn_of_coarse,
     window_variance,
@@ -238,11 +243,7 @@ def validate_rule_limit(
         As `validate_rule_rate`, or when the budget is too small.
     """
     require_counts(replicas=replicas, threads=threads, seed=seed)
-    require_precision(precision)
-    if windows is not None and not 1 <= windows <= MOST_STEPS:
-        raise RequestError("windows", f"= {windows} must be at least 1, and at most {MOST_STEPS:g}")
-    if windows is not None and clock is not None:
-        raise RequestError("windows", "and a budget exclude each other")
+    require_plannable(precision, windows, clock)
     pace, aim = pace_of(learner), PRECISION if precision is None else precision
     speed, processors = Speed(*2 * (modelled_speed(learner),)), MODEL_PROCESSORS
     if clock is not None:
@@ -277,11 +278,9 @@ def validate_rule_limit(
             planned, plan, learner.learning_rate, seed, progress, threads, executor, clock
         )
     except TooSlow:
-        raise RequestError(
-            "budget",
-            f"= {seconds:g} s was used up before anything was measured: the machine is "
-            "busier than when its speed was measured; give it more time",
-        ) from None
+        # Only a budget is.
+        assert clock is not None
+        raise used_up(clock) from None
 
 
 def _measured_speed(pace: Pace, threads: int | None, clock: Clock) -> Speed:

@@ -182,7 +182,7 @@ def rule_drift(learner: Learner, point: Point, progress: Progress | None = None)
     shared = rate**2 * along @ across.T + shaken * space.readings.T @ space.coordinates.T
     turned = rate * mean
     if along.any():
-        turned = turned + rate**2 * _turned_by_noise(traced, point, space, along, jumps)
+        turned = turned + rate**2 * _turned_by_noise(traced, space, along, jumps)
     return RuleDrift(
         planes=space.planes,
         direct=direct,
@@ -248,7 +248,7 @@ def _swept(
 
 
 def _turned_by_noise(
-    traced: TracedRule, point: Point, space: StableSpace, along: Array, jumps: Array
+    traced: TracedRule, space: StableSpace, along: Array, jumps: Array
 ) -> Array:
     """Mean of ``-<psi, X zeta> - <psi, X X theta*> / 2`` for the rotation ``X`` by noise itself.
 

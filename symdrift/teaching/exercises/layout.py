@@ -117,8 +117,7 @@ class _Writer:
                 if isinstance(piece, Inline | Text)
             ]
             layouts = [
-                _rounded(equation, printer)
-                or lay_out(equation, printer, WIDTH, fresh)
+                _rounded(equation, printer) or lay_out(equation, printer, WIDTH, fresh)
                 for equation in passage.equations
             ]
             return {

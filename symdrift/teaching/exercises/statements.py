@@ -10,6 +10,7 @@ import sympy as sp
 
 from symdrift.derivation.steps import Derivation
 from symdrift.derivation.symbols import ETA, GAMMA, symbol
+from symdrift.errors import enumerated
 from symdrift.teaching.exercises.drawing import Draw, Network
 from symdrift.teaching.exercises.exercise import Exercise, Passage
 from symdrift.theory.linear.aligned import RepresentativeDrift
@@ -104,8 +105,7 @@ def given(network: Network) -> str:
     count = len(network.variances)
 
     def listed(name: str) -> str:
-        names = [f"{{{name}{k + 1}}}" for k in range(count)]
-        return f"{', '.join(names[:-1])} and {names[-1]}"
+        return enumerated([f"{{{name}{k + 1}}}" for k in range(count)])
 
     if all(gain == 1 for gain in network.gains):
         return f"The input variances are {listed('variance')}."

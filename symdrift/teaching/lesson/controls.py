@@ -143,5 +143,3 @@ def _steps(key: str, text: str, unit: str, start: int, low: int, high: int, step
     return Control(
         key, "", 0, text, unit, start, (low - start) // step, (high - start) // step, step, False
     )
-
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from symdrift.errors import enumerated
 from symdrift.teaching.lesson.claims import Order, Setting
 
 
@@ -408,7 +409,7 @@ def _reason(order: Order) -> str:
     sentences.append(
         "From the study's values, what is asked for is reached by moving "
         f"{' alone, or by moving '.join(reached)} alone"
-        + (f"; moving {_list(failed)} alone does not reach it" if failed else "")
+        + (f"; moving {enumerated(failed)} alone does not reach it" if failed else "")
         + "."
     )
     return " ".join(sentences)
@@ -454,15 +455,10 @@ def stand_in(named: Sequence[str], learned: Sequence[str], shown: Sequence[str])
     reasons = [f"{quoted[name]} is not learned" for name in before if name not in learned]
     alike = [quoted[name] for name in before if name in learned]
     if alike:
-        reasons.append(f"no slider tells the drift of {_list([quoted[first], *alike])} apart")
+        reasons.append(f"no slider tells the drift of {enumerated([quoted[first], *alike])} apart")
     if not reasons:
         return ""
     return (
         f"On this page {quoted[first]} is the first stimulus and {quoted[second]} the second, "
-        f"since {_list(reasons)}."
+        f"since {enumerated(reasons)}."
     )
-
-
-def _list(items: list[str]) -> str:
-    *others, last = items
-    return f"{', '.join(others)} and {last}" if others else last
