@@ -78,10 +78,10 @@ EXAMPLES: dict[str, Any] = {
     "learning_rate": LearningRateLimit(
         RATES, 4 * RATES,
         (RateSeries("$V_{12}$", RATES**3, 1.2 * RATES**3, 1.1 * RATES**3, 0.02 * RATES**3),),
-        (RateSeries(r"$\mu_{12}$", *3 * [-(RATES**2)], 0.02 * RATES**2),),
+        (RateSeries(r"$\mu_{12}$", -(RATES**2), -(RATES**2), -(RATES**2), 0.02 * RATES**2),),
         False,
         "odd $5",
-        tuple(DisplacementCurve(rate, *3 * [LAGS], 1.1 * LAGS, 0.1 * LAGS) for rate in RATES),
+        tuple(DisplacementCurve(rate, LAGS, LAGS, LAGS, 1.1 * LAGS, 0.1 * LAGS) for rate in RATES),
         (RatioLimit("$V_{12}$", 1 + 4 * RATES, np.full(3, 0.02), 1.003, 0.011, 4.0),),
     ),
     "frequency": FrequencySweep(
@@ -195,7 +195,7 @@ def test_captions_quote_the_numbers_they_are_about() -> None:
     unknown = [replace(limit.variances[0], predicted=np.nan * RATES)]
     plain = replace(limit, variances=tuple(unknown), rotations=(), displacements=())
     assert "is not computed here" in learning_rate.caption(plain)
-    still = replace(limit, rotations=(RateSeries("m", 0 * RATES, *3 * [RATES]),))
+    still = replace(limit, rotations=(RateSeries("m", 0 * RATES, RATES, RATES, RATES),))
     assert "which the theory says vanishes" in learning_rate.caption(still)
     assert "synaptic noise" not in learning_rate.caption(limit)
     synaptic = learning_rate.caption(replace(limit, synaptic=True))
