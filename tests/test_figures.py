@@ -98,7 +98,10 @@ EXAMPLES: dict[str, Any] = {
     "blocks": BlockStructure(np.diag([1.0, 2.0, 3.0]), np.eye(3), (1, 2)),
     "counterparts": Counterparts(
         ("a", "rare $5"),
-        (("gradient noise", np.array([1.0, 2.0])), ("synaptic noise", np.array([1.5, 1.5]))),
+        (
+            ("gradient noise", np.array([1.0, 2.0]), np.array([0.1, 0.4])),
+            ("synaptic noise", np.array([1.5, 1.5]), np.zeros(2)),
+        ),
         (SizeCurve("wider", np.array([2.0, 4.0]), np.array([1.0, 2.0]), np.array([1.0, 1.0])),),
     ),
     "irrelevant_variance": IrrelevantVariance(
@@ -211,7 +214,7 @@ def test_captions_quote_the_numbers_they_are_about() -> None:
 def test_bars_show_exactly_the_data() -> None:
     bars, sizes = sorted(draw("counterparts").axes, key=lambda axes: -len(axes.patches))
     heights = [bar.get_height() for bar in bars.patches if isinstance(bar, Rectangle)]
-    assert heights == [1.0, 2.0, 1.5, 1.5]
+    assert heights == pytest.approx([1.0, 2.0, 0.2, 0.8, 1.5, 1.5])
     assert np.asarray(sizes.get_lines()[0].get_ydata()) == pytest.approx([1.0, 2.0])
 
 
@@ -375,7 +378,10 @@ def test_synaptic_noise_of_equal_strength_stands_beside_the_study() -> None:
     shown = counterparts.numbers(comparisons.synaptic, comparisons.isotropic)
     evaluation = evaluate(PROBLEM)
     assert shown.stimuli == ("axis 1", "axis 2", "axis 3")
-    rates = dict(shown.rates)
+    rates = {label: rate for label, rate, _ in shown.rates}
+    _, own, errors = shown.rates[0]
+    expected = evaluate(PROBLEM, order=2).expected_error("stimuli.axis 1.decay_rate")
+    assert errors[0] == pytest.approx(expected * own[0])
     np.testing.assert_allclose(
         rates["gradient noise"], [stimulus.decay_rate for stimulus in evaluation.stimuli]
     )
@@ -385,8 +391,8 @@ def test_synaptic_noise_of_equal_strength_stands_beside_the_study() -> None:
     np.testing.assert_allclose(rates["isotropic inputs"], rates["isotropic inputs"][0])
     wider, silent = shown.sizes
     # D = eta^3 (n + 2) gamma^4 / (16 lambda s) on each of n - 1 planes of an axis.
-    expected = (wider.hidden + 2) * (wider.hidden - 1)
-    np.testing.assert_allclose(wider.gradient / wider.gradient[0], expected / expected[0])
+    growth = (wider.hidden + 2) * (wider.hidden - 1)
+    np.testing.assert_allclose(wider.gradient / wider.gradient[0], growth / growth[0])
     np.testing.assert_allclose(silent.gradient, silent.gradient[0])
     assert np.all(np.diff(silent.synaptic) > 0)
 
@@ -400,7 +406,7 @@ def test_counterparts_stand_beside_gradient_noise_alone() -> None:
     shown, expected = (
         counterparts.numbers(each.synaptic, each.isotropic) for each in (with_noise, without)
     )
-    for (_, rates), (_, others) in zip(shown.rates, expected.rates, strict=True):
+    for (_, rates, _), (_, others, _) in zip(shown.rates, expected.rates, strict=True):
         np.testing.assert_allclose(rates, others, rtol=1e-12)
 
 

@@ -24,6 +24,11 @@ SHADE = 0.25
 _LOWEST = 0.01
 """Share of a line at which its band ends on a logarithmic axis, where it would end at zero."""
 
+CAPTION_OF_BOXES = (
+    "Light boxes at the ends of the bars are their expected error, by which the next orders in the "
+    "learning rate change or may change them."
+)
+
 Evaluated = tuple[LearningProblem, Evaluation]
 
 
