@@ -243,8 +243,9 @@ def _require_affordable(
         expansion_cost(inputs, outputs, units, problem.inputs.node_count * noise),
         f"{inputs} inputs, {outputs} outputs and {said or counted(units, 'active hidden unit')}, "
         f"{size} normal directions,",
-        "with samples about 60 directions are possible, with Gaussian inputs up to 6 inputs, and "
-        "more where teacher and inputs share their axes; leave --order out",
+        "with samples about 60 directions are possible, with Gaussian inputs up to 6 inputs, or 8 "
+        "with few active units, and more where teacher and inputs share their axes; leave --order "
+        "out",
         longest,
     )
 
