@@ -126,11 +126,11 @@ def test_no_name_covers_another_or_leaves_a_figure_of_a_report(kind: str, tmp_pa
 
 def test_a_long_name_stays_within_the_panel_of_the_learning_rates() -> None:
     (name, _), rates = NAMES["long"], np.array([0.0025, 0.005, 0.01])
-    series_of_rates = (learning_rate.RateSeries("$V_{12}$", rates, rates, rates),)
+    series_of_rates = (learning_rate.RateSeries("$V_{12}$", *4 * [rates]),)
     ratio = learning_rate.RatioLimit("$V_{12}$", 1 + rates, rates, 1.0, 0.01, 1.0)
     data = learning_rate.LearningRateLimit(
         rates, rates, series_of_rates, series_of_rates, False, name,
-        tuple(learning_rate.DisplacementCurve(rate, *[1e3 * rates] * 4) for rate in rates),
+        tuple(learning_rate.DisplacementCurve(rate, *[1e3 * rates] * 5) for rate in rates),
         (ratio,),
     )  # fmt: skip
     figure = learning_rate.draw(data)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,30 @@ def test_the_figure_has_a_labelled_panel_for_each_observable(
     (legend,) = figure.legends
     names = [moved.stimulus for moved in observation.displacement]
     assert [text.get_text() for text in legend.get_texts()] == [*names, "expected error"]
+
+
+def test_the_mean_of_the_tuning_has_the_band_that_an_error_of_the_rates_makes(
+    observations: dict[str, Observation],
+) -> None:
+    """Of an exponential in the lag: what it is at a tenth more and a tenth less of it."""
+    observation = observations["anisotropic_autoencoder"]
+    assert observation.tuning is not None
+    lags = np.linspace(0.0, 3.0, 3001)
+    mean = np.exp(-lags)
+    tuning = replace(
+        observation.tuning, lags=lags, mean=mean, quantiles=np.repeat(mean[:, np.newaxis], 5, 1)
+    )
+    error = replace(observation.expected_error, rotation=0.1)
+    figure = observables.draw(replace(observation, tuning=tuning, expected_error=error))
+    (panel,) = (axes for axes in figure.axes if axes.get_ylabel().startswith("correlation of"))
+    band = panel.collections[-1]
+    corners = np.asarray(band.get_paths()[0].vertices)
+    for lag in (1.0, 2.0):
+        edges = corners[np.isclose(corners[:, 0], lag), 1]
+        found = [edges.min(), edges.max()]
+        assert found == pytest.approx([np.exp(-1.1 * lag), np.exp(-0.9 * lag)], rel=1e-4)
+    # Beyond, the mean at a tenth more of the lag is not known.
+    assert corners[:, 0].max() == pytest.approx(3.0 / 1.1, abs=1e-3)
 
 
 def test_the_figure_repeats_to_the_byte(

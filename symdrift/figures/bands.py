@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 POINTS = 6
 """Of a line at which the next order is computed, about."""
 
-_SHADE = 0.25
+SHADE = 0.25
+"""Opacity of a band."""
 _LOWEST = 0.01
 """Share of a line at which its band ends on a logarithmic axis, where it would end at zero."""
+
+CAPTION_OF_BOXES = (
+    "Light boxes at the ends of the bars are their expected error, by which the next orders in the "
+    "learning rate change or may change them."
+)
 
 Evaluated = tuple[LearningProblem, Evaluation]
 
@@ -76,7 +82,7 @@ def draw_band(axes: Axes, values: Array, line: Array, error: Array, colour: str)
     """A band around a line, of its relative error."""
     low = line * np.maximum(1 - error, _LOWEST)
     axes.fill_between(
-        values, low, line * (1 + error), color=colour, alpha=_SHADE, linewidth=0, zorder=1
+        values, low, line * (1 + error), color=colour, alpha=SHADE, linewidth=0, zorder=1
     )
 
 

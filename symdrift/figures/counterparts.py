@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from symdrift.figures.bands import CAPTION_OF_BOXES, draw_error_boxes
 from symdrift.figures.style import (
     COLOURS,
     caption_short,
@@ -18,7 +20,7 @@ from symdrift.figures.style import (
     label_stimuli,
     literal,
 )
-from symdrift.observables.compare import DriftComparison, SynapticComparison
+from symdrift.observables.compare import DriftComparison, RatePair, SynapticComparison
 from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
@@ -52,14 +54,15 @@ class Counterparts:
     Attributes
     ----------
     stimuli : tuple of str
-    rates : tuple of (str, Array)
-        What is compared, and the decay rate of each stimulus per step; the study first.
+    rates : tuple of (str, Array, Array)
+        What is compared, the decay rate of each stimulus per step, and by how much that is expected
+        to be off, 0 where it is not known; the study first.
     sizes : tuple of SizeCurve
         Empty where isotropic networks learn nothing.
     """
 
     stimuli: tuple[str, ...]
-    rates: tuple[tuple[str, Array], ...]
+    rates: tuple[tuple[str, Array, Array], ...]
     sizes: tuple[SizeCurve, ...]
 
 
@@ -70,12 +73,14 @@ def numbers(
     pairs = [pair for pair in synaptic.comparison.stimuli if pair.study > 0][:_MOST_STIMULI]
     names = tuple(pair.name for pair in pairs)
     rates = [
-        (synaptic.comparison.study, np.array([pair.study for pair in pairs])),
-        ("synaptic noise", np.array([pair.counterpart for pair in pairs])),
+        _with_errors(
+            synaptic.comparison.study, [(pair.study, pair.study_expected_error) for pair in pairs]
+        ),
+        _with_errors("synaptic noise", map(_of_counterpart, pairs)),
     ]
     if isotropic is not None:
-        by_name = {pair.name: pair.counterpart for pair in isotropic.stimuli}
-        rates.append(("isotropic inputs", np.array([by_name[name] for name in names])))
+        by_name = {pair.name: _of_counterpart(pair) for pair in isotropic.stimuli}
+        rates.append(_with_errors("isotropic inputs", [by_name[name] for name in names]))
     wider = [row for row in synaptic.sizes if row.inputs == row.hidden]
     silent = [row for row in synaptic.sizes if row.inputs == synaptic.sizes[0].inputs]
     curves = (("wider", wider), ("with silent units", silent)) if wider else ()
@@ -94,6 +99,18 @@ def numbers(
     )
 
 
+def _of_counterpart(pair: RatePair) -> tuple[float, float | None]:
+    return pair.counterpart, pair.counterpart_expected_error
+
+
+def _with_errors(
+    label: str, found: Iterable[tuple[float, float | None]]
+) -> tuple[str, Array, Array]:
+    """Rates and their errors, from relative ones."""
+    rates, errors = np.array([(rate, rate * (error or 0.0)) for rate, error in found]).T
+    return label, rates, errors
+
+
 def draw(data: Counterparts) -> Figure:
     """Decay rate of every stimulus, and its scaling with the size of the network."""
     with drawing():
@@ -105,9 +122,11 @@ def draw(data: Counterparts) -> Figure:
             bars = figure.subplots()
         places = np.arange(len(data.stimuli))
         width = 0.8 / len(data.rates)
-        for index, (label, rates) in enumerate(data.rates):
+        for index, (label, rates, errors) in enumerate(data.rates):
             shift = width * (index - (len(data.rates) - 1) / 2)
             bars.bar(places + shift, rates, width, color=colour(index), label=literal(label))
+            if errors.any():
+                draw_error_boxes(bars, shift, rates, errors)
         bars.grid(axis="x", visible=False)
         label_stimuli(bars, data.stimuli, _ROOM)
         label_in_units(bars, "y", "decay rate", "/ step")
@@ -117,7 +136,7 @@ def draw(data: Counterparts) -> Figure:
 
 def caption(data: Counterparts) -> str:
     """What the figure shows."""
-    noise, _ = data.rates[0]
+    noise = data.rates[0][0]
     text = (
         f"Decay rate of the representation of each stimulus in the study ({noise}), in the same "
         "network with synaptic noise instead, of the variance at which the mean decay rates of "
@@ -126,13 +145,16 @@ def caption(data: Counterparts) -> str:
     if len(data.rates) > 2:
         text += ", and with isotropic Gaussian inputs of equal total variance"
     text += "."
+    if any(errors.any() for *_, errors in data.rates):
+        text += " " + CAPTION_OF_BOXES
     if noise == _GRADIENT:
         text += " Synaptic noise depends on the inputs only through what the network has learned."
     if data.sizes:
         text += (
-            " Right: mean decay rate of isotropic networks against the number of hidden units, "
-            "by gradient noise (circles) and by synaptic noise (squares); solid: as many inputs "
-            "as hidden units; dashed: hidden units beyond those that are needed, which stay silent."
+            " Right: mean decay rate of isotropic networks, at leading order, against the number "
+            "of hidden units, by gradient noise (circles) and by synaptic noise (squares); solid: "
+            "as many inputs as hidden units; dashed: hidden units beyond those that are needed, "
+            "which stay silent."
         )
     return text + caption_short(data.stimuli)
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.result import Evaluation
-from symdrift.figures.bands import draw_error_boxes
+from symdrift.figures.bands import CAPTION_OF_BOXES, draw_error_boxes
 from symdrift.figures.style import (
     COLOURS,
     caption_short,
@@ -98,8 +98,7 @@ def caption(data: DecayRates) -> str:
     )  # fmt: skip
     text = (
         "Rate at which the representation of each stimulus decorrelates by rotation"
-        f"{beside}. Light boxes at the ends of the bars are their expected error, by which the "
-        "next orders in the learning rate change or may change them."
+        f"{beside}. {CAPTION_OF_BOXES}"
     )
     if len(data.stimuli) > 1 and not np.allclose(data.exact, data.exact[0]):
         slowest = data.stimuli[int(np.argmin(data.exact))]

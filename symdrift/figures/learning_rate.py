@@ -10,12 +10,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from symdrift.figures.bands import SHADE
 from symdrift.figures.style import (
     colour,
     drawing,
     label_in_units,
     label_of_quantity,
     literal,
+    percent,
     short_names,
     short_quantities,
 )
@@ -42,11 +44,12 @@ _DODGE = 0.012
 class RateSeries:
     """One quantity at every learning rate; arrays have shape ``(rates,)``.
 
-    ``label`` is Matplotlib's mark-up.
+    ``label`` is Matplotlib's mark-up; ``predicted`` has the next order, NaN where it is not known.
     """
 
     label: str
     theory: Array
+    predicted: Array
     simulation: Array
     standard_error: Array
 
@@ -77,11 +80,15 @@ class RatioLimit:
 
 @dataclass(frozen=True)
 class DisplacementCurve:
-    """Mean-squared displacement at one learning rate; arrays have shape ``(lags,)``."""
+    """Mean-squared displacement at one learning rate; arrays have shape ``(lags,)``.
+
+    ``predicted`` has the next order, NaN where it is not known.
+    """
 
     learning_rate: float
     lags: Array
     theory: Array
+    predicted: Array
     simulation: Array
     standard_error: Array
 
@@ -202,10 +209,27 @@ def caption(data: LearningRateLimit) -> str:
         f"Theory (lines) and direct simulation (points, one standard error) at "
         f"{len(data.learning_rate)} learning rates. Top: rotation variance and "
         f"{rotation}, each over the power of the learning rate with which the theory scales, so "
-        f"that the theory is level{synaptic}. {displaced}"
+        f"that the theory is level{synaptic}. {displaced}{_caption_shades(data)}"
         f"{place}: ratio of simulation and theory{smallest}, and the line through the "
         "points. The theory is of leading order in the learning rate, so the ratio must approach 1 "
         f"on the left; there it is {limits} (in the order of the legend)."
+    )
+
+
+def _caption_shades(data: LearningRateLimit) -> str:
+    """By how much the next order changes the lines that cannot vanish."""
+    lines = (*data.variances, *data.displacements)
+    theory, predicted = (
+        np.concatenate([np.ravel(getattr(line, name)) for line in lines])
+        for name in ("theory", "predicted")
+    )
+    changed = np.abs(predicted / theory - 1)
+    if np.isnan(changed).all():
+        return "How much the next order in the learning rate changes them is not computed here. "
+    what = "variances and displacements" if data.displacements else "variances"
+    return (
+        "Shades reach from the lines to what the next order in the learning rate predicts, up to "
+        f"{percent(np.nanmax(changed))} of {what}; later orders are not in them. "
     )
 
 
@@ -214,6 +238,7 @@ def _rate_series(name: str, runs: Sequence[Validation]) -> RateSeries:
     return RateSeries(
         label=label_of_quantity(name),
         theory=np.array([row.theory for row in rows]),
+        predicted=np.array([row.predicted for row in rows], dtype=float),
         simulation=np.array([row.simulation for row in rows]),
         standard_error=np.array([row.standard_error for row in rows]),
     )
@@ -222,8 +247,9 @@ def _rate_series(name: str, runs: Sequence[Validation]) -> RateSeries:
 def _curve(run: Validation, stimulus: int) -> DisplacementCurve:
     moved = run.displacement[stimulus]
     return DisplacementCurve(
-        run.learning_rate, moved.lags, moved.theory, moved.simulation, moved.standard_error
-    )
+        run.learning_rate, moved.lags, moved.theory, moved.theory + moved.following,
+        moved.simulation, moved.standard_error,
+    )  # fmt: skip
 
 
 def _ratio_limit(row: ExtrapolatedRow, runs: Sequence[Validation]) -> RatioLimit:
@@ -247,6 +273,7 @@ def _draw_series(
     for index, series in enumerate(shown):
         shifted = data.learning_rate * (1 + 4 * _DODGE * (index - (len(shown) - 1) / 2))
         axes.plot(data.learning_rate, series.theory / unit, color=colour(index))
+        _shade(axes, data.learning_rate, series.theory / unit, series.predicted / unit, index)
         axes.errorbar(
             shifted, series.simulation / unit, series.standard_error / unit, fmt="o", capsize=2,
             color=colour(index), label=series.label,
@@ -257,6 +284,11 @@ def _draw_series(
     axes.set_xlabel(r"learning rate $\eta$")
     axes.margins(y=0.35)
     axes.legend(ncols=3, loc="upper center", fontsize=8, columnspacing=1.0, handletextpad=0.3)
+
+
+def _shade(axes: Axes, values: Array, theory: Array, predicted: Array, index: int) -> None:
+    """From the leading order to the next."""
+    axes.fill_between(values, theory, predicted, color=colour(index), alpha=SHADE, linewidth=0)
 
 
 def _tick_labels(rates: Array) -> list[str]:
@@ -274,14 +306,16 @@ def _tick_labels(rates: Array) -> list[str]:
 def _draw_displacements(axes: Axes, data: LearningRateLimit) -> None:
     for index, curve in enumerate(data.displacements):
         axes.plot(curve.lags, curve.theory, color=colour(index))
+        _shade(axes, curve.lags, curve.theory, curve.predicted, index)
         axes.errorbar(
             curve.lags, curve.simulation, curve.standard_error, fmt="o", markersize=3, capsize=2,
-            color=colour(index), label=rf"$\eta = {curve.learning_rate:g}$",
+            color=colour(index), label=rf"$\eta = {curve.learning_rate:.3g}$",
         )  # fmt: skip
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel(r"time lag $\tau$ (steps)")
     axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
-    axes.legend(fontsize=8)
+    axes.margins(y=0.3)
+    axes.legend(fontsize=7, ncols=2, loc="lower right", columnspacing=1.0, handletextpad=0.3)
     axes.set_title(literal(*short_names([data.stimulus])), fontsize=9)
 
 

@@ -51,6 +51,8 @@ _LONGEST_TICK = 8
 _LEGEND_ROOM, _LEGEND_SIGN = 120, 10
 """Letters of a row of the legend, and those that the line before each name takes."""
 _BAND, _SHADE = "expected error", 0.3
+_STRETCHES = 9
+"""Of the lag, from the least to the most that the expected error of the rates allows."""
 _PARTS = (("fluctuation", ":"), ("rotation", "-."), ("diffusion", "--"))
 
 
@@ -78,7 +80,7 @@ def draw(data: Observation) -> Figure:
         if data.decoder:
             _draw_decoder(axes["decoder"], data)
         if data.tuning is not None:
-            _draw_tuning(axes["tuning"], data.tuning)
+            _draw_tuning(axes["tuning"], data.tuning, data.expected_error.rotation)
         for name, panel in axes.items():
             if name != "matrix":
                 _draw_time(panel, data.times, unit)
@@ -139,8 +141,8 @@ def caption(data: Observation) -> str:
         )
     if data.tuning is not None:
         text += (
-            " Tuning curves of single neurons lose their correlation with day 0: mean, and the "
-            "ranges that hold 50 % and 90 % of the neurons."
+            " Tuning curves of single neurons lose their correlation with day 0: mean, with its "
+            "expected error (grey), and the ranges that hold 50 % and 90 % of the neurons."
         )
     text += _caption_bands(data)
     hidden = len(data.displacement) - MOST_STIMULI
@@ -277,7 +279,8 @@ def _draw_decoder(axes: Axes, data: Observation) -> None:
     axes.legend(title="target", title_fontsize=7.5)
 
 
-def _draw_tuning(axes: Axes, tuning: TuningChange) -> None:
+def _draw_tuning(axes: Axes, tuning: TuningChange, error: float) -> None:
+    """Of all neurons; an error of the rates stretches the lag of the mean."""
     low, lower, _, upper, high = tuning.quantiles.T
     axes.fill_between(
         tuning.lags, low, high, color=COLOURS[5], alpha=0.25, linewidth=0, label="90 %"
@@ -286,6 +289,12 @@ def _draw_tuning(axes: Axes, tuning: TuningChange) -> None:
         tuning.lags, lower, upper, color=COLOURS[5], alpha=0.5, linewidth=0, label="50 %"
     )
     axes.plot(tuning.lags, tuning.mean, color="black", label="mean")
+    stretches = np.linspace(max(0.0, 1 - error), 1 + error, _STRETCHES)
+    inside = tuning.lags[stretches[-1] * tuning.lags <= tuning.lags[-1]]
+    swept = np.interp(np.multiply.outer(stretches, inside), tuning.lags, tuning.mean)
+    axes.fill_between(
+        inside, swept.min(axis=0), swept.max(axis=0), color="black", alpha=_SHADE, linewidth=0
+    )
     axes.set_ylabel("correlation of tuning\nwith day 0")
     axes.legend(title="neurons", title_fontsize=7.5)
 

@@ -75,8 +75,11 @@ def expansion_cost(inputs: int, outputs: int, rank: int, points: int) -> Cost:
     """
     size = normal_directions(inputs, outputs, rank)
     planes = rank * (rank - 1) // 2
+    # Fourth moments of the shares of those points that stand for all (`batches.Ensemble`).
+    standing = (inputs + 1) * (inputs + 2) // 2
+    shared = 1.6e-11 * points * standing**4 if standing**2 < points else 0.0
     return Cost(
-        seconds=LEAST + (4e-7 + 1e-10 * points) * size**4 + 3e-10 * size**6,
+        seconds=LEAST + (4e-7 + 1e-10 * points) * size**4 + 3e-10 * size**6 + shared,
         memory=240.0 * size**4 + 16.0 * points * max(planes, 1) * size**2,
     )
 
