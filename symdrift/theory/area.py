@@ -269,9 +269,7 @@ def _corrector() -> Step:
             ),
             (
                 "the pull vanishes by [eq:corrector]; by [eq:coloured]",
-                released
-                + ETA * sp.Trace(CENTRED_NOISE.T * COLOURED * NORMAL)
-                + ETA**2 * squared,
+                released + ETA * sp.Trace(CENTRED_NOISE.T * COLOURED * NORMAL) + ETA**2 * squared,
             ),
             value=lambda line: evaluate_matrix(line, solved),
         ),
