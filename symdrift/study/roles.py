@@ -142,7 +142,6 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         r"\delta": "a variation, and the deviation from the minimum",
         r"\kappa": "the kurtosis",
         r"\nu": "the variance of an irrelevant input",
-        r"\rho": "the damping of a deviation",
         r"\Theta": "the relaxation of second moments",
         r"\xi": "the rotation of one step",
         r"\Xi": "the rotation of one step as a matrix",
