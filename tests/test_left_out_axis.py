@@ -27,7 +27,7 @@ from symdrift.theory.rules import lateral_pairs, left_out_axis
 from symdrift.theory.rules.lateral_pairs import matrices_at
 from symdrift.theory.rules.left_out_weights import KICK, RATE, SCALE, LeftOutAxis
 from symdrift.theory.rules.shipped_rules import RULES, TAU
-from symdrift.theory.rules.written_rules import SAMPLE, WRITTEN
+from symdrift.theory.rules.written_rules import SAMPLE, WRITTEN, ExplicitNetwork
 
 LI, LJ, LL = (symbol("input_variance", index) for index in "ijl")
 VARIANCES = [2.0, 1.5, 0.7]
@@ -131,13 +131,13 @@ def test_a_sample_that_turns_the_layer_stops_its_document(
 ) -> None:
     """The lateral weights of one sample twice as fast as its rule has them."""
     axes = LeftOutAxis(WRITTEN["similarity_matching"])
-    values = lateral_pairs.ExplicitNetwork.values.func  # type: ignore[attr-defined]
+    values = vars(ExplicitNetwork)["values"].func
 
-    def faster(network: lateral_pairs.ExplicitNetwork) -> Mapping[sp.Basic, sp.ImmutableMatrix]:
+    def faster(network: ExplicitNetwork) -> Mapping[sp.Basic, sp.ImmutableMatrix]:
         found = values(network)
         return {**found, SAMPLE["M"]: 2 * found[SAMPLE["M"]]}
 
-    monkeypatch.setattr(lateral_pairs.ExplicitNetwork, "values", property(faster))
+    monkeypatch.setattr(ExplicitNetwork, "values", property(faster))
     with pytest.raises(CheckFailed, match=r'"lateral-still" breaks between its lines 2 and 3'):
         next(lateral_pairs.lateral_pairs(axes))
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
-from symdrift.algebra.rational import cancel
 from symdrift.derivation.chapter import chain, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
@@ -356,7 +355,7 @@ def _swept() -> list[sp.Expr]:
     corrector = corrected - area
     changed = step_here.T * corrector * there + here.T * corrector * step_there
     answers = here.T * corrected * pushed + there.T * (corrected - 2 * area).T * push
-    return [cancel(sp.expand((turned + changed - answers)[0]))]
+    return [(turned + changed - answers)[0]]
 
 
 def _lateral_terms(axes: LeftOutAxis) -> Step:
@@ -405,7 +404,7 @@ def matrices_at(numbers: Mapping[sp.Basic, sp.Expr]) -> dict[sp.Basic, sp.Basic]
     """What stands in the terms, with numbers for variances and the slowness, per learning rate."""
 
     def at(matrix: sp.MatrixBase) -> sp.ImmutableMatrix:
-        return sp.ImmutableMatrix(matrix.xreplace(numbers | {ETA: sp.S.One}))
+        return sp.ImmutableMatrix(matrix.xreplace({**numbers, ETA: sp.S.One}))
 
     known: dict[sp.Basic, sp.Basic] = {KICKED: at(_V), COUNTED: at(_T), ETA: sp.S.One}
     for pair in PAIRS:
