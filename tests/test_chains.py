@@ -166,6 +166,7 @@ CHAINS = {
     ],
     "drift of similarity matching": [
         "rule-linear-W", "rule-linear-M", *DRIFT, "rule-pair-kick-W", "rule-pair-kick-M",
+        "lateral-still", "rule-third-term", "rule-own-term",
     ],
     "momentum": ["momentum-learning", "momentum-speeds", "momentum-together", "momentum-lag"],
     "orbit of three layers": [

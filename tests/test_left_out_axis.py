@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.steps import Equation
 from symdrift.derivation.symbols import ETA, GAMMA, symbol
@@ -22,10 +23,11 @@ from symdrift.rules.rule import Rule
 from symdrift.rules.similarity_matching import SimilarityMatching
 from symdrift.rules.tied_autoencoder import TiedAutoencoder
 from symdrift.study.learner import Learner
-from symdrift.theory.rules import left_out_axis
+from symdrift.theory.rules import lateral_pairs, left_out_axis
+from symdrift.theory.rules.lateral_pairs import matrices_at
 from symdrift.theory.rules.left_out_weights import KICK, RATE, SCALE, LeftOutAxis
 from symdrift.theory.rules.shipped_rules import RULES, TAU
-from symdrift.theory.rules.written_rules import WRITTEN
+from symdrift.theory.rules.written_rules import SAMPLE, WRITTEN, ExplicitNetwork
 
 LI, LJ, LL = (symbol("input_variance", index) for index in "ijl")
 VARIANCES = [2.0, 1.5, 0.7]
@@ -104,6 +106,40 @@ def test_weights_from_the_axis_return_and_fluctuate_as_the_mean_dynamics_have_it
     )
     assert rate == pytest.approx(-slope, rel=1e-5)
     assert spread == pytest.approx(noise / (2 * rate), rel=1e-14)
+
+
+@pytest.mark.parametrize("tau", [0.3, 1.0, 1.7])
+def test_learned_axes_of_similarity_matching_add_what_the_engine_has(tau: float) -> None:
+    """Two learned axes and nothing else, and then a third one."""
+    made = SimilarityMatching(tau)
+    letters = (LI, LJ, symbol("input_variance", "k"))
+    numbers = {letter: sp.Rational(str(at)) for letter, at in zip(letters, VARIANCES, strict=True)}
+    known = matrices_at({**numbers, TAU: sp.Rational(str(tau))})
+    own, third = (
+        float(evaluate_matrix(stated("similarity_matching")[label].links[-1].expression, known))
+        for label in ("rule-own-term", "rule-third-term")
+    )
+    assert own == pytest.approx(covariance(made, VARIANCES[:2]), rel=1e-9, abs=1e-12)
+    learner = Learner(made, {"hidden": 3}, Gaussian(np.diag(VARIANCES)), np.zeros(0), 1.0)
+    point = made.fixed_points(np.diag(VARIANCES), learner.sizes)[0]
+    whole = rule_drift(learner, point).covariance[0, 0]
+    assert own + third == pytest.approx(whole, rel=1e-9, abs=1e-12)
+
+
+def test_a_sample_that_turns_the_layer_stops_its_document(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The lateral weights of one sample twice as fast as its rule has them."""
+    axes = LeftOutAxis(WRITTEN["similarity_matching"])
+    values = vars(ExplicitNetwork)["values"].func
+
+    def faster(network: ExplicitNetwork) -> Mapping[sp.Basic, sp.ImmutableMatrix]:
+        found = values(network)
+        return {**found, SAMPLE["M"]: 2 * found[SAMPLE["M"]]}
+
+    monkeypatch.setattr(ExplicitNetwork, "values", property(faster))
+    with pytest.raises(CheckFailed, match=r'"lateral-still" breaks between its lines 2 and 3'):
+        next(lateral_pairs.lateral_pairs(axes))
 
 
 def test_a_rule_whose_mean_is_another_one_stops_its_document(

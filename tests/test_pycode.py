@@ -49,6 +49,7 @@ def test_every_equation_of_a_shipped_study_is_rebuilt() -> None:
     [
         # SymPy would change each of these if it were written with operators only.
         sp.Mul(2, A + B, evaluate=False),
+        (SQUARE + SQUARE.T) * sp.MatrixSymbol("v", 2, 1),
         sp.Mul(sp.Rational(1, 2), A + B, evaluate=False),
         sp.Mul(-1, A + B, evaluate=False),
         sp.Add(B, A, evaluate=False),

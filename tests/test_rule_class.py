@@ -36,13 +36,16 @@ class Matching:
         return {"hidden": M.inv() @ W @ x}
 
 
-class Tied(Oja):
-    update = None
+class Tied:
+    weights = {"W": ("hidden", "inputs")}  # noqa: RUF012
 
     def loss(self, W: Any, x: Any) -> Any:
         error = x - W.T @ W @ x
         # A third has no short decimal: numbers of the class are kept to the last digit.
         return (error.T @ error).trace() / 2 + (1 / 3) / 2 * (W @ W.T).trace()
+
+    def activity(self, W: Any, x: Any) -> Any:
+        return {"hidden": W @ x}
 
 
 class Supervised:
@@ -91,60 +94,38 @@ def test_a_class_is_a_part_of_the_study() -> None:
     assert symdrift.evaluate_rule(study).parameters["rule.parameters.tau"] == 0.5
 
 
-class _Elementwise(Oja):
-    def update(self, W: Any, x: Any) -> Any:
-        return {"W": np.tanh(W @ x) @ x.T - W}
-
-
-class _EntryByEntry(Oja):
-    def update(self, W: Any, x: Any) -> Any:
-        return {"W": (W @ x) * (W @ x) @ x.T}
-
-
-class _Summed(Oja):
-    def update(self, W: Any) -> Any:
-        return {"W": W.sum(axis=0)}
-
-
-class _Unknown(Oja):
-    def update(self, W: Any, z: Any) -> Any:
-        return {"W": W}
-
-
-class _Number(Oja):
-    def update(self, W: Any) -> Any:
-        return {"W": 3}
-
-
-class _NoMethod(Oja):
-    update = 3
-
-
-class _NoAxes(Oja):
-    weights = {"W": "hidden"}  # noqa: RUF012
-
-
-class _NoTable(Oja):
-    weights = 3
-
-
-class _Incomplete(Oja):
-    activity = None
+def changed(**attributes: Any) -> object:
+    return type("Changed", (Oja,), attributes)()
 
 
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        (_Elementwise(), r"^rule\.update does what a rule cannot do .* basis of the hidden layer"),
-        (_EntryByEntry(), r'^rule\.update does not fit: "\(W @ x\) \* \(W @ x\)" multiplies'),
-        (_Summed(), r"^rule\.update does what a rule cannot do \(.*sum"),
-        (_Unknown(), r'^rule\.update asks for "z", which is not there: known are x, target'),
-        (_Number(), r"^rule\.update\.W = 3 must be made of the weights and the sample"),
-        (_NoMethod(), r"^rule\.update = 3 must be a method"),
-        (_NoAxes(), r"^rule\.weights\.W = 'hidden' must be its two axes"),
-        (_NoTable(), r"^rule\.weights = 3 must be a dictionary"),
-        (_Incomplete(), r"^rule\.activity is missing"),
-        (Supervised(), r"^network\.outputs is missing|^rule\."),
+        (
+            changed(update=lambda self, W, x: {"W": np.tanh(W @ x) @ x.T - W}),
+            r"^rule\.update does what a rule cannot do .* basis of the hidden layer",
+        ),
+        (
+            changed(update=lambda self, W, x: {"W": (W @ x) * (W @ x) @ x.T}),
+            r'^rule\.update does not fit: "\(W @ x\) \* \(W @ x\)" multiplies',
+        ),
+        (
+            changed(update=lambda self, W: {"W": W.sum(axis=0)}),
+            r"^rule\.update does what a rule cannot do \(.*sum",
+        ),
+        (
+            changed(update=lambda self, W, z: {"W": W}),
+            r'^rule\.update asks for "z", which is not there: known are x, target',
+        ),
+        (
+            changed(update=lambda self, W: {"W": 3}),
+            r"^rule\.update\.W = 3 must be made of the weights and the sample",
+        ),
+        (changed(update=3), r"^rule\.update = 3 must be a method"),
+        (changed(weights={"W": "hidden"}), r"^rule\.weights\.W = 'hidden' must be its two axes"),
+        (changed(weights=3), r"^rule\.weights = 3 must be a dictionary"),
+        (changed(activity=None), r"^rule\.activity is missing"),
+        (Supervised(), r"^rule\.weights\.U has the axis outputs, and the study has none"),
     ],
 )
 def test_a_class_that_is_no_rule_is_refused(rule: object, message: str) -> None:

@@ -273,6 +273,6 @@ def _quotient(node: Any) -> tuple[list[Any], list[Any]]:
             below.append(sp.Pow(factor.base, -factor.exp))
         else:
             above.append(factor)
-    if isinstance(node, sp.Mul):
+    if not isinstance(node, sp.MatMul):
         above.sort(key=lambda factor: isinstance(factor, sp.Add))
     return above, below

@@ -37,7 +37,8 @@ def rule_document(rule: Any) -> dict[str, Any]:
     for name, axes in weights.items():
         if not (isinstance(axes, list | tuple) and len(axes) == 2):
             raise RequestError(f"{TABLE}.weights.{name}", f"= {axes!r} must be its two axes")
-        letters[name] = Letter(*axes, name)
+        rows, columns = axes
+        letters[name] = Letter(rows, columns, name)
     document: dict[str, Any] = {
         "weights": {name: list(axes) for name, axes in weights.items()},
         "parameters": dict(parameters),

@@ -160,7 +160,10 @@ def _terms(examples: Examples) -> Step:
             ),
             (
                 "two rows: the adjugate over the determinant, which is [eq:own-resultant]",
-                2 / OWN_RESULTANT * ONES * MIXED_HESSIAN
+                2
+                / OWN_RESULTANT
+                * ONES
+                * MIXED_HESSIAN
                 * ((OWN_HESSIAN + trace) * UNIT - MIXED_HESSIAN),
             ),
             ("by the theorem of Cayley and Hamilton for {block}", found.left),

@@ -92,17 +92,13 @@ def _map_noise(examples: Examples) -> Step:
     {label_noise} of the label noise.
     """
     network = explicit_network(2, 2, 1)
-    residual, any_map = (
-        sp.ImmutableMatrix(2, 2, sp.symbols(f"{name}_1:5")) for name in ("E", "f")
-    )
+    residual, any_map = (sp.ImmutableMatrix(2, 2, sp.symbols(f"{name}_1:5")) for name in ("E", "f"))
     x, label = network.sample_input, network.sample_label_noise
     error = residual * x + label
     slope = residual * network.input_covariance
 
     def averaged(matrix: sp.MatrixBase) -> sp.ImmutableMatrix:
-        return sp.ImmutableMatrix(matrix).applyfunc(
-            lambda entry: network.average(sp.expand(entry))
-        )
+        return sp.ImmutableMatrix(matrix).applyfunc(lambda entry: network.average(sp.expand(entry)))
 
     of_inputs = MeanMatrix(INPUT * INPUT.T * RESIDUAL.T * ANY_MAP * INPUT * INPUT.T)
     of_labels = MeanMatrix(LABEL_NOISE * LABEL_NOISE.T * ANY_MAP * INPUT * INPUT.T)

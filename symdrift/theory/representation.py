@@ -406,7 +406,6 @@ def _displacement(examples: Examples) -> Step:
         moments = line.replace(Mean, lambda part: expectation(sp.expand(part), at_lags))
         return moments.xreplace({FORGOTTEN: forgotten})
 
-
     def solves() -> Iterator[Side | tuple[Side, Side]]:
         """d/dtau exp(-eta tau H) = -eta H exp(-eta tau H), and the identity at zero lag."""
         residue = forward.diff(TIME) + ETA * block * forward

@@ -233,8 +233,10 @@ def _strictness(examples: Examples) -> Step:
             vanishes(
                 "The block of {i} and {l} has the determinant [eq:determinant], which exceeds "
                 "{below} by a positive amount.",
-                (determinant - GAMMA**2 + (lam_l * gain) ** 2, lam_i * lam_l * s_i**2
-                 + GAMMA * s_i * (lam_i + lam_l)),
+                (
+                    determinant - GAMMA**2 + (lam_l * gain) ** 2,
+                    lam_i * lam_l * s_i**2 + GAMMA * s_i * (lam_i + lam_l),
+                ),
             ),
             vanishes("At the tie it reduces to [eq:tie].", (tie, at_tie)),
             vanishes(
@@ -327,8 +329,8 @@ def _several_minima(examples: Examples) -> Step:
                 "[eq:determinant] twice, with the singular value that either would have; their "
                 "squares cancel",
                 GAMMA * apart,
-                {DETERMINANT: determinant, EXCHANGED: exchanged} | {
-                    s_i: a_i - GAMMA / lam_i, s_l: a_l - GAMMA / lam_l},
+                {DETERMINANT: determinant, EXCHANGED: exchanged}
+                | {s_i: a_i - GAMMA / lam_i, s_l: a_l - GAMMA / lam_l},
             ),
             ("over one denominator", GAMMA * common * (lam_i * s_i - lam_l * s_l)),
             ("{own}, and the same for {l}", total, learned),

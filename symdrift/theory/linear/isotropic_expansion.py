@@ -222,9 +222,7 @@ class IsotropicExpansion:
         return StepForms(turn, dict(zip(LETTERS, changes, strict=True)))
 
     def _turned_back(self, turn: Series, weights: tuple[Series, ...]) -> tuple[Series, Series]:
-        first, second = self._rule.turned(
-            {"hidden": exponential(-1 * turn, self._one)}, weights
-        )
+        first, second = self._rule.turned({"hidden": exponential(-1 * turn, self._one)}, weights)
         return first, second
 
     def _at(self, series: Series, power: int) -> TracePolynomial:

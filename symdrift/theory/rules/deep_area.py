@@ -45,11 +45,11 @@ from symdrift.theory.rules.deep_network import (
     ERRORS,
     LAYERS,
     WEIGHTS,
-    Entries,
     any_layers,
     layers_on_axes,
 )
 from symdrift.theory.rules.deep_orbit import BACK
+from symdrift.theory.rules.explicit_entries import Entries
 from symdrift.theory.rules.rule_area import sylvester
 from symdrift.theory.rules.rule_results import K_INDEX
 from symdrift.theory.rules.shipped_rules import weight

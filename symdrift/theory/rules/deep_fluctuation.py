@@ -47,13 +47,13 @@ from symdrift.theory.rules.deep_network import (
     MAP_CHANGE,
     MEAN,
     WEIGHTS,
-    Entries,
     ExplicitLayers,
     any_layers,
     layers_on_axes,
     resting_gain,
 )
 from symdrift.theory.rules.deep_orbit import BACK
+from symdrift.theory.rules.explicit_entries import Entries
 from symdrift.theory.rules.rule_area import sylvester
 from symdrift.theory.rules.written_rules import differential
 from symdrift.typesetting.printer import Mean

@@ -12,6 +12,7 @@ from symdrift.derivation.chapter import chain, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import ETA
+from symdrift.theory.rules.lateral_pairs import lateral_pairs
 from symdrift.theory.rules.learned_pairs import learned_pairs
 from symdrift.theory.rules.left_out_weights import (
     ANSWER,
@@ -58,9 +59,7 @@ LEARNED: Mapping[str, str] = MappingProxyType({
     "learned axes and what it adds to the drift: without weight decay all drift is driven by what "
     "is left out.",
     "similarity_matching": "Weights from the inputs and within the layer are kicked together, the "
-    "latter {tau_M} times less. The blocks of a third learned axis and of the two axes themselves "
-    "are matrices of up to four rows, for which the equations of the first section are solved as "
-    "linear systems, with [eq:rule-own] and [eq:rule-learned] for results.",
+    "latter {tau_M} times less.",
 })  # fmt: skip
 """What the kicks between learned axes say of each rule."""
 
@@ -82,6 +81,8 @@ def left_out_axis(name: str) -> Iterator[Step]:
     yield _learned_kicks(axes)
     if name == "tied_autoencoder":
         yield from learned_pairs(axes)
+    elif name == "similarity_matching":
+        yield from lateral_pairs(axes)
 
 
 def _linear_response(axes: LeftOutAxis) -> Step:
