@@ -74,7 +74,7 @@ class Ensemble:
         ordered = sorted(factors, key=lambda factor: factor[0].size)
         # The largest is not needed in every sample: only what each point has of the others.
         if len(ordered) == 1:
-            (field, axes), = ordered
+            ((field, axes),) = ordered
             return _product([(np.tensordot(self.shares.T @ self.weights, field, 1), axes)], result)
         if len(ordered) == 2:
             (field, axes), last = ordered[0], _at(ordered[1], "Y")
