@@ -188,15 +188,15 @@ def rotation(
     two = slice_.curvatures[:, np.newaxis] + slice_.curvatures
     excess = symmetrised(means["delta_delta"], 2) / (2 * two)
     thrice = 2 * np.tensordot(covariance @ means["delta_force"], excess, ((1, 2), (3, 2)))
+    turns = slice_.generators
+    last = np.tensordot(turns, np.tensordot(thrice, turns, 1), ((0, 2), (1, 2)))
     return Rotation(
         poisson.mean,
         (leading, following),
         (
             _decay(slice_.generators, leading),
             _decay(slice_.generators, following)
-            - _symmetric(
-                np.einsum("cab,cij,ajk,bkl->il", thrice, *[slice_.generators] * 3, optimize=True)
-            ),
+            - _symmetric(np.tensordot(turns, last, ((0, 2), (1, 0)))),
         ),
     )
 
