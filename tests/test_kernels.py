@@ -190,8 +190,8 @@ def test_derivatives_of_a_study_are_slopes_of_its_kernels() -> None:
                 with np.errstate(invalid="ignore", divide="ignore"):
                     power = np.where(here == 0, np.nan, expected * np.asarray(value)[place] / here)
                 np.testing.assert_allclose(exponents[key][name][(..., *place)], power, atol=1e-6)
-    for name, power in (("learning_rate", 3), ("batch", -2)):
-        assert np.nanmax(np.abs(exponents["diffusion_tensor"][name] - power)) < 1e-12
+    for name, whole in (("learning_rate", 3), ("batch", -2)):
+        assert np.nanmax(np.abs(exponents["diffusion_tensor"][name] - whole)) < 1e-12
 
 
 def numbers_of(alone: ModuleType, **given: Any) -> dict[str, Array]:
