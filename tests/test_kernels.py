@@ -164,26 +164,15 @@ def test_derivatives_of_a_study_are_slopes_of_its_kernels() -> None:
         "batch": 2.0,
     }  # fmt: skip
     found = alone.derivatives(**arguments, **sizes)
+    exponents = alone.derivatives(**arguments, **sizes, logarithmic=True)
+    values = numbers_of(alone, **arguments, **sizes)
 
     def numbers(name: str, place: tuple[int, ...], step: float) -> dict[str, Array]:
         moved = np.array(arguments[name], dtype=float)
         moved[place] *= 1 + step
-        given = {**arguments, name: moved, **sizes}
-        minimum = {
-            key: value
-            for key, value in given.items()
-            if key not in ("learning_rate", "label_noise", "batch")
-        }
-        variance, excess = alone.fluctuation(**given)
-        return {
-            "singular_values": alone.singular_values(**minimum),
-            "loss": alone.loss(**minimum, label_noise=given["label_noise"]),
-            "weight_variance": variance,
-            "excess_loss": excess,
-            "diffusion_tensor": alone.diffusion_tensor(**given),
-        }
+        return numbers_of(alone, **{**arguments, name: moved}, **sizes)
 
-    assert set(found) == set(numbers("batch", (), 0.0))
+    assert set(found) == set(exponents) == set(values)
     for name, value in arguments.items():
         for place in np.ndindex(np.shape(value)):
             slopes = []
@@ -197,6 +186,29 @@ def test_derivatives_of_a_study_are_slopes_of_its_kernels() -> None:
                 assert exact.shape == expected.shape
                 scale = max(np.abs(expected).max(), 1e-300)
                 np.testing.assert_allclose(exact / scale, expected / scale, atol=1e-9)
+                here = np.asarray(values[key])
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    power = np.where(here == 0, np.nan, expected * np.asarray(value)[place] / here)
+                np.testing.assert_allclose(exponents[key][name][(..., *place)], power, atol=1e-6)
+    for name, whole in (("learning_rate", 3), ("batch", -2)):
+        assert np.nanmax(np.abs(exponents["diffusion_tensor"][name] - whole)) < 1e-12
+
+
+def numbers_of(alone: ModuleType, **given: Any) -> dict[str, Array]:
+    """By the functions of a study's kernels."""
+    minimum = {
+        key: value
+        for key, value in given.items()
+        if key not in ("learning_rate", "label_noise", "batch")
+    }
+    variance, excess = alone.fluctuation(**given)
+    return {
+        "singular_values": alone.singular_values(**minimum),
+        "loss": alone.loss(**minimum, label_noise=given["label_noise"]),
+        "weight_variance": variance,
+        "excess_loss": excess,
+        "diffusion_tensor": alone.diffusion_tensor(**given),
+    }
 
 
 @pytest.mark.parametrize("module", [kernels, isotropic_formulas, two_axes_formulas])

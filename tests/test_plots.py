@@ -88,12 +88,12 @@ def test_powers_of_ten_stand_where_matplotlib_has_them_and_are_the_numbers_there
             if axis.get_scale() != "log":
                 continue
             for places, formatter in (
-                (axis.get_majorticklocs(), axis.get_major_formatter()),
-                (axis.get_minorticklocs(), axis.get_minor_formatter()),
+                (axis.get_majorticklocs().tolist(), axis.get_major_formatter()),
+                (axis.get_minorticklocs().tolist(), axis.get_minor_formatter()),
             ):
                 own = LogFormatterSciNotation()
                 own.set_axis(axis)
-                labels, expected = formatter.format_ticks(places), own.format_ticks(places)
+                labels, expected = (each.format_ticks(places) for each in (formatter, own))
                 assert [bool(label) for label in labels] == [bool(label) for label in expected]
                 labelled += [pair for pair in zip(places, labels, strict=True) if pair[1]]
     assert len(labelled) > 5

@@ -9,7 +9,6 @@ from math import comb
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
-from numpy.polynomial.polynomial import polyfromroots, polymul
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError
@@ -387,7 +386,7 @@ def _gaussian_shares(size: int) -> Iterator[tuple[tuple[int, ...], float]]:
     """
     squares, most = np.array(_SQUARES), len(_SQUARES) - 1
     moments = np.cumprod([1.0, *(2.0 * k + 1 for k in range(most))])
-    means = [polyfromroots(squares[:k]) @ moments[: k + 1] for k in range(most + 1)]
+    means = [np.poly(squares[:k])[::-1] @ moments[: k + 1] for k in range(most + 1)]
     shares = np.zeros((most + 1, most + 1))
     for step in range(most + 1):
         for further in range(most + 1 - step):
@@ -399,7 +398,7 @@ def _gaussian_shares(size: int) -> Iterator[tuple[tuple[int, ...], float]]:
                 continue
             total = np.ones(1)
             for step in (*steps, *[0] * (size - count)):
-                total = polymul(total, shares[step])[: left + 1]
+                total = np.convolve(total, shares[step])[: left + 1]
             if (share := float(total[: left + 1].sum())) != 0:
                 yield steps, share
 

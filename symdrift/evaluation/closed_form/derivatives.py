@@ -27,11 +27,15 @@ def derivatives(
     outputs: int,
     hidden: int,
     learned: ArrayLike | None = None,
+    logarithmic: bool = False,
 ) -> dict[str, dict[str, Array]]:
     """Exact derivatives of the numbers of one network by each of the arguments.
 
     The learning rate and the batch are in the numbers as powers: of a number q that goes as their
     power p, eta dq/d(eta) = p q. Which directions are active does not change.
+
+    Logarithmic ones are exponents, d ln|q| / d ln(argument), of each entry of an argument: one
+    percent more of it makes so many percent more of the number. What is zero has none, but NaN.
 
     Returns
     -------
@@ -59,15 +63,25 @@ def derivatives(
     network = ChangingNetwork(directions, decay, *others)
     active = np.flatnonzero(axes.active[:inputs])
     variance, excess = network.fluctuation(active)
-    tensor = np.zeros((ends[-1], inputs, inputs))
-    tensor[:, active[:, None], active] = network.diffusion(active).change
-    changes = {
-        "singular_values": directions.singular_value.change[:, :inputs],
-        "loss": network.loss().change,
-        "weight_variance": variance.change,
-        "excess_loss": excess.change,
+    tensor = Changing(np.zeros((inputs, inputs)), np.zeros((ends[-1], inputs, inputs)))
+    for whole, part in zip(tensor, network.diffusion(active), strict=True):
+        whole[..., active[:, None], active] = part
+    numbers = {
+        "singular_values": directions.singular_value.at(slice(inputs)),
+        "loss": network.loss(),
+        "weight_variance": variance,
+        "excess_loss": excess,
         "diffusion_tensor": tensor,
     }
+    changes = {number: found.change for number, found in numbers.items()}
+    if logarithmic:
+        entries = np.concatenate(
+            [np.broadcast_to(np.asarray(value, dtype=float), length)
+             for value, length in zip(given, lengths, strict=True)]
+        )  # fmt: skip
+        for number, (value, change) in numbers.items():
+            divisor = np.where(value == 0, np.nan, value)
+            changes[number] = (change.T * entries).T / divisor
     return {
         number: {
             name: np.moveaxis(part, 0, -1) if name in names[:3] else part[0]

@@ -14,6 +14,9 @@ from symdrift.study.problem import Array
 AT_A_TIME = 2**22
 """Products of shares that are held at a time."""
 
+_SHORT = 2**9
+"""Entries of an array below which sums over it are not prepared."""
+
 Factor = tuple[str, str]
 """Name of a field and the letters of its axes, that of the samples left out."""
 
@@ -74,7 +77,7 @@ class Ensemble:
         ordered = sorted(factors, key=lambda factor: factor[0].size)
         # The largest is not needed in every sample: only what each point has of the others.
         if len(ordered) == 1:
-            (field, axes), = ordered
+            ((field, axes),) = ordered
             return _product([(np.tensordot(self.shares.T @ self.weights, field, 1), axes)], result)
         if len(ordered) == 2:
             (field, axes), last = ordered[0], _at(ordered[1], "Y")
@@ -193,6 +196,6 @@ def _open_axes(
 
 def _product(factors: list[tuple[Array, str]], result: str) -> Array:
     arrays, letters = zip(*factors, strict=True)
-    # To look for an order of one or two takes longer than their product.
-    optimize = len(arrays) > 1
+    # To prepare a product takes longer than to sum over one that is short.
+    optimize = len(arrays) > 1 and max(array.size for array in arrays) > _SHORT
     return np.asarray(np.einsum(f"{','.join(letters)}->{result}", *arrays, optimize=optimize))

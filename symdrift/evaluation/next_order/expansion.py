@@ -82,12 +82,9 @@ def expand(problem: LearningProblem, point: tuple[Array, Array]) -> Expansion:
     following = (
         0.5 * curvatures @ np.diagonal(stationary.second)
         - np.sum(means["pull"] * stationary.third) / 3
-        - 0.75
-        * np.sum(means["cubic_pull"] * stationary.covariance)
+        - 0.75 * np.sum(means["cubic_pull"] * stationary.covariance)
     )
-    poisson = poisson_function(
-        slice_, means, stationary, step.fields, step.ensemble, problem.batch
-    )
+    poisson = poisson_function(slice_, means, stationary, step.fields, step.ensemble, problem.batch)
     synaptic = problem.synaptic_noise / problem.learning_rate**3
     turning = rotation(
         slice_, poisson, fluctuating(stationary, curvatures, synaptic), step.fields, step.ensemble,

@@ -375,9 +375,7 @@ def expected_forms(
     there, back = forms(np.concatenate([aside, -aside]), 1).reshape(2, *axes.shape, size)
     apart = there + back + 2 * np.diag(slice_.curvatures)
     cubic = np.einsum("me,mekl->mkl", values / 6, apart)
-    steps = slice_.reading
-    quadratic = forms(np.concatenate([np.zeros((1, len(still))), steps, -steps]), 2)
-    there, back = quadratic[1:].reshape(2, len(steps), size, size, size)
+    quadratic = forms(np.concatenate([np.zeros((1, len(still))), slice_.reading]), 2)
     after = np.einsum("bij,bla->aijl", second_turn, slice_.turned_angles)
     bent = (
         np.einsum("b,bma->am", np.tensordot(second_turn, covariance, 2), turned)
@@ -391,7 +389,7 @@ def expected_forms(
     return {
         "pull": quadratic[0],
         "cubic_pull": cubic[0],
-        "third_turn": (there - back) / 6 - symmetrised(after, 1),
+        "third_turn": (quadratic[1:] - quadratic[0]) / 3 - symmetrised(after, 1),
         "third_bend": cubic[0] - bent,
         "sloped_bend": cubic[1:] - symmetrised(sloped, 1),
     }

@@ -111,9 +111,7 @@ def poisson_function(
     moved = batch_means(_OF_SECOND, {**fields, **pushed(second, fields)}, ensemble, batch)
 
     turned_force = means["turn_force"]
-    third = (
-        means["third_turn"] + symmetrised(np.tensordot(2 * second, bend, 1), 1)
-    ) / three
+    third = (means["third_turn"] + symmetrised(np.tensordot(2 * second, bend, 1), 1)) / three
     linear = (
         np.einsum("aij,ijl->al", 2 * second, means["force_response"])
         - np.einsum("bia,bij->aj", angles, turned_force)

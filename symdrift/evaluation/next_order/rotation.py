@@ -93,8 +93,7 @@ def increments(
     moved = pushed(second, fields)
     delta = turn + 2 * moved["pushed"]
     quadratic = fields["second_turn"] + symmetrised(
-        2 * moved["answered"]
-        + 3 * np.einsum("aijl,zi->zajl", third, force, optimize=True),
+        2 * moved["answered"] + 3 * np.einsum("aijl,zi->zajl", third, force, optimize=True),
         2,
     )
     late = (
@@ -106,9 +105,7 @@ def increments(
         + np.einsum("aij,zi->zaj", 2 * poisson.fourth, force)
         + _commuted(slice_, poisson, 0.5 * (turn + delta), covariance)
     )
-    driven = 2 * moved["answered"] - np.einsum(
-        "zaj,aib->zbij", turn, angles, optimize=True
-    )
+    driven = 2 * moved["answered"] - np.einsum("zaj,aib->zbij", turn, angles, optimize=True)
     return {
         "force": force,
         "pushed": moved["pushed"],
@@ -169,8 +166,7 @@ def rotation(
         # One of epsilon^3 and one of epsilon^5.
         + np.einsum("abij,ij->ab", means["delta_late"], covariance)
         + np.einsum("abij,ij->ab", means["delta_driven_force"], covariance)
-        + 3
-        * np.tensordot(means["delta_force_force"], covariance @ third, ((1, 2, 3), (2, 1, 3)))
+        + 3 * np.tensordot(means["delta_force_force"], covariance @ third, ((1, 2, 3), (2, 1, 3)))
         # One of epsilon^3 and one of epsilon^4, whose mean is of the next order.
         + means["delta_leaning"]
         + np.einsum("aij,bj,i->ab", means["delta_force"], linear, stationary.mean)
@@ -192,15 +188,15 @@ def rotation(
     two = slice_.curvatures[:, np.newaxis] + slice_.curvatures
     excess = symmetrised(means["delta_delta"], 2) / (2 * two)
     thrice = 2 * np.tensordot(covariance @ means["delta_force"], excess, ((1, 2), (3, 2)))
+    turns = slice_.generators
+    last = np.tensordot(turns, np.tensordot(thrice, turns, 1), ((0, 2), (1, 2)))
     return Rotation(
         poisson.mean,
         (leading, following),
         (
             _decay(slice_.generators, leading),
             _decay(slice_.generators, following)
-            - _symmetric(
-                np.einsum("cab,cij,ajk,bkl->il", thrice, *[slice_.generators] * 3, optimize=True)
-            ),
+            - _symmetric(np.tensordot(turns, last, ((0, 2), (1, 0)))),
         ),
     )
 

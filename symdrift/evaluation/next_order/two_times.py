@@ -276,7 +276,6 @@ class TwoTimes:
     @cached_property
     def _driven(self) -> Array:
         """What drives ``n`` at ``epsilon^2`` and is linear in it, likewise, shape ``(d, d)``."""
-        covariance = self.stationary.covariance
         return np.asarray(
             3 * self.means["third_bend"]
             + self.means["fourth_linear"]
