@@ -180,8 +180,8 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     {lambda} when {bound}. Next to equal variances, and with all inputs learned, it is the smaller
     one when {near}, which for three axes is the bound just stated. With further inputs, too, this
     order turns once between the weight decays zero and {lambda}, where [eq:diffusion-near] changes
-    its sign. By [eq:hessian-pair] and [eq:noise-pair] an input {l} without output has there
-    {row_stiff} and {row_noise}.
+    its sign; an input {l} without output has there {row_stiff} and {row_noise}, by
+    [eq:hessian-pair] and [eq:noise-pair].
     """
     mixed, apart = (_PREFACTOR * total.xreplace(small) for total in (_MIXED_SUM, _APART_SUM))
     scale = (

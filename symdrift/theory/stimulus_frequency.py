@@ -281,14 +281,14 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     {bound}.
 
     The block of axis 1, here {i}, and another one changes by [eq:varied-hessian] and
-    [eq:varied-quiet], and so do, by [eq:hessian-own] and [eq:noise-own], Hessian and noise of axis
-    1 with itself. Where axis 1 is the second of a block, rows and columns are exchanged; other
-    blocks stay. As {first_value} changes by {longer}, the squared overlaps
-    [eq:overlap] and [eq:own-overlap] change by [eq:varied-overlaps]. Noise and fluctuation of equal
-    axes are those of [step:isotropic]. Put into [eq:varied-term] and [eq:varied-own], this
-    gives the slopes [eq:frequency-terms-121] to [eq:frequency-terms-231] of the terms of the axes
-    1, 2 and 3. They change the plane of the axes 1 and 2 by [eq:frequency-plane], where {D} is
-    [eq:isotropic-quiet], and that of the axes 2 and 3 by [eq:frequency-apart].
+    [eq:varied-quiet], with rows and columns exchanged where axis 1 is its second, and so do, by
+    [eq:hessian-own] and [eq:noise-own], Hessian and noise of axis 1 with itself; other blocks stay.
+    As {first_value} changes by {longer}, the squared overlaps [eq:overlap] and [eq:own-overlap]
+    change by [eq:varied-overlaps]. Put into [eq:varied-term] and [eq:varied-own], with noise and
+    fluctuation of equal axes from [step:isotropic], this gives the slopes [eq:frequency-terms-121]
+    to [eq:frequency-terms-231] of the terms of the axes 1, 2 and 3. They change the plane of the
+    axes 1 and 2 by [eq:frequency-plane], where {D} is [eq:isotropic-quiet], and that of the axes 2
+    and 3 by [eq:frequency-apart].
     """
     slopes = _slopes(examples, sp.Integer(0), "frequency-terms")
     varied = _varied_block(examples, sp.Integer(0))
