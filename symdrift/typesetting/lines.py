@@ -65,7 +65,7 @@ _ALIKE = 0.6
 """Entries of a matrix that differ by less in width (em) are named together."""
 _WIDEST_MARGIN = 0.34
 """A left-hand side wider than this part of the line does not set the alignment."""
-_ENTRY_STEMS = {"Γ": "g", "Σ": "s", "Λ": "l", "Ω": "w", "Δ": "d"}
+_ENTRY_STEMS = {"Γ": "g", "Σ": "s", "Λ": "l", "Ω": "w", "Δ": "d", "Π": r"\pi"}
 _EQUALS, _ENSPACE, _QQUAD = RELATIONS[sp.Eq], space(r"\enspace"), space(r"\qquad")
 _JOINT_DOT = group(EMPTY) + DOT
 
