@@ -69,7 +69,7 @@ ELABORATIONS = frozenset([
     "moments-solved", "quiet-limit", "quiet-slope", "noisy-block", "alike-bent", "alike-shift",
     "frame-pull", "frame-operators", "angle-between",
     "varied-hessian", "varied-quiet", "varied-equations", "varied-noise",
-    "error-split", "weights-above", "slope-pairs", "slope-axes", "hessian-pull",
+    "error-split", "slope-pairs", "slope-axes", "hessian-pull",
     "pull-first", "pull-second", "stretched-first", "stretched-second",
     "lyapunov-bracket", "tangent-pull", "corrector-entries", "mean-kicked", "carried",
     "cayley-left", "cayley-inverse", "white-axis", "white-block", "white-rows", "one-turn",
