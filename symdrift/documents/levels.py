@@ -24,17 +24,18 @@ from symdrift.study.roles import ROLES
 ESSENTIAL = frozenset([
     "sample-loss", "update", "residual", "balance", "singular-value", "axis-residual", "active",
     "reduction", "generator", "metric", "dimension", "hessian-pair", "coupling", "hessian-own",
-    "noise-pair", "noise-own", "batch", "lyapunov", "lyapunov-solution", "fluctuation-own",
+    "noise-pair", "noise-own", "lyapunov", "lyapunov-solution", "fluctuation-own",
     "excess-loss", "rotation-step", "sylvester", "covariance", "mean", "overlap", "own-overlap",
     "sylvester-left", "sylvester-right", "resultant", "solution-left", "solution-right", "term",
     "own-resultant", "own-solution-left", "own-solution-right", "own-sylvester", "own-term",
     "total",
-    "mean-rotation", "axis-decay", "representation-diffusion", "decay-rate", "displacement",
-    "isotropic", "isotropic-quiet", "next-rotation", "irrelevant", "critical-noise", "exponents",
+    "mean-rotation", "axis-decay", "representation-diffusion", "decay-rate",
+    "isotropic", "isotropic-quiet", "next-rotation", "irrelevant", "frequency-difference",
+    "orthogonal", "no-mean",
     "learned-map", "factored", "slope", "slope-form", "reach", "map-hessian", "map-noise",
     "map-noise-elliptical", "stimulus-noise", "map-turn", "map-equations", "map-covariance",
     "map-mean", "decay-matrix", "diffusion", "rate", "speed", "synaptic", "silent-metric",
-    "frame-mean", "frame-variance", "angle-correlation", "angle-rate", "momentum-rate",
+    "frame-mean", "frame-variance", "response-rate", "angle-correlation", "decay-rate-quiet", "momentum-rate",
     "study-effective",
 ])  # fmt: skip
 """Labels of the formulas to know, where a derivation has them."""
@@ -57,7 +58,7 @@ ON_SHARED_AXES = {
 """Formulas of any task, and what stands for them where teacher and inputs share axes."""
 
 ELABORATIONS = frozenset([
-    "hessian-entries", "several-minima", "noise-entries", "order-by-order",
+    "hessian-entries", "several-minima", "noise-entries",
     "correlations", "summed-over-lags", "white-noise", "read-by-samples", "moments-on-axes",
     "powers-of-axes", "seven-numbers",
     "on-axes", "hidden-units", "chosen",
@@ -71,14 +72,19 @@ ELABORATIONS = frozenset([
     "varied-hessian", "varied-quiet", "varied-equations", "varied-noise",
     "error-split", "slope-pairs", "slope-axes", "hessian-pull",
     "pull-first", "pull-second", "stretched-first", "stretched-second",
-    "lyapunov-bracket", "tangent-pull", "corrector-entries", "mean-kicked", "carried",
+    "lyapunov-bracket", "corrector-entries", "mean-kicked", "carried",
     "cayley-left", "cayley-inverse", "white-axis", "white-block", "white-rows", "one-turn",
-    "displaced",
     *(f"{kind}-terms-{term}" for kind in ("frequency", "noise") for term in (121, 122, 123, 231)),
     *(f"small-terms-{term}" for term in (121, 122, 123, 231, 232, 234)),
     *(f"small-terms-{plane}{kind}" for plane in (12, 23) for kind in ("in", "out")),
 ])  # fmt: skip
 """Steps and labels that only the full document has: single entries, second roads, remarks."""
+
+CONCISE = frozenset([
+    "gradient", "hessian-blocks", "noise-blocks", "fluctuation-blocks", "terms", "irrelevant",
+    "average-rotation", "study-minimum", "study",
+])  # fmt: skip
+"""Steps of which the outline tells single sentences, understood without what leads up to them."""
 
 _REFERENCE = re.compile(r"\[(eq|step):([^\]]*)\]")
 _LEANING = re.compile(
@@ -286,25 +292,28 @@ def _cited(text: str) -> set[str]:
 
 
 def _telling(step: Step, kept: Collection[str]) -> list[list[str]]:
-    """The sentences of each paragraph that tell the equations kept: all, where one is not named."""
+    """What of each paragraph tells the equations kept: all, where one is named nowhere."""
     own = {equation.label for equation in step.equations if equation.label in kept}
     paragraphs = list(_sentences(step.prose))
     if not own <= _cited(step.prose):
         return paragraphs
-    return [list(_understood(part, own)) for part in paragraphs]
+    return [list(_understood(part, own, step.identifier in CONCISE)) for part in paragraphs]
 
 
-def _understood(paragraph: list[str], untold: set[str]) -> Iterator[str]:
-    """The sentences that are the first to name an equation, and those on which these lean."""
-    leaned_on: list[str] = []
+def _understood(paragraph: list[str], untold: set[str], concise: bool) -> Iterator[str]:
+    """The sentences that are the first to name an equation, and what leads up to them.
+
+    Where they are concise, only the sentences on which they lean lead up to them.
+    """
+    leading: list[str] = []
     for sentence, following in zip(paragraph, [*paragraph[1:], ""], strict=True):
-        leaned_on.append(sentence)
+        leading.append(sentence)
         if untold & _cited(sentence):
             untold -= _cited(sentence)
-            yield from leaned_on
-            leaned_on = []
-        elif not _LEANING.match(following):
-            leaned_on = []
+            yield from leading
+            leading = []
+        elif concise and not _LEANING.match(following):
+            leading = []
 
 
 def _closed(steps: Iterable[Step], labels: Collection[str]) -> set[str]:

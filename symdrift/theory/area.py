@@ -71,14 +71,15 @@ def _area(network: LinearNetwork) -> Step:
     Write the weights as a rotated copy of the canonical point {theta_star} plus a deviation
     {n_t}, [eq:slice], where {turn} is what a rotation of the hidden layer does to all weights. The
     deviation is normal to the orbit, [eq:normal], with {Omega} the action of a generator on weight
-    space. The gradient of a sample turns with the weights, so that each step can be seen from the
-    frame in which it begins. It is orthogonal to the orbit through the point where it is taken,
-    [eq:orthogonal], which is not the orbit through the minimum; the difference is [eq:transfer].
-    The rotation {xi} of a step leads from one frame to the next. It is chosen such that the next
-    deviation is normal again, and takes away what the step has along the tangent vector, whose
-    squared length is {G}. At leading order this is [eq:rotation-step]. It is bilinear in the
+    space. The rotation {xi} of a step leads from one frame to the next: it is chosen such that the
+    next deviation is normal again, and takes away what the step has along the tangent vector, whose
+    squared length is {G}. At leading order the rotation is [eq:rotation-step], bilinear in the
     deviation and its change: twice the area that the fluctuation sweeps in the plane of the
     generator, over {G}.
+
+    The gradient of a sample turns with the weights, so that each step can be seen from the frame in
+    which it begins. There it is orthogonal to the orbit through the point where it is taken,
+    [eq:orthogonal], which is not the orbit through the minimum; the difference is [eq:transfer].
     """
     frame = any_turn(network.hidden)
     first, second = network.layers
@@ -170,11 +171,12 @@ def _corrector() -> Step:
     within the normal space, where all eigenvalues of {H} are positive. In its eigenbasis {K} has
     therefore the entries [eq:corrector-entries].
 
-    The rotation of one step is then minus the change of the stationary quantity plus a kick with
-    the matrix {Y} in the place of {Omega}, [eq:martingale], and kicks of different steps are
-    uncorrelated. The last term is of second order in the learning rate: it has the mean {constant},
-    and what it varies by has no memory at this order and is smaller than the kicks. By its
-    definition {Y} solves the Sylvester equation [eq:sylvester].
+    The rotation of one step is minus the change of the stationary quantity {bounded}, which takes
+    the pull of the Hessian away, plus a kick with the matrix {Y} in the place of {Omega},
+    [eq:martingale]; kicks of different steps are uncorrelated. The last term is of second order in
+    the learning rate: it has the mean {constant}, and what it varies by has no memory at this order
+    and is smaller than the kicks. With the equation of {K} the matrix {coloured} solves the
+    Sylvester equation [eq:sylvester].
     """
     h = sp.diag(*sp.symbols("h_1:4", positive=True))
     entries = sp.symbols("w_12 w_13 w_23")
@@ -269,9 +271,7 @@ def _corrector() -> Step:
             ),
             (
                 "the pull vanishes by [eq:corrector]; by [eq:coloured]",
-                released
-                + ETA * sp.Trace(CENTRED_NOISE.T * COLOURED * NORMAL)
-                + ETA**2 * squared,
+                released + ETA * sp.Trace(CENTRED_NOISE.T * COLOURED * NORMAL) + ETA**2 * squared,
             ),
             value=lambda line: evaluate_matrix(line, solved),
         ),
@@ -281,7 +281,11 @@ def _corrector() -> Step:
             ("by [eq:corrector]", 2 * TURN * HESSIAN),
             value=lambda line: evaluate_matrix(line, solved),
         ),
-        symbols={"bounded": stored, "constant": ETA**2 * sp.Trace(CORRECTOR * NOISE)},
+        symbols={
+            "bounded": stored,
+            "constant": ETA**2 * sp.Trace(CORRECTOR * NOISE),
+            "coloured": sp.Eq(COLOURED, TURN - 2 * CORRECTOR),
+        },
         checks=(
             vanishes(
                 "In the eigenbasis of a Hessian of three rows the corrector [eq:corrector-entries] "

@@ -321,20 +321,18 @@ def _optimal(examples: Examples) -> Step:
     """The minimum is the global one
 
     As a function of the learned map alone the loss is convex: a quadratic form plus {gamma}
-    times the nuclear norm. It exceeds the loss of the map [eq:learned-map] by [eq:above]. When
-    no singular value of the slope is larger than the weight decay, [eq:dual], the slope can
-    earn no more than the nuclear norm costs, so that no map has a lower loss; when the
-    inequality is strict beyond the learned axes, the minimum is the only one. The pair of
-    [eq:slope-form] and [eq:dual] is therefore a certificate of the minimum, which a numerical
-    solution has to satisfy too.
+    times the nuclear norm. That of another map {other} exceeds that of [eq:learned-map] by
+    [eq:above]. What the slope earns there, {earned}, is a sum over the singular values of
+    {other}, each times an entry of the slope between two unit vectors. When no singular value of
+    the slope is larger than the weight decay, [eq:dual], it is no more than the nuclear norm costs,
+    so that no map has a lower loss; and where inputs vary in every direction, the quadratic form is
+    positive and the minimum is the only one. The pair of [eq:slope-form] and [eq:dual] is therefore
+    a certificate of the minimum, which a numerical solution has to satisfy too.
     """
     change = OTHER_MAP - LEARNED_MAP
-    above = (
-        sp.Trace(change * INPUT_COVARIANCE * change.T) / 2
-        + GAMMA * OTHER_NUCLEAR
-        - sp.Trace(SLOPE.T * OTHER_MAP)
-    )
-    network = examples.generic
+    moved = sp.Trace(change * INPUT_COVARIANCE * change.T) / 2
+    earned, earned_here = (sp.Trace(SLOPE.T * learned) for learned in (OTHER_MAP, LEARNED_MAP))
+    network, minimum = examples.generic, examples.left_out
     here = sp.Matrix(2, 3, sp.symbols("m_1:7"))
     there = sp.Matrix(2, 3, sp.symbols("k_1:7"))
     teacher, covariance = network.teacher, network.input_covariance
@@ -348,9 +346,43 @@ def _optimal(examples: Examples) -> Step:
         rest = minimum.weight_decay**2 * sp.eye(slope.rows) - slope * slope.T
         return bool(rest.is_positive_semidefinite)
 
+    def missed(learned: sp.MatrixBase) -> sp.Expr:
+        """What a map costs in the network of two learned directions in three, but for decay."""
+        residual = minimum.teacher - learned
+        return (residual * minimum.input_covariance * residual.T).trace() / 2
+
+    any_map = sp.ImmutableMatrix(3, 3, sp.symbols("m_1:10"))
+    entries = {
+        OTHER_MAP: any_map,
+        LEARNED_MAP: minimum.learned_map,
+        INPUT_COVARIANCE: minimum.input_covariance,
+        SLOPE: minimum.slope,
+    }
+    numbers = {
+        GAMMA: minimum.weight_decay,
+        NUCLEAR: sum(minimum.singular_values),
+        EXCESS_OVER_MINIMUM: missed(any_map)
+        - missed(minimum.learned_map)
+        + minimum.weight_decay * (OTHER_NUCLEAR - sum(minimum.singular_values)),
+    }
     return step(
-        above=(EXCESS_OVER_MINIMUM, above),
+        above=chain(
+            EXCESS_OVER_MINIMUM,
+            (
+                "by [eq:expected-loss], the square multiplied out; {slope}",
+                moved - earned + earned_here + GAMMA * (OTHER_NUCLEAR - NUCLEAR),
+            ),
+            ("{costs} by [eq:slope-form]", moved - earned + GAMMA * OTHER_NUCLEAR),
+            value=lambda line: evaluate_matrix(line, entries).xreplace(numbers),
+            method=Method.POINTS,
+        ),
         dual=sp.Le(SLOPE_NORM, GAMMA, evaluate=False),
+        symbols={
+            "other": OTHER_MAP,
+            "earned": earned,
+            "slope": sp.Eq(SLOPE, RESIDUAL * INPUT_COVARIANCE),
+            "costs": sp.Eq(earned_here, GAMMA * NUCLEAR),
+        },
         checks=(
             vanishes(
                 "The quadratic parts of the two losses differ as in [eq:above], for arbitrary "
@@ -388,9 +420,7 @@ def _chosen(examples: Examples) -> Step:
 
     A teacher and a covariance that share no axes have a minimum without a formula. Read
     backwards there is one: axes, singular values, slope and covariance can be chosen, and
-    [eq:task] is the teacher that has this minimum. The two networks with rational entries were
-    made in this way. Where a check needs the fourth moments of their inputs and does not say
-    which, they are elliptical.
+    [eq:task] is the teacher that has this minimum.
     """
     teacher = (
         LEFT_AXES * VALUES * RIGHT_AXES.T
@@ -400,8 +430,10 @@ def _chosen(examples: Examples) -> Step:
         task=(TEACHER, teacher),
         checks=(
             vanishes(
-                "The mean gradient of the two networks vanishes in every weight, from the loss "
-                "of a sample by differentiation and averaging.",
+                "The two networks with rational entries were made in this way. Their mean "
+                "gradient vanishes in every weight, from the loss of a sample by differentiation "
+                "and averaging. Where a check needs the fourth moments of their inputs and does "
+                "not say which, they are elliptical.",
                 *(network.mean_gradient for network in examples.rational),
                 method=Method.POINTS,
             ),

@@ -81,24 +81,24 @@ def two_axes(absent: Collection[sp.Symbol]) -> Iterator[Step]:
 def _two_axes_frame(case: TwoAxes) -> Step:
     """The canonical frame
 
-    Two inputs, two outputs and two learned directions are the smallest network that can rotate.
+    Two inputs, two outputs and two learned directions make the smallest network that can rotate.
     Express inputs and outputs in the axes of the learned map, so that it is the diagonal matrix {S}
     of {s_1} and {s_2}; all that is left of the task is the covariance in this frame,
     [eq:frame-covariance], and its off-diagonal entry {correlation} measures the misalignment. In
-    what follows {frame_sigma} is this matrix. The teacher follows from [eq:task]. As both
-    directions are learned, [eq:slope-form] makes the slope {gamma} times the identity and the
-    residual map {residual_here}. The operator [eq:map-hessian] is then [eq:frame-pull]. In the
-    order 11, 12, 21, 22 of the entries of a map, [eq:map-hessian] is the matrix [eq:frame-hessian]
-    here.
+    what follows {frame_sigma} is this matrix. As both directions are learned, [eq:slope-form] makes
+    the slope {gamma} times the identity, the residual map {residual_here} and the teacher
+    [eq:frame-teacher]. The operator [eq:map-hessian] is then [eq:frame-pull]. In the order 11, 12,
+    21, 22 of the entries of a map, [eq:map-hessian] is the matrix [eq:frame-hessian] here.
     """
     minimum = case.minimum
     covariance = minimum.input_covariance
     curvature = minimum.curvature.applyfunc(sp.expand)
     f, values = FRAME_MAP, FRAME_VALUES
+    teacher = values + GAMMA * FRAME_SIGMA.I
     pulled = (values * f + f * values) * FRAME_SIGMA + GAMMA * (f - f.T)
     return step(
         frame_covariance=(CANONICAL_COVARIANCE, covariance),
-        frame_teacher=(CANONICAL_TEACHER, minimum.teacher.applyfunc(_as_one)),
+        frame_teacher=(CANONICAL_TEACHER, teacher),
         frame_pull=(FRAME_IMAGES[0], pulled),
         frame_hessian=(CURVATURE, curvature),
         symbols={
@@ -113,6 +113,10 @@ def _two_axes_frame(case: TwoAxes) -> Step:
             vanishes(
                 "The mean gradient of this network vanishes in every weight.",
                 minimum.mean_gradient,
+            ),
+            vanishes(
+                "Its teacher is [eq:frame-teacher].",
+                (evaluate_matrix(teacher, _frame(case)), minimum.teacher),
             ),
             vanishes(
                 "Each column of [eq:frame-hessian] is [eq:frame-pull] of a map with a single "
@@ -130,10 +134,12 @@ def _two_axes_traces(case: TwoAxes) -> Step:
     In this frame a rotation and the noise of one sample act on a learned map by
     [eq:frame-operators]. In the same order of entries the rotation of the two hidden axes,
     [eq:map-turn], is the matrix [eq:frame-turn], and the noise [eq:frame-noise], to be divided by
-    the size of a batch. With these two and [eq:frame-hessian] the equations [eq:map-equations] are
-    linear systems for matrices of four rows. Their solutions give the mean rotation per step,
-    [eq:frame-mean], and its variance per step, [eq:frame-variance]. Both are leading orders in
-    {eta}, without any other approximation.
+    the size of a batch.
+
+    With [eq:frame-hessian] and such matrices the equations [eq:map-equations] are linear systems
+    for matrices of four rows. Their solutions give the mean rotation per step, [eq:frame-mean], and
+    its variance per step, [eq:frame-variance]. Both are leading orders in {eta}, without any other
+    approximation.
     """
     metric = 2 * (S_1 + S_2)
     mean = ETA * sp.Trace(CURVATURE.T * TURN * FLUCTUATION) / metric
@@ -187,13 +193,18 @@ def _two_axes_traces(case: TwoAxes) -> Step:
     )
 
 
-def _columns(case: TwoAxes, image: sp.MatrixExpr) -> sp.ImmutableMatrix:
-    """What an operator makes of the four maps with a single entry, as columns."""
-    frame = {
+def _frame(case: TwoAxes) -> dict[sp.Basic, sp.ImmutableMatrix]:
+    """Singular values, covariance and generator in the canonical frame."""
+    return {
         FRAME_VALUES: sp.ImmutableMatrix(sp.diag(*case.minimum.singular_values)),
         FRAME_SIGMA: case.minimum.input_covariance,
         FRAME_TURN: sp.ImmutableMatrix([[0, 1], [-1, 0]]),
     }
+
+
+def _columns(case: TwoAxes, image: sp.MatrixExpr) -> sp.ImmutableMatrix:
+    """What an operator makes of the four maps with a single entry, as columns."""
+    frame = _frame(case)
     maps = (sp.ImmutableMatrix(2, 2, [int(k == n) for k in range(4)]) for n in range(4))
     images = [evaluate_matrix(image, {**frame, FRAME_MAP: entry}) for entry in maps]
     return sp.ImmutableMatrix(sp.Matrix([[*found] for found in images]).T)
@@ -240,12 +251,6 @@ def _traces_agree_in_weights(case: TwoAxes) -> bool:
     )
 
 
-def _as_one(entry: sp.Expr) -> sp.Expr:
-    """An entry of the teacher as singular value plus one fraction."""
-    value = entry.coeff(GAMMA, 0)
-    return value + factor(entry - value)
-
-
 def _small_angle(case: TwoAxes) -> Step:
     """Small misalignment
 
@@ -255,11 +260,13 @@ def _small_angle(case: TwoAxes) -> Step:
     [eq:angle-values]. In the canonical frame the first axes of inputs and teacher lie at small
     angles, their off-diagonal entries over the difference of their diagonal ones, so that {angle}
     is [eq:angle-between]. The misalignment in the canonical frame is therefore
-    [eq:angle-correlation]: the learned map sides partly with the inputs. The mean rotation is
-    [eq:angle-rate], linear in the angle, where <quotients> without misalignment. For them
-    {response} and {noise} are needed to first order in {correlation}, and {curvature} falls apart
-    into the entries 11 and 22 and the block of 12 and 21. The rate vanishes without an angle, for
-    equal variances, whose axes are arbitrary, and for equal gains, as in every autoencoder.<sense>
+    [eq:angle-correlation].
+
+    The mean rotation is [eq:angle-rate], linear in the angle, where <quotients> without
+    misalignment. The numerator is a trace that was divided by {correlation}: {response} and {noise}
+    are expanded in it to first order, about a {curvature} that falls apart into the entries 11 and
+    22 and the block of 12 and 21. The rate vanishes without an angle, for equal variances, whose
+    axes are arbitrary, and for equal gains, as in every autoencoder.<sense>
     """
     shown = {name: QUOTIENTS[name] for name in case.names}
     rate = case.by_angle.xreplace(shown)
@@ -273,10 +280,10 @@ def _small_angle(case: TwoAxes) -> Step:
     )
     sense = (
         " All coefficients of numerator and denominator of {q} are positive: for Gaussian inputs "
-        "without label noise the sense of rotation is decided by three signs: that of the angle, "
-        "and which axis has the larger gain and which the larger variance. The hidden axis of the "
-        "larger singular value turns towards the other one when their inputs are positively "
-        "correlated."
+        "without label noise the sense of rotation is decided by three signs, that of the angle "
+        "and those of the differences of the gains and of the variances. In the canonical frame "
+        "a positive correlation of the inputs makes the rate negative, which turns the hidden axis "
+        "of the larger singular value towards the other one."
     )
 
     slant = GAMMA * SIGMA_12 / (LAMBDA_1 * LAMBDA_2 * (A_1 - A_2))
@@ -366,11 +373,11 @@ def _turned_to_teacher() -> tuple[sp.Expr, sp.Expr]:
 def _small_decay(case: TwoAxes) -> Step:
     """Small misalignment and weak decay
 
-    When the weight decay is small too, the singular values are the gains, which are put into
-    [eq:angle-rate] and its quotients at the lowest power of {gamma}. Without label noise the
-    leading term is [eq:decay-rate-quiet], of order {orders}. Noise is then of second order
-    in the weight decay, so that the diffusion, which needs noise and fluctuation, is of order
-    {diffusion}: at small learning rate and small decay the steady rotation wins.<added>
+    When angle and weight decay are both small, the singular values are the gains, and without label
+    noise the mean rotation is [eq:decay-rate-quiet], of order {orders}. These are [eq:angle-rate]
+    and its quotients at the lowest power of {gamma}. Noise is then of second order in the weight
+    decay, so that the diffusion, which needs noise and fluctuation, is of order {diffusion}: at
+    small learning rate and small decay the steady rotation wins.<added>
     """
     gains = {S_1: A_1, S_2: A_2}
     weak = {

@@ -116,19 +116,23 @@ def premises_of(case: TwoAxes) -> tuple[Premise, ...]:
 def two_axes_rate(case: TwoAxes) -> Step:
     """The rate of rotation, explicitly
 
-    For two axes [eq:map-equations] is a linear system of ten equations. The trace [eq:frame-mean]
-    asks for one number of its solution, which the matrix {response} of [eq:response] takes from the
-    noise directly. This is [eq:response-rate], the rate at leading order in {eta} and without any
-    other approximation.<parts>
+    For two axes the first of [eq:map-equations] is a linear system of ten equations for
+    {fluctuation}, of which the trace [eq:frame-mean] asks for one number. The matrix {response} of
+    [eq:response] reads it off any noise, [eq:response-rate]: it solves the transposed system, with
+    what the trace multiplies {fluctuation} by, less its roots, on the right side. This is the rate
+    at leading order in {eta} and without any other approximation.<parts>
 
-    The entries of {response} are quotients of polynomials in the parameters of the minimum. The
-    determinant of the ten equations is the product of all sums of two of the four eigenvalues
-    {first} to {last} of the Hessian [eq:frame-hessian], of each with itself too. Computer algebra
-    finds that the latter cancel, and half the product of the others is the common denominator
-    {common}, [eq:rate-common]. In the numerator the misalignment {correlation} is a factor, as
-    reversing one axis changes its sign and the sense of rotation, [step:reflection], and so is the
-    difference of the singular values, for which the canonical frame loses its meaning where it
-    vanishes. The rest has a name in [eq:explicit-rate]: <meanings>.
+    The entries of {response} are quotients of polynomials in the parameters of the minimum. Their
+    common denominator {common}, [eq:rate-common], is half the product of all sums of two of the
+    four eigenvalues {first} to {last} of the Hessian [eq:frame-hessian]. Of the numerator the
+    misalignment {correlation} and the difference of the singular values are factors, and the rest
+    has a name in [eq:explicit-rate]: <meanings>.
+
+    The determinant of the ten equations has all these sums for factors, and those of each
+    eigenvalue with itself too; computer algebra finds that the latter cancel. Reversing one axis
+    changes the sign of {correlation} and the sense of rotation, [step:reflection]. Where the
+    singular values are equal, the axes of the map can be those of the inputs, which leaves no
+    misalignment, and the plane has the same generator in all these frames.
     """
     several = len(case.names) > 1
     meanings = ", ".join(
@@ -189,13 +193,14 @@ def two_axes_rate(case: TwoAxes) -> Step:
                 lambda: _solves_its_equation(case),
             ),
             holds(
-                "Multiplied out, the parts add up to the trace of response and noise, and each is "
-                "the trace with the noise of its own source.",
+                "Multiplied out, the rate is the trace of response and noise, and the numerator of "
+                "each source of noise that with its part of the noise.",
                 Method.IDENTITY,
                 lambda: _adds_up(case),
             ),
             holds(
-                "No part changes when the misalignment changes its sign: the rate is odd.",
+                "Neither a numerator nor the denominator changes with the sign of the "
+                "misalignment: the rate is odd.",
                 Method.CASES,
                 lambda: all(
                     term.as_coeff_exponent(SIGMA_12)[1] % 2 == 0

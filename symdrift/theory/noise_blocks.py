@@ -190,10 +190,12 @@ def _noise_blocks(examples: Examples) -> Step:
     On shared axes, and with Gaussian inputs, the covariance of the gradient falls into the same
     blocks as the Hessian, [step:blocks]: of a map with a single entry the operator
     [eq:map-noise-gaussian] makes that entry and its mirror image, and [eq:noise-intertwined]
-    carries both to the weights. In the unit vectors [eq:reached] the noise of two axes is
-    [eq:noise-pair] and that of one is [eq:noise-own], with residuals {E_i} and {E_l} and
-    label-noise variances {variance_i} and {variance_l}. Without label noise the block of two axes
-    has rank one; what an axis does not explain of its target is noise for the others.
+    carries both to the weights.
+
+    In the unit vectors [eq:reached] the noise of two axes is [eq:noise-pair] and that of one is
+    [eq:noise-own], with residuals {E_i} and {E_l} and label-noise variances {variance_i} and
+    {variance_l}. Without label noise the block of two axes has rank one; what an axis does not
+    explain of its target is noise for the others.
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block

@@ -99,8 +99,11 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     """Isotropic inputs
 
     Let all {n} axes have the same input variance {lambda}, gain {a} and label noise {sigma}, and
-    let all be active. The blocks of all pairs of axes are then alike, and [eq:sylvester-left] and
-    [eq:sylvester-right] are solved by the identity. The sum and the difference of the two unit
+    let all be active. Then every plane diffuses alike, with [eq:isotropic], and without label noise
+    with [eq:isotropic-quiet].
+
+    The blocks of all pairs of axes are the same, and [eq:sylvester-left] and [eq:sylvester-right]
+    are solved by the identity. The sum and the difference of the two unit
     vectors of a pair are eigenvectors of both blocks, [eq:hessian-pair] and [eq:noise-pair]: the
     sum has the stiffness {stiff_sum} and the noise {noise_sum}, the difference {stiff_difference}
     and {noise_difference}. In an eigenvector the fluctuation is {eta} times noise over twice the
@@ -108,8 +111,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     the term of any other axis is [eq:isotropic-other]. The unit vector of one axis has stiffness
     and noise of the sum. The rotation joins it to the sum alone, of which the row {ones} in
     [eq:own-sylvester] is {root} times the unit vector, so that the term of equal indices is
-    [eq:isotropic-own]. Two of these and {others} of the others add up to [eq:isotropic] for every
-    plane, which without label noise is [eq:isotropic-quiet].
+    [eq:isotropic-own]. Two of these and {others} of the others add up to [eq:isotropic].
     """
     s, noise, gain = symbol("singular_value"), symbol("label_noise"), symbol("gain")
     variance = symbol("input_variance")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import sympy as sp
 
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.algebra.matrices import evaluate_matrix
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA
@@ -14,6 +16,7 @@ from symdrift.derivation.vocabulary import (
     COLOURED,
     CORRECTOR,
     FLUCTUATION,
+    HESSIAN,
     MAP_COLOURED,
     MAP_FLUCTUATION,
     MAP_HESSIAN,
@@ -22,6 +25,7 @@ from symdrift.derivation.vocabulary import (
     METRIC,
     NOISE,
     NOISE_ENTRY,
+    OTHER_COLOURED,
     OTHER_MAP_COLOURED,
     OTHER_METRIC,
     REACH,
@@ -54,14 +58,14 @@ def rotation(examples: Examples) -> Iterator[Step]:
 def _steady(examples: Examples) -> Step:
     """Where a steady rotation comes from
 
-    The stationary quantity of [eq:martingale] is kicked by the noise as well, by the trace of {K}
-    times {C} on average, and what it gains in a step the rotation gains too. The mean rotation
-    is therefore the contraction [eq:steady] of the corrector with the noise, or, in the
-    eigenbasis of the Hessian, the sum [eq:steady-entries]. This is [eq:mean] by [eq:mean-kicked].
-    It needs noise that is correlated between two directions of unequal stiffness which the rotation
-    carries into each other: the softer one remembers a kick for longer than the stiffer one, so
-    that the fluctuation circulates. It is of second order in the learning rate, one order below the
-    diffusion.
+    The stationary quantity of [eq:martingale] is kicked by the noise as well, by {kicked} on
+    average, and what it gains in a step the rotation gains too. The mean rotation is therefore the
+    contraction [eq:steady] of the corrector with the noise, or, in the eigenbasis of the Hessian,
+    the sum [eq:steady-entries] over the {size} directions of the normal space. This is [eq:mean] by
+    [eq:mean-kicked]. It needs noise that is correlated between two directions of unequal stiffness
+    which the rotation carries into each other: the softer one remembers a kick for longer than the
+    stiffer one, so that the fluctuation circulates. It is of second order in the learning rate,
+    where the diffusion is of third.
     """
     contracted = ETA**2 * sp.Trace(CORRECTOR * NOISE) / METRIC
     entries = (
@@ -102,6 +106,7 @@ def _steady(examples: Examples) -> Step:
     return step(
         steady=(MEAN_ROTATION, contracted),
         steady_entries=(MEAN_ROTATION, entries),
+        symbols={"kicked": ETA**2 * sp.Trace(CORRECTOR * NOISE), "size": SIZE},
         checks=(
             holds(
                 "In the two networks with rational entries the trace of [eq:mean] equals the "
@@ -127,9 +132,9 @@ def _reflection(examples: Examples) -> Step:
     sense: its mean must vanish. Teachers aligned with Gaussian or elliptical inputs have such
     a symmetry for every plane, if label noise has the output axes too or is alike in all outputs.
     Misaligned covariances do not, nor do most finite sets of stimuli; there representations in
-    general rotate steadily. The reversal turns a task into the one that is misaligned by as much
-    the other way, and variances do not change under it: misalignment enters them at second order
-    only.
+    general rotate steadily. If they are misaligned by little, reversing the axes of the aligned
+    task makes a task that is misaligned by as much the other way. Variances do not change under the
+    reversal: misalignment enters them at second order only.
     """
     minimum, noise = examples.two_axes.minimum, examples.two_axes.noise
     flip = sp.diag(1, -1)
@@ -166,15 +171,19 @@ def _on_maps(examples: Examples) -> Step:
     acts by [eq:map-turn], and the statistics of the rotation are [eq:map-covariance] and
     [eq:map-mean]. The weights have disappeared.
 
+    Put [eq:images] into both sides of [eq:lyapunov], and move {J} past the Hessian: the right side
+    is that of [eq:noise-intertwined], and [eq:map-relaxed] has between {J} and its transpose the
+    left side of the first equation. That of the second is [eq:map-relaxed-turn], from both sides of
+    [eq:sylvester] between the transpose of {J} and {J}.
+
     Matrices that join outputs and inputs which are both not learned have no image: they are the
     kernel of {J}, which {curvature} keeps by [eq:intertwined]. The equations [eq:map-equations]
     can be solved without it: what the noise has there is no noise of the weights, and it enters
     none of the images and traces.
     """
-    variance = (
-        ETA**2
-        * sp.Trace(MAP_COLOURED.T * MAP_NOISE * OTHER_MAP_COLOURED * MAP_FLUCTUATION)
-        / (METRIC * OTHER_METRIC)
+    per_planes = ETA**2 / (METRIC * OTHER_METRIC)
+    variance = per_planes * sp.Trace(
+        MAP_COLOURED.T * MAP_NOISE * OTHER_MAP_COLOURED * MAP_FLUCTUATION
     )
     mean = ETA * sp.Trace(MAP_HESSIAN.T * MAP_TURN * MAP_FLUCTUATION) / METRIC
 
@@ -203,7 +212,34 @@ def _on_maps(examples: Examples) -> Step:
             and noisy.mean(plane) == drift.mean(plane)
         )
 
-    _, bottleneck = examples.drifts
+    drift, bottleneck = examples.drifts
+    space, _ = examples.weight_spaces
+    plane = (0, 1)
+    metric = drift.minimum.metric(plane)
+    entries = {
+        REACH: drift.minimum.reach,
+        HESSIAN: space.hessian,
+        MAP_HESSIAN: drift.minimum.curvature,
+        NOISE: space.noise,
+        MAP_NOISE: drift.noise,
+        FLUCTUATION: space.fluctuation,
+        MAP_FLUCTUATION: drift.fluctuation,
+        TURN: drift.minimum.network.rotation(*plane),
+        MAP_TURN: drift.minimum.turn(plane),
+        **dict.fromkeys((COLOURED, OTHER_COLOURED), space.coloured(plane)),
+        **dict.fromkeys((MAP_COLOURED, OTHER_MAP_COLOURED), drift.coloured(plane)),
+    }
+    numbers = {
+        METRIC: metric,
+        OTHER_METRIC: metric,
+        ROTATION_COVARIANCE: ETA**2 * drift.covariance(plane, plane),
+        MEAN_ROTATION: ETA * drift.mean(plane),
+    }
+
+    def on_both(line: sp.Basic) -> Any:
+        """A line for the network of three inputs, at unit learning rate in the fluctuation."""
+        return evaluate_matrix(line, entries).xreplace(numbers)
+
     return step(
         images=[
             (FLUCTUATION, REACH * MAP_FLUCTUATION * REACH.T),
@@ -211,12 +247,70 @@ def _on_maps(examples: Examples) -> Step:
             (MAP_TURN, REACH.T * TURN * REACH),
         ],
         map_turn=(TURNED, TURN_ON_MAPS),
+        map_relaxed=chain(
+            HESSIAN * FLUCTUATION + FLUCTUATION * HESSIAN,
+            (
+                "by [eq:images]",
+                HESSIAN * REACH * MAP_FLUCTUATION * REACH.T
+                + REACH * MAP_FLUCTUATION * REACH.T * HESSIAN,
+            ),
+            (
+                "by [eq:intertwined] and its transpose",
+                REACH * (MAP_HESSIAN * MAP_FLUCTUATION + MAP_FLUCTUATION * MAP_HESSIAN.T) * REACH.T,
+            ),
+            value=on_both,
+            method=Method.POINTS,
+        ),
+        map_relaxed_turn=chain(
+            REACH.T * (HESSIAN * COLOURED + COLOURED * HESSIAN) * REACH,
+            (
+                "by [eq:intertwined] and its transpose",
+                MAP_HESSIAN.T * (REACH.T * COLOURED * REACH)
+                + (REACH.T * COLOURED * REACH) * MAP_HESSIAN,
+            ),
+            ("by [eq:images]", MAP_HESSIAN.T * MAP_COLOURED + MAP_COLOURED * MAP_HESSIAN),
+            value=on_both,
+            method=Method.POINTS,
+        ),
         map_equations=[
             (MAP_HESSIAN * MAP_FLUCTUATION + MAP_FLUCTUATION * MAP_HESSIAN.T, ETA * MAP_NOISE),
             (MAP_HESSIAN.T * MAP_COLOURED + MAP_COLOURED * MAP_HESSIAN, 2 * MAP_TURN * MAP_HESSIAN),
         ],
-        map_covariance=(ROTATION_COVARIANCE, variance),
-        map_mean=(MEAN_ROTATION, mean),
+        map_covariance=chain(
+            ROTATION_COVARIANCE,
+            (
+                "[eq:covariance]",
+                per_planes * sp.Trace(COLOURED.T * NOISE * OTHER_COLOURED * FLUCTUATION),
+            ),
+            (
+                "by [eq:noise-intertwined] and [eq:images]",
+                per_planes
+                * sp.Trace(
+                    COLOURED.T
+                    * REACH
+                    * MAP_NOISE
+                    * REACH.T
+                    * OTHER_COLOURED
+                    * REACH
+                    * MAP_FLUCTUATION
+                    * REACH.T
+                ),
+            ),
+            ("turned cyclically, by [eq:images]", variance),
+            value=on_both,
+            method=Method.POINTS,
+        ),
+        map_mean=chain(
+            MEAN_ROTATION,
+            ("[eq:mean]", ETA * sp.Trace(HESSIAN * TURN * FLUCTUATION) / METRIC),
+            (
+                "by [eq:images], turned cyclically",
+                ETA * sp.Trace(REACH.T * HESSIAN * TURN * REACH * MAP_FLUCTUATION) / METRIC,
+            ),
+            ("by the transpose of [eq:intertwined], and [eq:images]", mean),
+            value=on_both,
+            method=Method.POINTS,
+        ),
         symbols={
             "fluctuation": MAP_FLUCTUATION,
             "coloured": MAP_COLOURED,

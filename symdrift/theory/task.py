@@ -42,7 +42,7 @@ from symdrift.theory.linear.two_axes import (
     STRAIGHT,
     TwoAxes,
 )
-from symdrift.theory.misaligned_rate import CANONICAL_COVARIANCE, MEAN
+from symdrift.theory.misaligned_rate import CANONICAL_COVARIANCE, MEAN, VARIANCE
 from symdrift.theory.noise import ENTRY
 from symdrift.theory.subject import (
     absent_sources,
@@ -448,9 +448,10 @@ def _study_rate(
     """The steady rotation of this study
 
     In the canonical frame the inputs of this study have the covariance [eq:study-frame]. The
-    explicit rate [eq:explicit-rate] is then [eq:study-mean], in radians per step. A negative rate
-    turns the first hidden axis towards the second; the sign of an axis makes the largest
-    component of its right singular vector positive.
+    explicit rate [eq:explicit-rate] is then [eq:study-mean], in radians per step, and the variance
+    [eq:frame-variance] of the rotation is [eq:study-spread].<overtaken> A negative rate turns the
+    first hidden axis towards the second; the sign of an axis makes the largest component of its
+    right singular vector positive. Numbers are rounded to six digits.
     """
     roots = np.sqrt(minimum.singular_values)
     axes = minimum.first_layer / roots[:, np.newaxis]
@@ -469,21 +470,33 @@ def _study_rate(
     )
     per_step = problem.learning_rate**2 / problem.batch
     rate = per_step * frame.at(case.explicit)
+    # The equations on learned maps, solved with these numbers.
+    exact = {name: sp.Rational(value) for name, value in frame.values.items()}
+    curvature, noise = (part.xreplace(exact) for part in (case.minimum.curvature, case.noise))
+    fluctuation = solve_operator(curvature, curvature.T, noise)
+    coloured = solve_operator(curvature.T, curvature, 2 * case.turn * curvature)
+    product, metric = np.prod(minimum.singular_values), 2 * np.sum(minimum.singular_values)
+    swept = float((coloured.T * noise * coloured * fluctuation).trace())
+    spread = per_step * problem.learning_rate / problem.batch * product * swept / metric**2
+    overtaken = (
+        " Over more than about {steps} steps the steady rotation is larger than what diffusion "
+        "adds to it."
+        if rate
+        else ""
+    )
 
     def in_double_precision() -> bool:
-        """The same contraction from the equations on learned maps, solved with these numbers."""
-        exact = {name: sp.Rational(value) for name, value in frame.values.items()}
-        curvature = case.minimum.curvature.xreplace(exact)
-        fluctuation = solve_operator(curvature, curvature.T, case.noise.xreplace(exact))
         trace = (curvature.T * case.turn * fluctuation).trace()
-        root = float(np.sqrt(np.prod(minimum.singular_values)))
-        found = per_step * root * float(trace) / float(2 * np.sum(minimum.singular_values))
+        found = per_step * float(np.sqrt(product)) * float(trace) / float(metric)
         return abs(found - rate) <= 1e-9 * abs(found)
 
     shown = sp.Matrix(2, 2, [_shown(entry) for entry in covariance.ravel()])
     return step(
         study_frame=(CANONICAL_COVARIANCE, shown),
         study_mean=(MEAN, _shown(rate)),
+        study_spread=(VARIANCE, _shown(spread)),
+        symbols={"steps": sp.Integer(round(float(f"{spread / rate**2:.2g}")))} if rate else {},
+        words={"overtaken": overtaken},
         checks=(
             holds(
                 "Solving [eq:map-equations] in exact rational arithmetic at the numbers of the "
@@ -492,7 +505,6 @@ def _study_rate(
                 in_double_precision,
             ),
         ),
-        assumptions=("Numbers are rounded to six digits.",),
     )
 
 
