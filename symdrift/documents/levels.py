@@ -35,8 +35,8 @@ ESSENTIAL = frozenset([
     "learned-map", "factored", "slope", "slope-form", "reach", "map-hessian", "map-noise",
     "map-noise-elliptical", "stimulus-noise", "map-turn", "map-equations", "map-covariance",
     "map-mean", "decay-matrix", "diffusion", "rate", "speed", "synaptic", "silent-metric",
-    "frame-mean", "frame-variance", "response-rate", "angle-correlation", "decay-rate-quiet", "momentum-rate",
-    "study-effective",
+    "frame-mean", "frame-variance", "response-rate", "angle-correlation", "decay-rate-quiet",
+    "momentum-rate", "study-effective",
 ])  # fmt: skip
 """Labels of the formulas to know, where a derivation has them."""
 
