@@ -72,7 +72,7 @@ ELABORATIONS = frozenset([
     "varied-hessian", "varied-quiet", "varied-equations", "varied-noise",
     "error-split", "slope-pairs", "slope-axes", "hessian-pull",
     "pull-first", "pull-second", "stretched-first", "stretched-second",
-    "lyapunov-bracket", "corrector-entries", "mean-kicked", "carried",
+    "lyapunov-bracket", "tangent-pull", "corrector-entries", "mean-kicked", "carried",
     "cayley-left", "cayley-inverse", "white-axis", "white-block", "white-rows", "one-turn",
     *(f"{kind}-terms-{term}" for kind in ("frequency", "noise") for term in (121, 122, 123, 231)),
     *(f"small-terms-{term}" for term in (121, 122, 123, 231, 232, 234)),

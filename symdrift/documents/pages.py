@@ -114,7 +114,7 @@ _LENGTH = re.compile(
 def page_of(width: str, level: str = "full") -> Page:
     """Page by the name of its width, or for a width of the text.
 
-    A document that leaves lines out has smaller type and run-in headings.
+    A document that leaves lines out has smaller type, longer lines and run-in headings.
 
     Parameters
     ----------
@@ -137,6 +137,7 @@ def page_of(width: str, level: str = "full") -> Page:
     return replace(
         page,
         options=Latex(page.options.replace("11pt", "10pt")) if width in PAGES else page.options,
+        text_width=Latex("44em") if width == "article" else page.text_width,
         notation="notation_text.tex.jinja",
         compact=True,
     )

@@ -144,11 +144,6 @@ def _factored(examples: Examples) -> Step:
     No other pair of layers with the same product has a smaller sum of squared weights. In
     [eq:weights-above] {W} and {U} are any such pair: the last trace is the nuclear norm of their
     product, by [eq:learned-map], and the squares are not negative.
-
-    Two networks with rational entries accompany the derivation, so that what is checked on them
-    is exact. One has three inputs, two outputs and two learned directions, the other three inputs
-    and outputs, of which it leaves a direction out. Both have label noise, and in neither does
-    the teacher share axes with the covariance of the inputs.
     """
     squares = (
         sp.Trace(FIRST_LAYER * FIRST_LAYER.T) / 2 + sp.Trace(SECOND_LAYER * SECOND_LAYER.T) / 2
@@ -228,8 +223,11 @@ def _factored(examples: Examples) -> Step:
         },
         checks=(
             vanishes(
-                "The factors are balanced, their product is the learned map and half of their "
-                "squared entries is the sum of the singular values: the two networks with rational "
+                "Two networks with rational entries accompany the derivation, so that what is "
+                "checked on them is exact. One has three inputs, two outputs and two learned "
+                "directions, the other three inputs and outputs, of which it leaves a direction "
+                "out; both have label noise. Their factors are balanced, with the learned map for "
+                "their product and the sum of the singular values for half of their squared "
                 "entries.",
                 *(
                     expression
