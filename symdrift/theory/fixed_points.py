@@ -344,9 +344,11 @@ def _optimal(examples: Examples) -> Step:
         rest = minimum.weight_decay**2 * sp.eye(slope.rows) - slope * slope.T
         return bool(rest.is_positive_semidefinite)
 
+    inverse = minimum.input_covariance.inv()
+
     def missed(learned: sp.MatrixBase) -> sp.Expr:
         """What a map costs in the network of two learned directions in three, but for decay."""
-        residual = minimum.teacher - learned
+        residual = minimum.learned_map + minimum.slope * inverse - learned
         return (residual * minimum.input_covariance * residual.T).trace() / 2
 
     any_map = sp.ImmutableMatrix(3, 3, sp.symbols("m_1:10"))
