@@ -133,7 +133,7 @@ CHAINS = {
     ],
     "representation": ["one-turn", "displaced", "memory"],
     "correlations": ["kick-and-pull", "pull-and-pull", "lags", "summed"],
-    "equal axes": ["isotropic-other", "isotropic-own", "isotropic"],
+    "equal axes": ["isotropic-other", "isotropic-own", "isotropic", "isotropic-quiet"],
     "second moments": ["moments-solved"],
     "critical rate": ["powers-again", "critical-quiet"],
     "balance": ["imbalance-fed", "alike-bent", "mean-length"],

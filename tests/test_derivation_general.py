@@ -103,6 +103,10 @@ def test_the_displayed_rate_is_that_of_full_matrices(misaligned: Derivation) -> 
     assert value == pytest.approx(drift.mean_rotation[0], rel=1e-10)
     shown = float(misaligned.equation("study-mean").expression.rhs)
     assert shown == pytest.approx(drift.mean_rotation[0], rel=1e-5)
+    spread = float(misaligned.equation("study-spread").expression.rhs)
+    assert spread == pytest.approx(drift.covariance[0, 0], rel=1e-5)
+    steps = int(misaligned["study-rate"].symbols["steps"])
+    assert steps == pytest.approx(drift.covariance[0, 0] / drift.mean_rotation[0] ** 2, rel=0.05)
 
 
 def test_rates_that_the_next_order_changes_are_said_to_be_of_leading_order(

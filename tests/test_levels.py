@@ -17,6 +17,7 @@ from symdrift.derivation.steps import Derivation
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
 from symdrift.documents.levels import (
+    CONCISE,
     DEFINITIONS,
     ELABORATIONS,
     ESSENTIAL,
@@ -32,6 +33,8 @@ from symdrift.study import read_study
 from symdrift.theory.derive import derive
 
 THEORY = Path(__file__).parents[1] / "symdrift" / "theory"
+
+REFERENCE = re.compile(r"\[(?:eq|step):[^\]]*\]")
 
 each_study = pytest.mark.parametrize(
     "study", ["anisotropic_autoencoder", "isotropic_autoencoder", "misaligned_teacher"]
@@ -124,6 +127,32 @@ def test_every_equation_that_is_kept_is_still_told(study: str, level: str) -> No
         for equation in step.equations:
             reference = f"[eq:{equation.label}]"
             assert reference in step.prose or reference not in full[step.identifier].prose
+
+
+def split(prose: str) -> list[list[str]]:
+    """Sentences of each paragraph."""
+    return [re.split(r"(?<=[.?!]) +(?=[A-Z{\[])", part) for part in prose.split("\n\n")]
+
+
+@each_study
+def test_a_paragraph_of_the_outline_begins_as_that_of_the_paper(study: str) -> None:
+    """No sentence has lost what it hangs on."""
+    paper, outline = told(study, "paper"), told(study, "outline")
+    there = {f"[eq:{label}]" for label in labels(outline)} | {
+        f"[step:{step.identifier}]" for step in outline.steps
+    }
+    for step in outline.steps:
+        if step.identifier in CONCISE:
+            continue
+        for paragraph in split(step.prose):
+            (longer,) = (p for p in split(paper[step.identifier].prose) if paragraph[-1] in p)
+            lead = longer[: longer.index(paragraph[-1]) + 1]
+            assert paragraph == [s for s in lead if set(REFERENCE.findall(s)) <= there]
+
+
+def test_steps_told_in_single_sentences_exist() -> None:
+    studies = "anisotropic_autoencoder", "misaligned_teacher"
+    assert {s.identifier for study in studies for s in told(study, "full").steps} >= CONCISE
 
 
 @each_study

@@ -113,9 +113,10 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
         The full document tells everything.  At the level of a paper no checks are stated, steps
         that elaborate are left out, and chains of equalities say what they begin and end with.
         The outline has the essential formulas, the results of the study but for those whose
-        whole is too long to read, and of the prose the sentences that tell them, with the
-        equations to which these refer.  Results come without the derivation: those of the study
-        first, then a list of the formulas that say what stands in them, and what is observed.
+        whole is too long to read, and of each paragraph what leads up to the sentences that tell
+        them, with the equations to which these refer.  Results come without the derivation:
+        those of the study first, then a list of the formulas that say what stands in them, and
+        what is observed.
 
     Notes
     -----

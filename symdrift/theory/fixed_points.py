@@ -344,9 +344,11 @@ def _optimal(examples: Examples) -> Step:
         rest = minimum.weight_decay**2 * sp.eye(slope.rows) - slope * slope.T
         return bool(rest.is_positive_semidefinite)
 
+    inverse = minimum.input_covariance.inv()
+
     def missed(learned: sp.MatrixBase) -> sp.Expr:
         """What a map costs in the network of two learned directions in three, but for decay."""
-        residual = minimum.teacher - learned
+        residual = minimum.learned_map + minimum.slope * inverse - learned
         return (residual * minimum.input_covariance * residual.T).trace() / 2
 
     any_map = sp.ImmutableMatrix(3, 3, sp.symbols("m_1:10"))
@@ -452,10 +454,10 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     others, such as saddles between two of these; which of the points on the axes are minima,
     [step:several-minima] says. On the axes every hidden unit serves one axis with equal weights in
     both layers, and the singular value {s} is the square of that weight. With input variance
-    {lambda} and gain {a} the loss changes with that weight as in [eq:axis-slope]: the derivative
-    vanishes for a direction that is not learned and, as [eq:slope-form] asks, where the input
-    variance times what is missing of the gain equals the weight decay, so that there the singular
-    value is [eq:singular-value]. The residual map is diagonal as well, and its entry
+    {lambda} and gain {a} the loss changes with the weight {root} of an axis as in [eq:axis-slope]:
+    the derivative vanishes for a direction that is not learned and, as [eq:slope-form] asks, where
+    the input variance times what is missing of the gain equals the weight decay, so that there the
+    singular value is [eq:singular-value]. The residual map is diagonal as well, and its entry
     [eq:axis-residual] is what is left of the gain. Of a direction that is not learned this is the
     gain.
     """
@@ -466,6 +468,7 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
         axis_slope=(AXIS_SLOPE, slope),
         singular_value=(value, root),
         axis_residual=(residual, sp.expand(gain - root)),
+        symbols={"root": sp.sqrt(value)},
         checks=(
             vanishes(
                 "The solution makes the mean gradient of its axis vanish.",

@@ -208,14 +208,14 @@ def _average_rotation() -> Step:
 def _stimulus_quantities() -> Step:
     """Diffusion, decay and speed of one stimulus
 
-    A stimulus {x} has the representation [eq:hidden-vector] in the canonical frame. It diffuses by
-    [eq:diffusion] per step, loses its autocorrelation at first with the rate [eq:rate], and moves
-    steadily with the speed [eq:speed]. Scalar products of representations are not affected by the
-    rotation: while each of them drifts, their similarity stays. Diffusion is half of what the mean
-    squared distance from where it was gains per step, [eq:displaced], and a steady motion adds its
-    own square, which grows with the square of the lag and is not part of diffusion. The
-    autocorrelation {correlation} is lost at the pace of diffusion, relative to the squared norm
-    with which it begins, and {mean} is the steady motion in a step.
+    A stimulus {x} has the representation [eq:hidden-vector] in the canonical frame. Diffusion is
+    half of what the mean squared distance from where it was gains per step, [eq:displaced]: the
+    representation diffuses by [eq:diffusion] per step, loses its autocorrelation at first with the
+    rate [eq:rate], and moves steadily with the speed [eq:speed]. The steady motion {mean} of a step
+    adds its own square to the distance, which grows with the square of the lag and is not part of
+    diffusion. The autocorrelation {correlation} is lost at the pace of diffusion, relative to the
+    squared norm with which it begins. Scalar products of representations are not affected by the
+    rotation: while each of them drifts, their similarity stays.
     """
     turn = _small_turn()
     vector = sp.Matrix(sp.symbols("w_1:4", real=True))

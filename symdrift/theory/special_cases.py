@@ -179,7 +179,14 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
             ("collected by kinds of noise", grouped),
             value=lambda line: line.xreplace(with_gain),
         ),
-        isotropic_quiet=(QUIET_DIFFUSION, quiet),
+        isotropic_quiet=chain(
+            QUIET_DIFFUSION,
+            (
+                "[eq:isotropic] without label noise",
+                quiet,
+                {QUIET_DIFFUSION: grouped.xreplace({noise: sp.Integer(0)})},
+            ),
+        ),
         symbols={
             "ones": sp.ImmutableMatrix([[1, 1]]),
             "root": sp.sqrt(2),

@@ -169,7 +169,13 @@ def _on_maps(examples: Examples) -> Step:
     {coloured} on matrices of the shape of the learned map stand for {Gamma} and {Y} on
     weights, [eq:images]. They solve the equations [eq:map-equations], in which the rotation
     acts by [eq:map-turn], and the statistics of the rotation are [eq:map-covariance] and
-    [eq:map-mean]. The weights have disappeared.
+    [eq:map-mean]. The weights have disappeared. Of a plane with a silent hidden unit, the weights
+    of which vanish, nothing is left in [eq:map-turn]: it does not rotate.
+
+    Put [eq:images] into both sides of [eq:lyapunov], and move {J} past the Hessian: the right side
+    is that of [eq:noise-intertwined], and [eq:map-relaxed] has between {J} and its transpose the
+    left side of the first equation. That of the second is [eq:map-relaxed-turn], from both sides of
+    [eq:sylvester] between the transpose of {J} and {J}.
 
     Put [eq:images] into both sides of [eq:lyapunov], and move {J} past the Hessian: the right side
     is that of [eq:noise-intertwined], and [eq:map-relaxed] has between {J} and its transpose the
