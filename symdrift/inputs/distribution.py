@@ -386,7 +386,10 @@ def _gaussian_shares(size: int) -> Iterator[tuple[tuple[int, ...], float]]:
     """
     squares, most = np.array(_SQUARES), len(_SQUARES) - 1
     moments = np.cumprod([1.0, *(2.0 * k + 1 for k in range(most))])
-    means = [np.poly(squares[:k])[::-1] @ moments[: k + 1] for k in range(most + 1)]
+    means, vanishing = [], np.ones(1)
+    for square in squares:
+        means.append(vanishing @ moments[: len(vanishing)])
+        vanishing = np.convolve(vanishing, [-square, 1.0])
     shares = np.zeros((most + 1, most + 1))
     for step in range(most + 1):
         for further in range(most + 1 - step):
