@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import sympy as sp
 from symdrift.algebra.rational import is_zero
 from symdrift.derivation.reliance import circle, reached
 from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.documents import write_derivation
 from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule.engine import rule_drift
 from symdrift.evaluation.evaluate import evaluate_study
@@ -101,6 +103,17 @@ def test_meanings_of_a_rule_know_no_minimum_and_no_gradient() -> None:
     assert (
         str(derivation.equation("rule-plane-1-2").expression.rhs) == "3*nu**2/(1000000*(7 - 4*nu))"
     )
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("level", ["outline", "results"])
+def test_no_equation_rests_on_itself_and_every_level_can_be_told(
+    name: str, level: str, tmp_path: Path
+) -> None:
+    study = study_of(name)
+    uses = {e.label: e.rests_on for step in derive(study).steps for e in step.equations}
+    assert circle(uses) == ()
+    assert write_derivation(study, tmp_path, ("tex",), level=level)
 
 
 def test_where_learning_ends_needs_no_gaussian_inputs_and_the_drift_does() -> None:

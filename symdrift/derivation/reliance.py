@@ -85,6 +85,11 @@ def nearest_only(uses: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
     }
 
 
+def _reasons(equation: Equation) -> set[str]:
+    """What the reasons of a chain refer to."""
+    return {name for link in equation.links for name in _CITED.findall(link.reason)}
+
+
 def _reliance(
     steps: Sequence[Step],
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[Premise, ...]]]:
@@ -109,14 +114,14 @@ def _reliance(
         for equation in step.equations:
             label, symbols = equation.label, symbols_of(equation)
             used = told.get(label, set()) | _checked(step, label, order)
-            used |= {name for link in equation.links for name in _CITED.findall(link.reason)}
+            used |= _reasons(equation)
             values = set[str]()
             for item in symbols & first.keys():
                 name = first[item]
                 there, other = places[name]
                 # What is stated later gives a value to what was free; below in the same step it
                 # says what a letter stands for, unless the letter is the unknown of an equation.
-                solved = not stated(equation) or label in told.get(name, ())
+                solved = not stated(equation) or label in told.get(name, set()) | _reasons(other)
                 if there > place or (order[name] > order[label] and solved):
                     continue
                 # An equation may say in general what was found for some inputs before.

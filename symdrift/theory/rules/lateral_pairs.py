@@ -191,9 +191,9 @@ def _lateral_deviation(axes: LeftOutAxis) -> Step:
 
     Of the weights between {i} and {j}, the one within the layer the same both ways, two
     combinations are moved by no rotation: [eq:lateral-pair-1] and [eq:lateral-pair-2], together
-    the deviation {delta}. The mean update changes it by its product with [eq:lateral-return]: the
-    second part is the speed of the first, which is pulled back by [eq:lateral-stiffness] and damped
-    by [eq:lateral-damping]. Slow weights within the layer make it swing. A sample pushes it by
+    the deviation {delta}. The mean update changes it by its product with [eq:lateral-return]. The
+    second part is the speed of the first. It is pulled back by [eq:lateral-stiffness] and damped by
+    [eq:lateral-damping]; slow weights within the layer make it swing. A sample pushes it by
     [eq:lateral-push], in the direction [eq:lateral-kicked]. All this holds for {j} equal to {i}
     too. Where nothing is read as rotation, the weights {weights_of_i} of unit {i} are the product
     of [eq:lateral-weights] and the deviation.
@@ -365,7 +365,7 @@ def _lateral_terms(axes: LeftOutAxis) -> Step:
     [eq:rule-variance] is a sum of two, [eq:rule-third-term]. With the axes of the plane itself in
     the place of {k} the same holds, [eq:rule-own-term]: one of the two deviations is then the one
     along an axis, and {P_ji} in [eq:lateral-area] is [eq:lateral-weights] with {i} and {j}
-    exchanged. In variances these are the quotients of [eq:rule-learned] and [eq:rule-own].
+    exchanged. What they are in variances, at the slowness of a study, is told with its results.
     """
     numbers = dict(POINT)
     shares = shipped(axes.rule.name).at(numbers).shares
