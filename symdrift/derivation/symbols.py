@@ -78,8 +78,12 @@ def adapted_names(
         Symbols of the study, which keep their letters.
     """
     stems = {role.name for role in ROLES.values()}
-    adapted = {item: in_notation(latex, overrides) for item, latex in fixed.items()}
-    for item in in_order(symbols):
+    used = in_order(symbols)
+    present = {item.label if isinstance(item, sp.IndexedBase) else item for item in used}
+    adapted = {
+        item: in_notation(latex, overrides) for item, latex in fixed.items() if item in present
+    }
+    for item in used:
         name = str(item)
         printed = item.label if isinstance(item, sp.IndexedBase) else item
         if printed in fixed or name.partition("_")[0] in stems:

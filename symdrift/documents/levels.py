@@ -69,7 +69,7 @@ ELABORATIONS = frozenset([
     "small-blocks", "small-solutions", "small-noise", "diffusion-near",
     "moments-solved", "quiet-limit", "quiet-slope", "noisy-block", "alike-bent", "alike-shift",
     "frame-pull", "frame-operators", "angle-between",
-    "varied-hessian", "varied-quiet", "varied-equations", "varied-noise",
+    "varied-hessian", "varied-quiet", "varied-noise",
     "error-split", "slope-pairs", "slope-axes", "hessian-pull",
     "pull-first", "pull-second", "stretched-first", "stretched-second",
     "lyapunov-bracket", "tangent-pull", "corrector-entries", "mean-kicked", "carried",
