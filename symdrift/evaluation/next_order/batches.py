@@ -9,6 +9,7 @@ from math import perm
 
 import numpy as np
 
+from symdrift.evaluation.next_order.cost import MOST_PAIRS
 from symdrift.study.problem import Array
 
 AT_A_TIME = 2**22
@@ -46,9 +47,9 @@ class Ensemble:
 
     @cached_property
     def _by_moments(self) -> bool:
-        """Whether moments of the shares of two points are fewer than samples."""
+        """Whether moments of the shares of two points are few, and fewer than samples."""
         samples, points = self.shares.shape
-        return bool(points**2 < samples)
+        return bool(points**2 < min(samples, MOST_PAIRS))
 
     @cached_property
     def _moments(self) -> tuple[Array, Array]:

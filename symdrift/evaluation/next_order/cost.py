@@ -19,6 +19,9 @@ LEAST = 0.01
 QUICK = 10.0
 """Seconds that it may take beside work that takes some of its own."""
 
+MOST_PAIRS = 2**12
+"""Pairs of points up to which moments of their shares take less than the samples themselves."""
+
 BROKEN_OFF = 10.0
 """Times what is allowed at which counting the cost of many expansions ends."""
 
@@ -75,11 +78,13 @@ def expansion_cost(inputs: int, outputs: int, rank: int, points: int) -> Cost:
     """
     size = normal_directions(inputs, outputs, rank)
     planes = rank * (rank - 1) // 2
-    # Fourth moments of the shares of those points that stand for all (`batches.Ensemble`).
-    standing = (inputs + 1) * (inputs + 2) // 2
-    shared = 1.6e-11 * points * standing**4 if standing**2 < points else 0.0
+    # Moments of the shares of those points that stand for all, where they are fewer (`batches`).
+    pairs = (inputs * (inputs + 1) // 2 + 1) ** 2
+    by_moments = pairs < min(points, MOST_PAIRS)
+    shared = 1.6e-11 * points * pairs**2 if by_moments else 0.0
+    summed = pairs if by_moments else points
     return Cost(
-        seconds=LEAST + (6e-8 + 8e-11 * points) * size**4 + 5e-12 * size**6 + shared,
+        seconds=LEAST + (8e-8 + 1e-10 * summed) * size**4 + 1e-11 * size**6 + shared,
         memory=240.0 * size**4 + 16.0 * points * max(planes, 1) * size**2,
     )
 
