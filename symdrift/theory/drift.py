@@ -210,8 +210,9 @@ def _total(examples: Examples) -> Step:
 
     The rotation of the plane of {i} and {j} has the variance per step [eq:total], a sum over
     all axes. Different planes are uncorrelated, since they share no pair of blocks. Half of the
-    variance is the diffusion coefficient of the plane. Axes without input are included as axes of
-    zero input variance, those without output as axes of zero gain and without label noise.
+    variance is the diffusion coefficient {D_ij} of the plane. Axes without input are included as
+    axes of zero input variance, those without output as axes of zero gain and without label noise:
+    the weight that such an axis lacks has then neither noise nor coupling, and adds nothing.
     """
     representative = examples.representative
     total = (
@@ -289,6 +290,7 @@ def _total(examples: Examples) -> Step:
     )
     return step(
         total=(PLANE_VARIANCE, total),
+        symbols={"D_ij": symbol("diffusion_tensor", "ij")},
         checks=tests,
     )
 

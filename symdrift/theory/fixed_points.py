@@ -450,10 +450,12 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     """Singular values of an aligned task
 
     Where teacher and inputs share axes, the minimum of lowest loss has these axes too, as
-    [step:active] shows, and we follow the stationary points on them. At a bottleneck there are
-    others, such as saddles between two of these; which of the points on the axes are minima,
-    [step:several-minima] says. On the axes every hidden unit serves one axis with equal weights in
-    both layers, and the singular value {s} is the square of that weight. With input variance
+    [step:active] shows, and we follow the stationary points on them; outputs are counted along the
+    output axes of the teacher, and from one of these to another label noise is independent. At a
+    bottleneck there can be others, such as a saddle between two of these that are both minima;
+    which of the points on the axes are minima, [step:several-minima] says. On the axes every hidden
+    unit serves one axis with equal weights in both layers, and the singular value {s} is the square
+    of that weight. With input variance
     {lambda} and gain {a} the loss changes with the weight {root} of an axis as in [eq:axis-slope]:
     the derivative vanishes for a direction that is not learned and, as [eq:slope-form] asks, where
     the input variance times what is missing of the gain equals the weight decay, so that there the
@@ -507,8 +509,9 @@ def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> 
     {other} enters by half the squared distance between {best_root}, whose singular values are
     {learnable_root}, and {other_root}, whose rank the number of hidden units bounds. By the theorem
     of Eckart and Young this is least where {other} keeps the largest of these singular values, and
-    nowhere else unless two of them tie; and there weight decay costs just {earned}. An input
-    without variance can only add to the nuclear norm.
+    nowhere else unless the last one kept and the first one left out tie; and there weight decay
+    costs just {earned}. What {other} makes of an input without variance enters neither the square
+    nor {earned} and only adds to the nuclear norm: at the minimum it vanishes.
     """
     variance, gain, value = (symbol(r) for r in ("input_variance", "gain", "singular_value"))
     residual = symbol("residual_map")

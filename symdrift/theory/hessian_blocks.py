@@ -88,8 +88,9 @@ def hessian_blocks(examples: Examples) -> Iterator[Step]:
 def _blocks(examples: Examples) -> Step:
     """Weight space falls into small blocks
 
-    When teacher and inputs share axes, both layers, slope and input covariance are diagonal in the
-    canonical frame, and the operator [eq:map-hessian] couples an entry of a map to its mirror image
+    When teacher and inputs share axes, and inputs, outputs and hidden units are counted along them,
+    hidden unit {i} being the one that serves axis {i}, both layers, slope and input covariance are
+    diagonal, and the operator [eq:map-hessian] couples an entry of a map to its mirror image
     alone. So does the Hessian with the weights: in [eq:hessian-pull] the entry for {i} and {l} of
     either layer contains of both changes the entries for {i} and {l} and for {l} and {i}, and no
     other. A network with {axes} axes and as many hidden units has [eq:pattern] weights, which fall

@@ -157,13 +157,16 @@ def _average_rotation() -> Step:
 
     The hidden layer starts in the canonical frame and turns by small rotations with mean and
     covariance as derived, independent from step to step beyond a few relaxation times. Many such
-    times together make a group of steps, still with small angles {angle}. To second order in these
-    the average rotation of a group is, per step, [eq:one-turn], where the covariances are those of
-    [eq:covariance], with the correlations between near steps summed up; what steps of a group fail
-    to commute by is skew and of the next order of the mean rotation. The average after {tau} steps,
-    a product over independent groups, is [eq:mean-rotation], where [eq:mean-matrix] collects the
-    mean rotations of all planes, with a generator {generator} for each, and [eq:decay-matrix] the
-    covariances: planes may be correlated, and the decay matrix need not be diagonal.
+    times together make a group of steps, still with small angles {angle}. Planes with a silent
+    hidden unit do not rotate, since neither noise nor deviation has a part there; the rotation is
+    that of the active units. To first order in covariance and mean the average rotation of a group
+    is [eq:one-turn] for each of its steps, where the covariances are those of [eq:covariance], with
+    the correlations between near steps summed up; the square of the mean of the whole group is in
+    [eq:mean-rotation]; what steps of a group fail to commute by is skew and
+    of the next order of the mean rotation. The average after {tau} steps, a product over
+    independent groups, is [eq:mean-rotation], where [eq:mean-matrix] collects the mean rotations of
+    all planes, with a generator {generator} for each, and [eq:decay-matrix] the covariances: planes
+    may be correlated, and the decay matrix need not be diagonal.
     """
     turn = _small_turn()
     second_order = turn.rotation + turn.rotation**2 / 2
@@ -264,8 +267,7 @@ def _decay() -> Step:
     """Decay along the hidden axes
 
     On shared axes no plane rotates steadily, [eq:no-mean], and different planes are
-    uncorrelated. Planes with a silent hidden unit do not rotate, since neither noise nor deviation
-    has a part there. Of [eq:mean-rotation] the decay matrix {Delta} is left, in which the generator
+    uncorrelated. Of [eq:mean-rotation] the decay matrix {Delta} is left, in which the generator
     of each plane is squared, {square}. It is therefore diagonal: along the hidden axis {i} it is
     the sum of the diffusion coefficients of all planes through that axis, [eq:axis-decay].
     """

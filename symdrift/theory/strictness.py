@@ -79,7 +79,9 @@ def _unreached(examples: Examples) -> Step:
 
     There are no other directions. The tangent vectors, the directions that noise reaches, the free
     entries of {stretch} but for those between silent units, and the weights between silent units
-    and axes that are not learned are in number those of all weights, [eq:all-weights].
+    and axes that are not learned are orthogonal to each other, and no such {stretch} but zero
+    leaves the weights as they are, since the active units have independent weights. In number they
+    are those of all weights, [eq:all-weights].
     """
     lower, upper = silent_curvatures()
     between = unreached_curvature()
