@@ -161,15 +161,18 @@ def test_an_observation_tells_what_displaces_its_gram_matrix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "from_lag", "approximation"),
-    [("misaligned_teacher", 1e30, "white"), ("misaligned_teacher", 1e11, "exact"),
-     ("digits", 1e10, "exact")],
+    ("name", "hidden", "from_lag", "approximation"),
+    [("misaligned_teacher", 2, 1e30, "white"), ("misaligned_teacher", 2, 1e11, "exact"),
+     ("digits", 8, 1e10, "exact")],
 )  # fmt: skip
 def test_lags_of_which_all_are_unknown_are_refused(
-    name: str, from_lag: float, approximation: str
+    name: str, hidden: int, from_lag: float, approximation: str
 ) -> None:
+    """The last with too many normal directions for a next order."""
     with pytest.raises(RequestError, match="give smaller ones, or lower learning"):
-        observe(shipped(name), from_lag * np.array([1.0, 1e19]), approximation)
+        observe(
+            replace(shipped(name), hidden=hidden), from_lag * np.array([1.0, 1e19]), approximation
+        )
 
 
 @pytest.mark.parametrize("name", ["bottleneck", "misaligned_teacher"])

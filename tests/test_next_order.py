@@ -651,10 +651,10 @@ def test_equal_axes_cost_as_much_as_a_few(spikes: tuple[float, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("method", "size"),
-    [("dense", "16 active hidden units, 392 normal directions"), ("auto", "16 different axes")],
+    [("dense", "24 active hidden units, 876 normal directions"), ("auto", "24 different axes")],
 )
 def test_what_takes_too_long_is_refused_at_once(method: str, size: str) -> None:
-    given = problem(np.linspace(1, 2, 16), weight_decay=0.2, learning_rate=0.001)
+    given = problem(np.linspace(1, 2, 24), weight_decay=0.2, learning_rate=0.001)
     with pytest.raises(RequestError, match=size):
         orders(given, method)
 

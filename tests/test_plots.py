@@ -125,17 +125,17 @@ def test_every_point_of_a_line_has_the_expected_error_of_its_evaluation(
     drawn: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
     study = read_study("frequent_stimulus")
-    swept = sweep(study, [parse_axis("lambda_f=1:3:3")], order=None)
+    swept = sweep(study, [parse_axis("lambda_f=1:3:11")], order=None)
     plot(swept, tmp_path / "lines.png")
     _, panel = drawn[0].axes
     for label, band in zip(("frequent", "rare"), panel.collections, strict=True):
         column = f"stimuli.{label}.decay_rate"
         corners = np.asarray(band.get_paths()[0].vertices)
-        for place, point in zip((1.0, 2.0, 3.0), swept, strict=True):
+        for place, point in zip(np.linspace(1, 3, 11), swept, strict=True):
             found = point.evaluation
             assert isinstance(found, Evaluation)
             (rate,) = (each.value for each in listed(found) if each.column == column)
-            edges = corners[corners[:, 0] == place, 1]
+            edges = corners[np.isclose(corners[:, 0], place), 1]
             error = found.expected_error(column)
             assert (found.next_order is not None) == (place == 1.0)
             assert error > 0.01

@@ -234,7 +234,8 @@ def _errors(points: Sweep, group: str, kind: str) -> dict[str, Array]:
     def error(label: str) -> Array:
         # What is zero has no correction, and no error.
         change = rates * np.abs(np.nan_to_num(corrections.get(label, size)))
-        later = np.vectorize(towards_critical, otypes=[float])(change, ratio)
+        with np.errstate(invalid="ignore"):  # Where a point is a gap.
+            later = np.vectorize(towards_critical, otypes=[float])(change, ratio)
         return np.asarray(np.where(known, change + later, rough))
 
     return {label: error(label) for label in _selected(points, group, kind)}

@@ -350,7 +350,7 @@ def _require_affordable(
     require_affordable(
         Cost(seconds, memory),
         f"{len(kinds)} different axes",
-        "the time grows with their fourth power: about 14 are possible, and any number of equal "
+        "the time grows with their fourth power: about 20 are possible, and any number of equal "
         "ones; leave --order out",
         longest,
     )
