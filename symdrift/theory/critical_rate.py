@@ -74,7 +74,7 @@ LATEX: dict[sp.Basic, str] = {
     NEXT_CROSSED: r"\mathcal{V}'_3",
     POWERS.label: r"\mathcal{K}",
     POWER_VECTOR: r"\mathcal{K}",
-    MOMENT_VECTOR: r"\mathcal{V}",
+    MOMENT_VECTOR: r"\Psi",
     OWN_BLOCKS: r"\mathcal{B}",
     READ_POWERS: r"\mathcal{G}",
     FED_BACK: r"\mathcal{F}",
@@ -125,6 +125,8 @@ def _powers_of_axes() -> Step:
     read from {second} and pulls at {W}, the other is read from {first} and pulls at {U}. Label
     noise has a power of its own, [eq:label-power]. By [eq:read-power] and [eq:read-labels] powers
     therefore add [eq:fed-power] to the growth of these moments, and nothing else joins the blocks.
+    A weight of the second layer stands among those of {i}, {l} and of {l}, {i}, and grows by both;
+    for {l} equal to {i} two of the three are one, and their rows and columns are added.
     Of an axis {i} that is not learned there is no hidden unit: {w_il} and {u_li} drop out.
 
     In coordinates in which {relaxation} is the identity, let {own} be what a step does within
@@ -157,7 +159,7 @@ def _powers_of_axes() -> Step:
         fed_power=(FED, _fed_by_powers()),
         powers_again=chain(
             POWER_VECTOR,
-            ("by [eq:power-of-axis]", READ_POWERS * MOMENT_VECTOR),
+            ("by [eq:power-matrix] and [eq:label-power]", READ_POWERS * MOMENT_VECTOR),
             ("by [eq:critical], solved for the moments", READ_POWERS * moments),
             value=lambda line: evaluate_matrix(line.xreplace({value: _VALUE}), entries),
             method=Method.POINTS,
@@ -345,15 +347,15 @@ def _equal_axes() -> Step:
     Without label noise and without weight decay this matrix is [eq:quiet-limit] on the three
     coefficients {V_1}, {V_2} and {V_3} of the sum, and vanishes beside. Its largest eigenvalue has
     the left eigenvector {left_row} and the right one {right_column}, of which the derivative of the
-    matrix by {gamma} makes [eq:quiet-slope]. To first order in {gamma} the inverse of the critical
-    rate without label noise is [eq:critical-quiet]: samples disperse the learned map, and the rate
-    times {s} times the power {power} of all inputs, over {batch}, must be small. With label noise,
-    weight decay can be so small that the difference of the layers disperses first: the inverse rate
-    then tends to [eq:critical-labels], and the critical rate to zero with {gamma}. This is the
-    larger eigenvalue of [eq:noisy-block], the last two rows and columns at leading order; nothing
-    else in the matrix grows as the inverse of {gamma} and feeds back on itself. So far away from
-    balance, terms that the linearised dynamics leave out hold the layers together: what ends there
-    is the theory, not the training.
+    matrix by {gamma}, at fixed singular value, makes [eq:quiet-slope]. To first order in {gamma}
+    the inverse of the critical rate without label noise is [eq:critical-quiet]: samples disperse
+    the learned map, and the rate times {s} times the power {power} of all inputs, over {batch},
+    must be small. With label noise, weight decay can be so small that the difference of the layers
+    disperses first: the inverse rate then tends to [eq:critical-labels], and the critical rate to
+    zero with {gamma}. This is the larger eigenvalue of [eq:noisy-block], the last two rows and
+    columns at leading order; nothing else in the matrix grows as the inverse of {gamma} and feeds
+    back on itself. So far away from balance, terms that the linearised dynamics leave out hold the
+    layers together: what ends there is the theory, not the training.
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)

@@ -305,7 +305,8 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
                 lambda: _one_sign_change(quiet),
             ),
             vanishes(
-                "Next to equal variances [eq:turning-noise] is [eq:critical-noise].",
+                "Next to equal variances, with all inputs learned and no output without input, "
+                "[eq:turning-noise] is [eq:critical-noise].",
                 (
                     (2 * LOUD * known - GAMMA**2 * CROSSED).xreplace(numerators).xreplace(isotropic)
                     ** 2,
@@ -336,9 +337,9 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
                 ),
             ),
             holds(
-                "The last factor of [eq:diffusion-near] is positive without weight decay and "
-                "negative where that is the variance of the others; no coefficient of its second "
-                "derivative by the weight decay is negative.",
+                "The last factor of [eq:diffusion-near], with the sign before it, is positive "
+                "without weight decay and negative where that is the variance of the others; no "
+                "coefficient of its second derivative by the weight decay is negative.",
                 Method.IDENTITY,
                 lambda: _turns_once(lag),
             ),
@@ -465,7 +466,8 @@ def _total_variance(small: dict[sp.Basic, sp.Expr]) -> Step:
     of the others, while the sum {total} of all variances stays. The order of two stimuli at given
     variances knows nothing of this; how their rates change does, by [eq:total-kept], where the
     other derivative is that by the common variance {lambda} of the others. Let all inputs be
-    learned, {equal}, with label noise and weight decay small together. Next to equal variances, the
+    learned and no output be without input, {equal}, with label noise and weight decay small
+    together. Next to equal variances, the
     planes change as in [eq:frequency-plane] and [eq:frequency-apart], with [eq:noise-terms-121] to
     [eq:noise-terms-231] at leading order, and the decay rates by [eq:slopes-1others] and
     [eq:slopes-2others] at fixed other variances. Both derivatives of {own_rate} add up to

@@ -174,12 +174,14 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     the second. In powers of the root of {eta}, [eq:increments] is [eq:free-turns-3] to
     [eq:free-turns-5]: to the rotation of a step comes what it changes {waited} by, in Taylor's
     series along the parts of {moved}, and the first commutator; {second_waited} is of second
-    degree. At the power {next_power} the terms with {waited_k} have the mean {generated}. On the
-    right of [eq:poisson] stands the mean {left} over samples that this power has without them,
-    taken from its stationary mean at leading order. In one plane, where nothing fails to commute,
-    the first two lines are [eq:poisson-first]. What is left of the right side, a number, is the
-    mean rotation at this power: in one plane [eq:mean-next], as odd powers vanish by the symmetry
-    of [eq:read-step].
+    degree. Of the sixth power only the mean is needed: that of the rotation of a step, what the
+    next two parts of the generator make of the last two parts of {waited} before, and in several
+    planes the means of commutators. At the power {next_power} the terms with {waited_k} have the
+    mean {generated}. On the right of [eq:poisson] stands the mean {left} over samples that this
+    power has without them, taken from its stationary mean at leading order. In one plane, where
+    nothing fails to commute, the first two lines are [eq:poisson-first]. What is left of the right
+    side, a number, is the mean rotation at this power: in one plane [eq:mean-next], as odd powers
+    vanish by the symmetry of [eq:read-step].
 
     Rotations whose mean does not depend on what went before are uncorrelated when this mean is
     taken away, and their variances add up. In one plane, with the angles {angle} of these

@@ -134,16 +134,16 @@ def _seven_numbers() -> Step:
     opposite sides. On the same side [eq:read-equal] says what it makes of the coefficients, on the
     left as on the right, since transposing both deviations changes none of them; on opposite sides
     the same sums over pairings give {other_side}, [eq:seven-sides]. Two factors {error_spread}, by
-    [eq:error-spread] with the residual {residual}, make [eq:seven-errors], in which the last
-    matrices are [eq:read-labels] summed over pairings. One factor of each kind makes {times_error}
-    times [eq:seven-sides]. Transposing one of two deviations exchanges the second coefficient and
-    the third: {turned} is {plain} with these exchanged. With this the pulls [eq:seven-pulls],
-    multiplied out, give [eq:seven-plain] to [eq:seven-alone], of the last two of which the
-    symmetric part counts, the mean of the second and third coefficient. In the seven numbers, what
-    samples add is thus [eq:seven-samples] over {batch}, with the abbreviations [eq:seven-letters];
-    without label noise {q_label} vanishes. The equation [eq:critical] then is [eq:seven-critical],
-    of seventh degree in {critical}; the critical rate is its smallest positive root, which is found
-    numerically.
+    [eq:error-spread] with the residual {residual}, make [eq:seven-errors], in which the matrices of
+    the label noise are [eq:read-labels] summed over pairings. One factor of each kind makes
+    {times_error} times [eq:seven-sides]. Transposing one of two deviations exchanges the second
+    coefficient and the third: {turned} is {plain} with these exchanged. With this the pulls
+    [eq:seven-pulls], multiplied out, give [eq:seven-plain] to [eq:seven-alone], of the last two of
+    which the symmetric part counts, the mean of the second and third coefficient. In the seven
+    numbers, what samples add is thus [eq:seven-samples] over {batch}, with the abbreviations
+    [eq:seven-letters]; without label noise {q_label} vanishes. The equation [eq:critical] then is
+    [eq:seven-critical], of seventh degree in {critical}; the critical rate is its smallest positive
+    root, which is found numerically.
     """
     variance = symbol("input_variance")
     even, odd, apart = RATES

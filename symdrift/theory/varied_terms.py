@@ -147,7 +147,10 @@ def product_rule() -> Step:
         varied_own=chain(
             VARIED_OWN_TERM,
             ("the product rule; the changes of {y} and {z} cancel", overlap + own_area / 2),
-            ("by [eq:varied-moved], and the same for an axis with itself", CHANGE_OF_OWN_TERM),
+            (
+                "by [eq:varied-lyapunov] between rows of ones, and so for an axis with itself",
+                CHANGE_OF_OWN_TERM,
+            ),
             value=value,
         ),
         symbols={
