@@ -164,12 +164,14 @@ def _corrector() -> Step:
     correlated over time: a kick that enlarges the area now is pulled back later. Look for a
     quantity that is stationary, so that its changes never accumulate, and whose expected change
     takes the pull away. The pull is quadratic in the deviation, and so is {bounded} with a
-    symmetric matrix {K}, the corrector. With the deviation of a step given and averaged over its
-    sample, the rotation and the change of this quantity are [eq:without-pull] together. What is
-    left is a constant, the mean rotation, and a form one order of {eta} smaller, if {K} solves
-    [eq:corrector]. Deviation and noise are normal to the orbit, and {Omega} stands for its part
-    within the normal space, where all eigenvalues of {H} are positive. In its eigenbasis {K} has
-    therefore the entries [eq:corrector-entries].
+    symmetric matrix {K}. With the deviation of a step given and averaged over its sample, the
+    rotation and the change of this quantity are [eq:without-pull] together.
+
+    Let the symmetric matrix {K}, the corrector, solve [eq:corrector], so that the pull of the
+    Hessian drops out. What is left of [eq:without-pull] is a constant, the mean rotation, and a
+    form one order of {eta} smaller. Deviation and noise are normal to the orbit, and {Omega} stands
+    for its part within the normal space, where all eigenvalues of {H} are positive. In its
+    eigenbasis {K} has therefore the entries [eq:corrector-entries].
 
     The rotation of one step is minus the change of the stationary quantity {bounded}, which takes
     the pull of the Hessian away, plus a kick with the matrix {Y} in the place of {Omega},

@@ -130,15 +130,15 @@ def _balance(network: LinearNetwork) -> Step:
 def _factored(examples: Examples) -> Step:
     """The learned map and its factors
 
-    Turn the hidden layer into the eigenbasis of the symmetric matrix [eq:balance]. There it is
-    diagonal, [eq:frame]: the rows of the first layer are orthogonal to each other, as are the
-    columns of the second, and both have the same squared lengths, so that the layers are the
-    factors [eq:factored] and [eq:factored-second]. In these the columns of {P} and those of {R} are
-    orthonormal. Their product is the singular value decomposition [eq:learned-map] of the learned
-    map, and half of the squared weights is therefore the sum of the singular values, the nuclear
-    norm [eq:nuclear]. Hidden axes are numbered by decreasing singular value; this is the canonical
-    frame. By [step:invariance] the loss and all that follows are the same in any other. Of {p}
-    hidden units those beyond the rank {r} are silent: all of their weights vanish, and the factors
+    Turn the hidden layer into the eigenbasis of the symmetric matrix [eq:balance], the canonical
+    frame. There it is diagonal, [eq:frame]: the rows of the first layer are orthogonal to each
+    other, as are the columns of the second, and both have the same squared lengths, so that the
+    layers are the factors [eq:factored] and [eq:factored-second]. In these the columns of {P} and
+    those of {R} are orthonormal. Their product is the singular value decomposition [eq:learned-map]
+    of the learned map, of rank {r}. Half of the squared weights is therefore the sum of the
+    singular values, the nuclear norm [eq:nuclear]. Hidden axes are numbered by decreasing singular
+    value. By [step:invariance] the loss and all that follows are the same in any other frame. Of
+    {p} hidden units those beyond the rank are silent: all of their weights vanish, and the factors
     leave out these rows of the first layer and columns of the second.
 
     No other pair of layers with the same product has a smaller sum of squared weights. In
@@ -418,9 +418,9 @@ def _optimal(examples: Examples) -> Step:
 def _chosen(examples: Examples) -> Step:
     """The task of a minimum
 
-    A teacher and a covariance that share no axes have a minimum without a formula. Read
-    backwards there is one: axes, singular values, slope and covariance can be chosen, and
-    [eq:task] is the teacher that has this minimum.
+    A teacher and a covariance that share no axes have a minimum without a formula. Read backwards
+    there is one: axes, singular values, slope and covariance can be chosen, as far as [eq:dual] and
+    an invertible covariance allow, and [eq:task] is the teacher that has this minimum.
     """
     teacher = (
         LEFT_AXES * VALUES * RIGHT_AXES.T
@@ -449,19 +449,18 @@ def _share_axes(teacher: sp.MatrixBase, covariance: sp.MatrixBase) -> bool:
 def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     """Singular values of an aligned task
 
-    Where teacher and inputs share axes, the minimum of lowest loss has these axes too, as
-    [step:active] shows, and we follow the stationary points on them; outputs are counted along the
-    output axes of the teacher, and from one of these to another label noise is independent. At a
-    bottleneck there can be others, such as a saddle between two of these that are both minima;
-    which of the points on the axes are minima, [step:several-minima] says. On the axes every hidden
-    unit serves one axis with equal weights in both layers, and the singular value {s} is the square
-    of that weight. With input variance
-    {lambda} and gain {a} the loss changes with the weight {root} of an axis as in [eq:axis-slope]:
-    the derivative vanishes for a direction that is not learned and, as [eq:slope-form] asks, where
-    the input variance times what is missing of the gain equals the weight decay, so that there the
-    singular value is [eq:singular-value]. The residual map is diagonal as well, and its entry
-    [eq:axis-residual] is what is left of the gain. Of a direction that is not learned this is the
-    gain.
+    Where teacher and inputs share axes, the minimum of lowest loss has these axes too, by the
+    theorem of Eckart and Young, and we follow the stationary points on them; outputs are counted
+    along the output axes of the teacher, and from one of these to another label noise is
+    independent. At a bottleneck there can be others, such as a saddle between two of these that are
+    both minima; which of the points on the axes are minima, [step:several-minima] says. On the axes
+    every hidden unit serves one axis with equal weights in both layers, and the singular value {s}
+    is the square of that weight. With input variance {lambda} and gain {a} the loss changes with
+    the weight {root} of an axis as in [eq:axis-slope]: the derivative vanishes for a direction that
+    is not learned and, as [eq:slope-form] asks, where the input variance times what is missing of
+    the gain equals the weight decay, so that there the singular value is [eq:singular-value]. The
+    residual map is diagonal as well, and its entry [eq:axis-residual] is what is left of the gain.
+    Of a direction that is not learned this is the gain.
     """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")
@@ -493,12 +492,13 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
 def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> Step:
     """Which directions are learned
 
-    A direction can be learned when its singular value is positive, [eq:active]; the loss is
-    then lower by [eq:reduction]. With fewer hidden units than such directions - a bottleneck -
-    the lowest loss has those with the largest reductions. Learning can end with others too, as
-    [step:several-minima] shows. Directions with positive singular value in the learned map are
-    called active. Each direction contributes to the loss of a minimum, [eq:axis-loss] when active
-    and [eq:axis-loss-left-out] when not, and the expected loss is their sum.
+    A direction can be learned when its singular value is positive, [eq:active]. Those with positive
+    singular value in the learned map are called active, and hidden units beyond them are silent.
+    Learning a direction lowers the loss by [eq:reduction]; with fewer hidden units than directions
+    that can be learned - a bottleneck - the lowest loss has those with the largest reductions.
+    Learning can end with others too, as [step:several-minima] shows. Each direction contributes to
+    the loss of a minimum, [eq:axis-loss] when active and [eq:axis-loss-left-out] when not, and the
+    expected loss is their sum.
 
     No other map {other}, on the axes or off them, has a lower loss than this. Let {best} be the map
     with the singular values of all directions that can be learned, and {best_slope} its slope,

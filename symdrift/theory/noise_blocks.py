@@ -192,10 +192,10 @@ def _noise_blocks(examples: Examples) -> Step:
     [eq:map-noise-gaussian] makes that entry and its mirror image, and [eq:noise-intertwined]
     carries both to the weights.
 
-    In the unit vectors [eq:reached] the noise of two axes is [eq:noise-pair] and that of one is
-    [eq:noise-own], with residuals {E_i} and {E_l} and label-noise variances {variance_i} and
-    {variance_l}. Without label noise the block of two axes has rank one; what an axis does not
-    explain of its target is noise for the others.
+    In the unit vectors [eq:reached] the noise of two axes, uncorrelated with any other, is
+    [eq:noise-pair] and that of one is [eq:noise-own], with residuals {E_i} and {E_l} and
+    label-noise variances {variance_i} and {variance_l}. Without label noise the block of two axes
+    has rank one; what an axis does not explain of its target is noise for the others.
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block

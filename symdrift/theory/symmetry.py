@@ -39,10 +39,10 @@ def symmetry(examples: Examples) -> Iterator[Step]:
 def _invariance(network: LinearNetwork) -> Step:
     """Rotating the hidden layer changes nothing
 
-    The output depends on the weights through the product {product} alone. An orthogonal matrix
-    {Q} that turns the hidden layer, [eq:rotated], leaves the product and both norms as they
-    are. So not only the expected loss but the loss of every single sample is invariant, and
-    minima come in whole orbits.
+    The output depends on the weights through the product {product} alone. An orthogonal matrix {Q}
+    that turns the hidden layer, [eq:rotated], leaves the product and both norms as they are, so
+    that not only the expected loss but the loss of every single sample is invariant, and minima
+    come in whole orbits.
     """
     turn = any_turn(network.hidden)
     rotated = dict(
@@ -73,9 +73,10 @@ def _noise_is_normal(network: LinearNetwork) -> Step:
 
     A rotation {Q} through a small angle is the identity plus that angle times a skew generator
     {generator}, and changes the layers by the angle times {tangent}. Differentiating the invariance
-    along this change gives [eq:orthogonal] for every sample and at every point of weight space, not
-    only at the minimum: the gradient of a sample is orthogonal to the orbit. Noise cannot push
-    along the manifold. To first order there is no drift; it has to come from the second.
+    along this change gives [eq:orthogonal], with the gradients {g_W} and {g_U} of the two layers,
+    for every sample and at every point of weight space, not only at the minimum: the gradient of a
+    sample is orthogonal to the orbit. Noise cannot push along the manifold. To first order there is
+    no drift; it has to come from the second.
     """
     tangents = [
         network.rotation(i, j) * sp.Matrix(network.coordinates)
@@ -91,6 +92,8 @@ def _noise_is_normal(network: LinearNetwork) -> Step:
         symbols={
             "generator": GENERATOR,
             "tangent": sp.Tuple(GENERATOR * FIRST_LAYER, -SECOND_LAYER * GENERATOR),
+            "g_W": GRADIENT_FIRST,
+            "g_U": GRADIENT_SECOND,
         },
         checks=(
             vanishes(
