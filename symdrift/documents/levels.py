@@ -23,10 +23,10 @@ from symdrift.study.roles import ROLES
 
 ESSENTIAL = frozenset([
     "sample-loss", "update", "residual", "balance", "learned-map", "singular-value",
-    "axis-residual", "active", "reduction", "rotated", "generator", "metric", "reach",
-    "dimension", "hessian-pair", "coupling", "hessian-own", "map-noise-gaussian", "noise-pair",
+    "axis-residual", "active", "reduction", "generator", "metric", "reach",
+    "dimension", "hessian-pair", "coupling", "hessian-own", "noise-pair",
     "noise-own", "lyapunov", "lyapunov-solution", "fluctuation-own", "excess-loss",
-    "rotation-step", "transfer", "corrector", "sylvester", "covariance", "mean", "overlap",
+    "rotation-step", "corrector", "sylvester", "covariance", "mean", "overlap",
     "own-overlap", "sylvester-left", "sylvester-right", "resultant", "solution-left",
     "solution-right", "term", "own-resultant", "own-solution-left", "own-solution-right",
     "own-sylvester", "own-term", "total", "mean-rotation", "axis-decay",
@@ -49,7 +49,7 @@ DEFINITIONS = "What these results are made of"
 """Heading of the formulas that results refer to."""
 
 ON_SHARED_AXES = {
-    "factored": "singular-value", "slope": "axis-residual", "slope-form": "axis-residual",
+    "factored": "singular-value", "reach": "hessian-pair", "slope": "axis-residual", "slope-form": "axis-residual",
     "map-noise": "noise-pair", "decay-matrix": "axis-decay",
     "diffusion": "representation-diffusion", "rate": "decay-rate", "speed": "no-mean",
 }  # fmt: skip
@@ -79,7 +79,7 @@ ELABORATIONS = frozenset([
 """Steps and labels that only the full document has: single entries, second roads, remarks."""
 
 CONCISE = frozenset([
-    "gradient", "hessian-blocks", "map-noise", "noise-blocks", "fluctuation-blocks", "terms",
+    "gradient", "balance", "factored", "tangent", "hessian-blocks", "map-noise", "noise-blocks", "fluctuation-blocks", "terms",
     "irrelevant", "average-rotation", "study-minimum", "study",
 ])  # fmt: skip
 """Steps of which the outline tells single sentences, understood without what leads up to them."""

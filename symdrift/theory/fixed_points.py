@@ -93,10 +93,11 @@ def learned_axes(examples: Examples) -> Iterator[Step]:
 def _balance(network: LinearNetwork) -> Step:
     """The two layers are balanced
 
-    Weight decay makes the loss of large weights large, so that it has a minimum. There both mean
-    gradients vanish, [eq:stationary]. Multiplying one by {U}, the other
-    by {W}, and subtracting, the task drops out and weight decay alone remains,
-    [eq:balance-identity]: with {gamma} positive the two layers are balanced, [eq:balance].
+    Weight decay makes the loss of large weights large, so that it has a minimum. At this
+    [eq:stationary] holds. Multiplying one mean gradient by {U}, the other by {W}, and subtracting,
+    the task drops out and weight decay alone remains, [eq:balance-identity]. Both mean gradients
+    vanish at a minimum, so that with {gamma} positive the two layers are balanced there,
+    [eq:balance].
     """
     zero_first = sp.ZeroMatrix(*FIRST_LAYER.shape)
     zero_second = sp.ZeroMatrix(*SECOND_LAYER.shape)
@@ -130,16 +131,16 @@ def _balance(network: LinearNetwork) -> Step:
 def _factored(examples: Examples) -> Step:
     """The learned map and its factors
 
-    Turn the hidden layer into the eigenbasis of the symmetric matrix [eq:balance], the canonical
-    frame. There it is diagonal, [eq:frame]: the rows of the first layer are orthogonal to each
-    other, as are the columns of the second, and both have the same squared lengths, so that the
-    layers are the factors [eq:factored] and [eq:factored-second]. In these the columns of {P} and
-    those of {R} are orthonormal. Their product is the singular value decomposition [eq:learned-map]
-    of the learned map, of rank {r}. Half of the squared weights is therefore the sum of the
-    singular values, the nuclear norm [eq:nuclear]. Hidden axes are numbered by decreasing singular
-    value. By [step:invariance] the loss and all that follows are the same in any other frame. Of
-    {p} hidden units those beyond the rank are silent: all of their weights vanish, and the factors
-    leave out these rows of the first layer and columns of the second.
+    Turn the hidden layer so that the symmetric matrix [eq:balance] becomes diagonal, [eq:frame]:
+    the rows of the first layer are orthogonal to each other, as are the columns of the second, and
+    both have the same squared lengths, so that the layers are the factors [eq:factored] and
+    [eq:factored-second]. In the eigenbasis of [eq:balance], the canonical frame, the product of the
+    layers is the singular value decomposition [eq:learned-map] of the learned map, of rank {r},
+    with orthonormal columns of {P} and of {R}. Half of the squared weights is therefore the sum of
+    the singular values, the nuclear norm [eq:nuclear]. Hidden axes are numbered by decreasing
+    singular value. By [step:invariance] the loss and all that follows are the same in any other
+    frame. Of {p} hidden units those beyond the rank are silent: all of their weights vanish, and
+    the factors leave out these rows of the first layer and columns of the second.
 
     No other pair of layers with the same product has a smaller sum of squared weights. In
     [eq:weights-above] {W} and {U} are any such pair: the last trace is the nuclear norm of their
@@ -450,17 +451,17 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     """Singular values of an aligned task
 
     Where teacher and inputs share axes, the minimum of lowest loss has these axes too, by the
-    theorem of Eckart and Young, and we follow the stationary points on them; outputs are counted
-    along the output axes of the teacher, and from one of these to another label noise is
-    independent. At a bottleneck there can be others, such as a saddle between two of these that are
-    both minima; which of the points on the axes are minima, [step:several-minima] says. On the axes
-    every hidden unit serves one axis with equal weights in both layers, and the singular value {s}
-    is the square of that weight. With input variance {lambda} and gain {a} the loss changes with
-    the weight {root} of an axis as in [eq:axis-slope]: the derivative vanishes for a direction that
-    is not learned and, as [eq:slope-form] asks, where the input variance times what is missing of
-    the gain equals the weight decay, so that there the singular value is [eq:singular-value]. The
-    residual map is diagonal as well, and its entry [eq:axis-residual] is what is left of the gain.
-    Of a direction that is not learned this is the gain.
+    theorem of Eckart and Young, and we follow the stationary points on them. At a bottleneck there
+    can be others, such as a saddle between two of these that are both minima; which of the points
+    on the axes are minima, [step:several-minima] says. On the axes every hidden unit serves one
+    axis with equal weights in both layers, and the singular value {s} is the square of that weight.
+    With input variance {lambda} and gain {a} the loss changes with the weight {root} of an axis as
+    in [eq:axis-slope]: the derivative vanishes for a direction that is not learned and, as
+    [eq:slope-form] asks, where the input variance times what is missing of the gain equals the
+    weight decay, so that there the singular value is [eq:singular-value]. The residual map is
+    diagonal as well, and its entry [eq:axis-residual] is what is left of the gain. Of a direction
+    that is not learned this is the gain. Outputs are counted along the output axes of the teacher,
+    and from one of these to another label noise is independent.
     """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")

@@ -101,9 +101,8 @@ def _lyapunov() -> Step:
         assumptions=(
             "The minimum is strict: in the normal space the Hessian is positive.",
             "The learning rate is small against the critical rate, from which on no fluctuation "
-            "is stationary; corrections to everything that follows are of the relative order of "
-            "their ratio, which can be much larger than the learning rate times the largest "
-            "Hessian eigenvalue.",
+            "is stationary; corrections are of the relative order of their ratio, which can be far "
+            "above the learning rate times the largest Hessian eigenvalue.",
         ),
     )
 

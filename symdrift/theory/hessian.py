@@ -179,13 +179,13 @@ def _reached(examples: Examples) -> Step:
     """What the noise reaches
 
     The weights enter the error through the learned map only. So the gradient of a sample is weight
-    decay minus the image of the error times the input under {J}, and noise stays in the reached
-    space, which is all of that image: a pull {F} on the map, a matrix of its shape, pulls at the
-    weights through {J}, the transpose of the derivative of the map by the weights, [eq:reach]. The
-    noise of a sample, its deviation from the mean, is [eq:noise-reached], and no sample pushes on a
-    silent hidden unit. Only pulls with {no_first} and {no_second} have no image: they join outputs
-    and inputs that are both not learned. The dimension of the image is that of all pulls, {all},
-    less that of these, {without}: [eq:reach-rank].
+    decay minus the image of the error times the input under {J}, and noise stays in the image of
+    {J}, the reached space: a pull {F} on the map, a matrix of its shape, pulls at the weights
+    through {J}, the transpose of the derivative of the map, [eq:reach]. The noise of a sample, its
+    deviation from the mean, is [eq:noise-reached], and no sample pushes on a silent hidden unit.
+    Only pulls with {no_first} and {no_second} have no image: they join outputs and inputs that are
+    both not learned. The dimension of the image is that of all pulls, {all}, less that of these,
+    {without}: [eq:reach-rank].
     """
     network = examples.generic
     error_times_input = sp.Matrix([*(network.residual * network.sample_input.T)])
@@ -275,12 +275,13 @@ def _change_of_mean_gradient(network: LinearNetwork) -> tuple[Side, Side]:
 def _map_hessian(examples: Examples) -> Step:
     """The Hessian on learned maps
 
-    The Hessian keeps the reached space: what it does to the image of {F} is the image of what
-    the operator {curvature} does to {F}, [eq:intertwined], which makes it [eq:map-hessian]: the
-    task, with the covariance of the inputs; what is gained from changing both layers together,
-    with the slope; and weight decay. It involves the number of hidden units nowhere, and it is
-    rational in axes, singular values, slope, covariance and weight decay, since {inner} is
-    {inner_axes} and {outer} is {outer_axes}.
+    The Hessian keeps the reached space, the image of all pulls {F} on the map, in which noise
+    stays: what it does to the image {image} of {F} under {J} is the image of what the operator
+    {curvature} does to {F}, [eq:intertwined], which makes it [eq:map-hessian]: the task, with the
+    covariance of the inputs; what is gained from changing both layers together, with the slope; and
+    weight decay. It involves the number of hidden units nowhere, and it is rational in axes,
+    singular values, slope, covariance and weight decay, since {inner} is {inner_axes} and {outer}
+    is {outer_axes}.
 
     To see it, let the weights change along the image of {F} in [eq:mean-first] and
     [eq:mean-second], and put {pair_first} and {pair_second} for the layers beside the slope, as

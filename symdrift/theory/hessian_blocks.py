@@ -345,7 +345,7 @@ def _hessian_blocks(examples: Examples) -> Step:
 
     In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} the
     operator [eq:map-hessian], which on shared axes couples an entry of a map to its mirror image
-    alone, is the block [eq:hessian-pair]; the images of both entries have the same length, so that
+    alone, is the block [eq:hessian-pair]. The images of both entries have the same length, so that
     the matrix of the operator is that of the Hessian. Task and weight decay multiply the entry for
     output {i} and input {l} by {first} and by {gamma}, and the term with the slope brings in the
     mirror image. The coupling [eq:coupling], input variance times residual, is the slope along the

@@ -166,7 +166,7 @@ def _average_rotation() -> Step:
     the whole group is in [eq:mean-rotation]. The average after {tau} steps, a product over groups
     of many relaxation times each, which are independent, is [eq:mean-rotation], where
     [eq:mean-matrix] collects the mean rotations of all planes, with a generator {generator} for
-    each, and [eq:decay-matrix] the covariances: planes may be correlated, and the decay matrix need
+    each, and [eq:decay-matrix] the covariances. Planes may be correlated, and the decay matrix need
     not be diagonal.
     """
     turn = _small_turn()
