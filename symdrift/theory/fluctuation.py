@@ -102,7 +102,7 @@ def _lyapunov() -> Step:
             "The minimum is strict: in the normal space the Hessian is positive.",
             "The learning rate is small against the critical rate, from which on no fluctuation "
             "is stationary; corrections are of the relative order of their ratio, which can be far "
-            "above the learning rate times the largest Hessian eigenvalue.",
+            "above the learning rate times the largest curvature.",
         ),
     )
 

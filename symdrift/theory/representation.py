@@ -321,12 +321,12 @@ def _decay() -> Step:
 def _stimulus(examples: Examples) -> Step:
     """One stimulus, axis by axis
 
-    Along the hidden axis {i} the representation of a stimulus is [eq:component], its
-    diffusion per step is the sum [eq:representation-diffusion], and its autocorrelation
-    [eq:autocorrelation] starts at the squared norm of the representation and falls axis by axis
-    at the pace of that axis: at first with the rate [eq:decay-rate], a mean of these paces. With
-    the diagonal {Delta} diffusion and rate are [eq:diffusion] and [eq:rate], and the
-    autocorrelation is {correlated}; the steady motion [eq:speed] vanishes.
+    Along the hidden axis {i} the representation of a stimulus is [eq:component], its diffusion per
+    step is the sum [eq:representation-diffusion], and its autocorrelation [eq:autocorrelation]
+    starts at the squared norm of the representation and falls axis by axis, each at its pace: at
+    first with the rate [eq:decay-rate], a mean of these. With the diagonal {Delta} diffusion and
+    rate are [eq:diffusion] and [eq:rate], and the autocorrelation is {correlated}; the steady
+    motion [eq:speed] vanishes.
     """
     s_i = symbol("singular_value", "i")
     minimum = examples.bottleneck.minimum

@@ -149,10 +149,10 @@ def _expected_loss(network: LinearNetwork, size: str) -> Step:
     """Expected loss
 
     The expected loss {L} needs the second moments of inputs and label noise only, and leaves the
-    residual map {E}, what the network misses of the teacher. In the residual map the error of a
-    sample is [eq:error-split]. Error times input has the mean {mean}, and so the gradients of the
-    two layers have the means [eq:mean-first] and [eq:mean-second]. The label noise, of covariance
-    {noise_covariance}, adds a constant to the loss.
+    residual map {E} of [eq:residual], what the network misses of the teacher. In the residual map
+    the error of a sample is [eq:error-split]. Error times input has the mean {mean}, and so the
+    gradients of the two layers have the means [eq:mean-first] and [eq:mean-second]. The label
+    noise, of covariance {noise_covariance}, adds a constant to the loss.
     """
     quadratic = sp.Trace(RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T) / 2
     expected = quadratic + sp.Trace(NOISE_COVARIANCE) / 2 + RULE.penalty(LAYERS, sp.Trace)
