@@ -65,7 +65,7 @@ ELABORATIONS = frozenset([
     "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",
     "total-variance",
     "small-blocks", "small-solutions", "small-noise", "diffusion-near",
-    "moments-solved", "quiet-limit", "quiet-slope", "noisy-block", "alike-bent", "alike-shift",
+    "moments-solved", "quiet-limit", "quiet-slope", "noisy-block",
     "frame-pull", "frame-operators", "angle-between",
     "varied-hessian", "varied-quiet", "varied-noise",
     "error-split", "slope-pairs", "slope-axes", "hessian-pull",

@@ -230,13 +230,13 @@ def _mean_imbalance(examples: Examples) -> Step:
     at which the turning of the canonical frame does not matter, the gradients are those at the
     minimum. Let inputs be elliptical: their fourth moments are those of Gaussian inputs times one
     plus the kurtosis {kurtosis}, so that {kurtosis} is a third of the usual excess kurtosis, and
-    zero when inputs are Gaussian. Those products of their second moments that contain the slope
-    cancel, since by [eq:stationary] they are {gamma} squared times products of the layers, alike by
-    [eq:balance]. Then [eq:imbalance-fed] is left: the power of the inputs times the covariance of
-    the errors that come back to the hidden units, minus the power of the errors times the
-    covariance of the hidden units. The first part feeds incoming weights, the second outgoing ones.
-    To this order weight decay alone takes an imbalance away. Label noise, and inputs that are not
-    learned, leave errors when weight decay is small; the imbalance is then large.
+    zero when inputs are Gaussian. Terms in the slope cancel, since by [eq:stationary] they are
+    {gamma} squared times products of the layers, which are alike by [eq:balance]. Then
+    [eq:imbalance-fed] is left: the power of the inputs times the covariance of the errors that come
+    back to the hidden units, minus the power of the errors times the covariance of the hidden
+    units. The first part feeds incoming weights, the second outgoing ones. To this order weight
+    decay alone takes an imbalance away. Label noise, and inputs that are not learned, leave errors
+    when weight decay is small; the imbalance is then large.
     """
     paired = [part.xreplace(POWERS_PAIRED) for part in BY_POWERS]
     space = examples.weight_spaces[0]
