@@ -49,8 +49,8 @@ DEFINITIONS = "What these results are made of"
 """Heading of the formulas that results refer to."""
 
 ON_SHARED_AXES = {
-    "factored": "singular-value", "reach": "hessian-pair", "slope": "axis-residual", "slope-form": "axis-residual",
-    "map-noise": "noise-pair", "decay-matrix": "axis-decay",
+    "factored": "singular-value", "reach": "hessian-pair", "slope": "axis-residual",
+    "slope-form": "axis-residual", "map-noise": "noise-pair", "decay-matrix": "axis-decay",
     "diffusion": "representation-diffusion", "rate": "decay-rate", "speed": "no-mean",
 }  # fmt: skip
 """Formulas of any task, and what stands for them where teacher and inputs share axes."""
@@ -79,8 +79,8 @@ ELABORATIONS = frozenset([
 """Steps and labels that only the full document has: single entries, second roads, remarks."""
 
 CONCISE = frozenset([
-    "gradient", "balance", "factored", "tangent", "hessian-blocks", "map-noise", "noise-blocks", "fluctuation-blocks", "terms",
-    "irrelevant", "average-rotation", "study-minimum", "study",
+    "gradient", "balance", "factored", "tangent", "hessian-blocks", "map-noise", "noise-blocks",
+    "fluctuation-blocks", "terms", "irrelevant", "average-rotation", "study-minimum", "study",
 ])  # fmt: skip
 """Steps of which the outline tells single sentences, understood without what leads up to them."""
 

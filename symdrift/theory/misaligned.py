@@ -283,9 +283,10 @@ def _small_angle(case: TwoAxes) -> Step:
     sense = (
         " All coefficients of numerator and denominator of {q} are positive: for Gaussian inputs "
         "without label noise the sense of rotation is decided by three signs, that of the angle "
-        "and those of the differences of the gains and of the variances. In the canonical frame, "
-        "where {s_1} is larger than {s_2}, a positive correlation of the inputs makes the rate negative, which turns the hidden axis "
-        "of the larger singular value towards the other one."
+        "and those of the differences of the gains and of the variances. In the canonical "
+        "frame, where {s_1} is larger than {s_2}, a positive correlation of the inputs makes "
+        "the rate negative, which turns the hidden axis of the larger singular value towards "
+        "the other one."
     )
 
     slant = GAMMA * SIGMA_12 / (LAMBDA_1 * LAMBDA_2 * (A_1 - A_2))
