@@ -144,7 +144,7 @@ def _unit_vectors(examples: Examples) -> Step:
     the unit vectors of single weights, from hidden unit {l} to output {i} and from input {l} to
     hidden unit {i}; for an {l} that is not learned there is no hidden unit: {s_l} is zero, and the
     weight drops out. Normalised, the images of the two entries between two axes are [eq:reached],
-    with equal indices for one axis. All of them are orthogonal to each other.
+    with equal indices for one. All of them are orthogonal to each other.
     """
     first, second = examples.representative.pair_block.directions
     root = sp.sqrt(examples.representative.pair_block.squared_norm)

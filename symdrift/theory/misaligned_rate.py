@@ -98,6 +98,7 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (RESPONSE, "response of the mean rotation to the noise on learned maps", "4 by 4"),
     (GAUSSIAN, "numerator of the mean rotation", "scalar"),
     (COMMON, "denominator of the mean rotation", "scalar"),
+    (QUOTIENTS[GAUSSIAN], "the one over the other without misalignment", "scalar"),
     (ANGLE, "angle between the axes of teacher and inputs", "rad"),
     (EIGENVALUES[0], "eigenvalue of the Hessian on learned maps", "scalar"),
 )

@@ -481,8 +481,8 @@ def _study_rate(
     swept = float((coloured.T * noise * coloured * fluctuation).trace())
     spread = per_step * problem.learning_rate / problem.batch * product * swept / metric**2
     overtaken = (
-        " Over more than about {steps} steps the steady rotation is larger than what diffusion "
-        "adds to it."
+        " Over more than about {steps} steps, [eq:study-spread] over the square of "
+        "[eq:study-mean], the steady rotation is larger than what diffusion adds to it."
         if rate
         else ""
     )
