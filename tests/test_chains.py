@@ -125,7 +125,7 @@ CHAINS = {
     "noise": ["noise-push", "noise-first", "noise-cross", "noise-axis"],
     "one step": ["gauge-slope", "tangent-step", "rotation-orders", "normal-orders"],
     "corrector": [
-        "without-pull", "martingale", "sylvester", "covariance", "mean", "mean-kicked",
+        "without-pull", "sylvester", "martingale", "covariance", "mean", "mean-kicked",
     ],
     "coupled blocks": [
         "overlap", "own-overlap", "cayley-left", "cayley-inverse", "solution-left",
