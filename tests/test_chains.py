@@ -29,6 +29,7 @@ from symdrift.theory import (
     hessian,
     hessian_blocks,
     imbalance,
+    learned_axes,
     mean_square,
     misaligned,
     noise,
@@ -62,7 +63,7 @@ def alike() -> Step:
 STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     "minimum": lambda: [
         fixed_points._factored(EXAMPLES),
-        *fixed_points.learned_axes(EXAMPLES),
+        *learned_axes.learned_axes(EXAMPLES),
         symmetry._tangent(EXAMPLES.indexed),
     ],
     "hessian on maps": lambda: [hessian._map_hessian(EXAMPLES)],
@@ -125,7 +126,7 @@ CHAINS = {
     "noise": ["noise-push", "noise-first", "noise-cross", "noise-axis"],
     "one step": ["gauge-slope", "tangent-step", "rotation-orders", "normal-orders"],
     "corrector": [
-        "without-pull", "martingale", "sylvester", "covariance", "mean", "mean-kicked",
+        "without-pull", "sylvester", "martingale", "covariance", "mean", "mean-kicked",
     ],
     "coupled blocks": [
         "overlap", "own-overlap", "cayley-left", "cayley-inverse", "solution-left",

@@ -178,6 +178,7 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (LOSS, "loss of one sample", "scalar"),
     (EXPECTED_LOSS, "expected loss", "scalar"),
     (NOISE_COVARIANCE, "covariance of the label noise", "m by m"),
+    (OTHER_MAP, "any other map", "m by n"),
     (WEIGHTS, "weights of both layers in step t", "vector"),
     (GRADIENT, "gradient of one step", "vector"),
     (RANK, "rank of the learned map", "scalar"),

@@ -44,8 +44,8 @@ _LONGEST_WHOLE_TABLE = 30
 """Rows of a table that stays in one piece."""
 
 _WHOLE = (
-    r"{\par\noindent\footnotesize Multiplied out: in the HTML page of this derivation, as \LaTeX{} "
-    r"and Python.\par}"
+    r"{\par\noindent\footnotesize Multiplied out, as \LaTeX{} and Python: in the HTML page of this "
+    r"derivation, which \texttt{symdrift derive} writes.\par}"
 )
 """Where an equation is that is told in named quantities."""
 

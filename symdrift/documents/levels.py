@@ -22,21 +22,20 @@ from symdrift.derivation.steps import (
 from symdrift.study.roles import ROLES
 
 ESSENTIAL = frozenset([
-    "sample-loss", "update", "residual", "balance", "singular-value", "axis-residual", "active",
-    "reduction", "generator", "metric", "dimension", "hessian-pair", "coupling", "hessian-own",
-    "noise-pair", "noise-own", "lyapunov", "lyapunov-solution", "fluctuation-own",
-    "excess-loss", "rotation-step", "sylvester", "covariance", "mean", "overlap", "own-overlap",
-    "sylvester-left", "sylvester-right", "resultant", "solution-left", "solution-right", "term",
-    "own-resultant", "own-solution-left", "own-solution-right", "own-sylvester", "own-term",
-    "total",
-    "mean-rotation", "axis-decay", "representation-diffusion", "decay-rate",
-    "isotropic", "isotropic-quiet", "next-rotation", "irrelevant", "frequency-difference",
-    "orthogonal", "no-mean",
-    "learned-map", "factored", "slope", "slope-form", "reach", "map-hessian", "map-noise",
-    "map-noise-elliptical", "stimulus-noise", "map-turn", "map-equations", "map-covariance",
-    "map-mean", "decay-matrix", "diffusion", "rate", "speed", "synaptic", "silent-metric",
-    "frame-mean", "frame-variance", "response-rate", "angle-correlation", "decay-rate-quiet",
-    "momentum-rate", "study-effective",
+    "sample-loss", "update", "residual", "balance", "learned-map", "singular-value",
+    "axis-residual", "active", "reduction", "generator", "metric", "reach",
+    "dimension", "hessian-pair", "coupling", "hessian-own", "noise-pair",
+    "noise-own", "lyapunov", "lyapunov-solution", "fluctuation-own", "excess-loss",
+    "rotation-step", "corrector", "sylvester", "covariance", "mean", "overlap",
+    "own-overlap", "sylvester-left", "sylvester-right", "resultant", "solution-left",
+    "solution-right", "term", "own-resultant", "own-solution-left", "own-solution-right",
+    "own-sylvester", "own-term", "total", "mean-rotation", "axis-decay",
+    "representation-diffusion", "decay-rate", "isotropic", "isotropic-quiet", "next-rotation",
+    "irrelevant", "frequency-difference", "orthogonal", "no-mean", "factored", "slope",
+    "slope-form", "map-hessian", "map-noise", "map-noise-elliptical", "stimulus-noise",
+    "map-turn", "map-equations", "map-covariance", "map-mean", "decay-matrix", "diffusion",
+    "rate", "speed", "synaptic", "silent-metric", "frame-mean", "frame-variance", "response-rate",
+    "angle-correlation", "decay-rate-quiet", "momentum-rate", "study-effective",
 ])  # fmt: skip
 """Labels of the formulas to know, where a derivation has them."""
 
@@ -50,10 +49,9 @@ DEFINITIONS = "What these results are made of"
 """Heading of the formulas that results refer to."""
 
 ON_SHARED_AXES = {
-    "learned-map": "singular-value", "factored": "singular-value", "slope": "axis-residual",
-    "slope-form": "axis-residual", "reach": "hessian-pair", "map-noise": "noise-pair",
-    "decay-matrix": "axis-decay", "diffusion": "representation-diffusion", "rate": "decay-rate",
-    "speed": "no-mean",
+    "factored": "singular-value", "reach": "hessian-pair", "slope": "axis-residual",
+    "slope-form": "axis-residual", "map-noise": "noise-pair", "decay-matrix": "axis-decay",
+    "diffusion": "representation-diffusion", "rate": "decay-rate", "speed": "no-mean",
 }  # fmt: skip
 """Formulas of any task, and what stands for them where teacher and inputs share axes."""
 
@@ -67,12 +65,12 @@ ELABORATIONS = frozenset([
     "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",
     "total-variance",
     "small-blocks", "small-solutions", "small-noise", "diffusion-near",
-    "moments-solved", "quiet-limit", "quiet-slope", "noisy-block", "alike-bent", "alike-shift",
+    "moments-solved", "quiet-limit", "quiet-slope", "noisy-block",
     "frame-pull", "frame-operators", "angle-between",
     "varied-hessian", "varied-quiet", "varied-noise",
     "error-split", "slope-pairs", "slope-axes", "hessian-pull",
     "pull-first", "pull-second", "stretched-first", "stretched-second",
-    "lyapunov-bracket", "tangent-pull", "corrector-entries", "mean-kicked", "carried",
+    "lyapunov-bracket", "tangent-pull", "corrector-entries", "carried",
     "cayley-left", "cayley-inverse", "white-axis", "white-block", "white-rows", "one-turn",
     *(f"{kind}-terms-{term}" for kind in ("frequency", "noise") for term in (121, 122, 123, 231)),
     *(f"small-terms-{term}" for term in (121, 122, 123, 231, 232, 234)),
@@ -81,8 +79,8 @@ ELABORATIONS = frozenset([
 """Steps and labels that only the full document has: single entries, second roads, remarks."""
 
 CONCISE = frozenset([
-    "gradient", "hessian-blocks", "noise-blocks", "fluctuation-blocks", "terms", "irrelevant",
-    "average-rotation", "study-minimum", "study",
+    "gradient", "balance", "factored", "tangent", "hessian-blocks", "map-noise", "noise-blocks",
+    "fluctuation-blocks", "terms", "irrelevant", "average-rotation", "study-minimum", "study",
 ])  # fmt: skip
 """Steps of which the outline tells single sentences, understood without what leads up to them."""
 
@@ -111,12 +109,12 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
     derivation : Derivation
     level : {"results", "outline", "paper", "full"}
         The full document tells everything.  At the level of a paper no checks are stated, steps
-        that elaborate are left out, and chains of equalities say what they begin and end with.
-        The outline has the essential formulas, the results of the study but for those whose
-        whole is too long to read, and of each paragraph what leads up to the sentences that tell
-        them, with the equations to which these refer.  Results come without the derivation:
-        those of the study first, then a list of the formulas that say what stands in them, and
-        what is observed.
+        that elaborate are left out, as are results of the study whose whole is too long to read,
+        and chains of equalities say what they begin and end with.  The outline has the essential
+        formulas, the results of the study, and of each paragraph what leads up to the sentences
+        that tell them, with the equations to which these refer.  Results come without the
+        derivation: those of the study first, then a list of the formulas that say what stands in
+        them, and what is observed.
 
     Notes
     -----
@@ -129,18 +127,16 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
         for step in without_links(derivation).steps
         if step.identifier not in ELABORATIONS
     )
-    kept = {e.label for step in steps for e in step.equations} - ELABORATIONS
+    last = steps[-1].section
+    # What a study only puts into formulas that stand above, too long to be printed as a whole.
+    repeated = {
+        e.label for s in steps if s.section == last for e in s.equations if e.brief is not None
+    }
+    kept = {e.label for step in steps for e in step.equations} - ELABORATIONS - repeated
     steps = tuple(_reduced(step, steps, kept) for step in steps)
     told = steps
     if level in ("results", "outline"):
-        last = steps[-1].section
-        results = {
-            equation.label
-            for step in steps
-            if step.section == last
-            for equation in step.equations
-            if equation.brief is None
-        }
+        results = {e.label for step in steps if step.section == last for e in step.equations}
         kept = _closed(steps, (essential_labels(derivation) & kept) | results)
         steps = tuple(
             replace(step, prose=_joined(_telling(step, kept)))

@@ -68,18 +68,18 @@ def area(examples: Examples) -> Iterator[Step]:
 def _area(network: LinearNetwork) -> Step:
     """A step rotates by the area it sweeps
 
-    Write the weights as a rotated copy of the canonical point {theta_star} plus a deviation
-    {n_t}, [eq:slice], where {turn} is what a rotation of the hidden layer does to all weights. The
+    Write the weights as a rotated copy of the canonical point {theta_star} plus a deviation {n_t},
+    [eq:slice], where {turn} is what a rotation of the hidden layer does to all weights. The
     deviation is normal to the orbit, [eq:normal], with {Omega} the action of a generator on weight
     space. The rotation {xi} of a step leads from one frame to the next: it is chosen such that the
     next deviation is normal again, and takes away what the step has along the tangent vector, whose
-    squared length is {G}. At leading order the rotation is [eq:rotation-step], bilinear in the
-    deviation and its change: twice the area that the fluctuation sweeps in the plane of the
-    generator, over {G}.
+    squared length is {G}: by [eq:orthogonal] a step is orthogonal to the orbit through the weights,
+    which is not the orbit through the minimum. At leading order the rotation is [eq:rotation-step],
+    bilinear in the deviation and its change: twice the area that the fluctuation sweeps in the
+    plane of the generator, over {G}.
 
     The gradient of a sample turns with the weights, so that each step can be seen from the frame in
-    which it begins. There it is orthogonal to the orbit through the point where it is taken,
-    [eq:orthogonal], which is not the orbit through the minimum; the difference is [eq:transfer].
+    which it begins. What the difference of the two orbits makes is [eq:transfer].
     """
     frame = any_turn(network.hidden)
     first, second = network.layers
@@ -164,19 +164,20 @@ def _corrector() -> Step:
     correlated over time: a kick that enlarges the area now is pulled back later. Look for a
     quantity that is stationary, so that its changes never accumulate, and whose expected change
     takes the pull away. The pull is quadratic in the deviation, and so is {bounded} with a
-    symmetric matrix {K}, the corrector. With the deviation of a step given and averaged over its
-    sample, the rotation and the change of this quantity are [eq:without-pull] together. What is
-    left is a constant, the mean rotation, and a form one order of {eta} smaller, if {K} solves
-    [eq:corrector]. Deviation and noise are normal to the orbit, and {Omega} stands for its part
-    within the normal space, where all eigenvalues of {H} are positive. In its eigenbasis {K} has
-    therefore the entries [eq:corrector-entries].
+    symmetric matrix {K}. With the deviation of a step given and averaged over its sample, the
+    rotation and the change of this quantity are [eq:without-pull] together: where the pull drops
+    out, a constant is left, the mean rotation, and a form one order of {eta} smaller.
 
-    The rotation of one step is minus the change of the stationary quantity {bounded}, which takes
-    the pull of the Hessian away, plus a kick with the matrix {Y} in the place of {Omega},
-    [eq:martingale]; kicks of different steps are uncorrelated. The last term is of second order in
-    the learning rate: it has the mean {constant}, and what it varies by has no memory at this order
-    and is smaller than the kicks. With the equation of {K} the matrix {coloured} solves the
-    Sylvester equation [eq:sylvester].
+    Let the symmetric matrix {K}, the corrector, solve [eq:corrector]. With it the pull of the
+    Hessian drops out, and the matrix {coloured} solves the Sylvester equation [eq:sylvester]. The
+    rotation of one step is minus the change of the stationary quantity {bounded} plus a kick with
+    {Y} in the place of {Omega}, [eq:martingale]; kicks of different steps are uncorrelated. The
+    last term of [eq:martingale] is of second order in the learning rate: it has the mean
+    {constant}, and what it varies by has no memory at this order and is smaller than the kicks.
+
+    Deviation and noise are normal to the orbit, and {Omega} stands for its part within the normal
+    space, where all eigenvalues of {H} are positive. In its eigenbasis {K} has therefore the
+    entries [eq:corrector-entries].
     """
     h = sp.diag(*sp.symbols("h_1:4", positive=True))
     entries = sp.symbols("w_12 w_13 w_23")
@@ -256,6 +257,12 @@ def _corrector() -> Step:
             (STIFFNESS[A] - STIFFNESS[B]) * KEPT[A, B] / (2 * (STIFFNESS[A] + STIFFNESS[B])),
         ),
         coloured=(COLOURED, TURN - 2 * CORRECTOR),
+        sylvester=chain(
+            HESSIAN * COLOURED + COLOURED * HESSIAN,
+            ("by [eq:coloured]", HESSIAN * TURN + TURN * HESSIAN - 2 * pulled_back),
+            ("by [eq:corrector]", 2 * TURN * HESSIAN),
+            value=lambda line: evaluate_matrix(line, solved),
+        ),
         martingale=chain(
             METRIC * ROTATION_STEP,
             (
@@ -273,12 +280,6 @@ def _corrector() -> Step:
                 "the pull vanishes by [eq:corrector]; by [eq:coloured]",
                 released + ETA * sp.Trace(CENTRED_NOISE.T * COLOURED * NORMAL) + ETA**2 * squared,
             ),
-            value=lambda line: evaluate_matrix(line, solved),
-        ),
-        sylvester=chain(
-            HESSIAN * COLOURED + COLOURED * HESSIAN,
-            ("by [eq:coloured]", HESSIAN * TURN + TURN * HESSIAN - 2 * pulled_back),
-            ("by [eq:corrector]", 2 * TURN * HESSIAN),
             value=lambda line: evaluate_matrix(line, solved),
         ),
         symbols={

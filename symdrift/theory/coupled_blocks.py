@@ -80,11 +80,19 @@ def _couplings(examples: Examples) -> Step:
     {j} and {l} into each other, for each {l}. In rows of the first and columns of the second it is
     a multiple of the identity, [eq:overlap], and with rows and columns exchanged it is minus that,
     since {Omega} is skew. Of single weights it makes [eq:carried]; the other two weights of the
+    <<<<<<< HEAD
     second block, {W_lj} and {U_jl}, belong to no unit that turns unless {l} is {i}. What {u_jl} has
     along {W_jl} becomes part of {u_il}, and what {u_lj} has along {U_lj} becomes part of {u_li},
     by the same factors of [eq:reached]. For {l} equal to {i} the first block has a single row, to
     which both unit vectors of the second contribute alike: the identity becomes a row of ones,
     [eq:own-overlap]. No two planes share a pair of blocks. A plane with a silent hidden unit
+    =======
+    second block, {W_lj} and {U_jl}, belong to no unit that turns unless {l} is {i}. For {l} equal
+    to {i} the first block has a single row, to which both unit vectors of the second contribute
+    alike: the identity becomes a row of ones, [eq:own-overlap]. What {u_jl} has along {W_jl}
+    becomes part of {u_il}, and what {u_lj} has along {U_lj} becomes part of {u_li}, by the same
+    factors of [eq:reached]. No two planes share a pair of blocks. A plane with a silent hidden unit
+    >>>>>>> levels15
     couples none: the overlaps vanish with its singular value, and for {l} equal to that unit there
     is no block, since noise does not reach it.
     """
@@ -221,18 +229,18 @@ def _sylvester_blocks() -> Step:
 
     In rows of the block of {i} and {l} and columns of that of {j} and {l} the matrix {Y} of
     [eq:sylvester] is the overlap times {left}; with rows and columns exchanged it is minus the
-    overlap times the transpose of {right}. The right side of [eq:sylvester] is there the overlap
-    times {twice}, and minus the overlap times {other_twice}. Without the overlap the equation
-    becomes [eq:sylvester-left], and transposed [eq:sylvester-right]. By the theorem of Cayley and
-    Hamilton the solutions are polynomials in the two blocks: the first is [eq:solution-left],
-    divided by the resultant [eq:resultant] of the characteristic polynomials of {first} and
-    {negative}. This is positive, as the traces and determinants of both blocks are, so that each
-    equation has one solution. The sum of both equations is solved by {sum}, which gives the second
-    solution, [eq:solution-right].
+    overlap times the transpose of {right}. Without the overlap the equation becomes
+    [eq:sylvester-left], and transposed [eq:sylvester-right]. By the theorem of Cayley and Hamilton
+    the solutions are polynomials in the two blocks: the first is [eq:solution-left], divided by the
+    resultant [eq:resultant] of the characteristic polynomials of {first} and {negative}. The sum of
+    both equations is solved by {sum}, which gives the second solution, [eq:solution-right]. The
+    resultant is positive, as the traces and determinants of both blocks are, so that each equation
+    has one solution.
 
-    To find the first, [eq:sylvester-left] is used to move blocks from one side of {left} to the
-    other, which leaves {left} times a matrix, [eq:cayley-left], and [eq:cayley-inverse] divides by
-    that matrix.
+    The right side of [eq:sylvester] is in these places the overlap times {twice}, and minus the
+    overlap times {other_twice}. To find the first solution, [eq:sylvester-left] is used to move
+    blocks from one side of {left} to the other, which leaves {left} times a matrix,
+    [eq:cayley-left], and [eq:cayley-inverse] divides by that matrix.
     """
     p, q = BLOCK_HESSIAN["il"], BLOCK_HESSIAN["jl"]
     found = OF_TWO_BLOCKS

@@ -340,9 +340,10 @@ def _equal_axes() -> Step:
     grows fastest, again a positive matrix, the average over all of these is left. It has the three
     coefficients of [eq:pairings-of-axes], one for each way to pair its indices, with Kronecker's
     symbols, and [eq:read-shared] turns them into [eq:read-equal]. The deviation across the orbit is
-    any matrix, the sum of both layers, and a symmetric one, their difference: seven numbers in all,
-    and the inverse of the critical rate is the largest eigenvalue of a matrix of seven rows, that
-    of relaxation turned around times that of growth, which [step:seven-numbers] derives.
+    any matrix, the sum of both layers, and a symmetric one, their difference: seven numbers in all
+    are left of its second moment. The inverse of the critical rate is the largest eigenvalue of a
+    matrix of seven rows, that of relaxation turned around times that of growth.
+    [step:seven-numbers] derives it.
 
     Without label noise and without weight decay this matrix is [eq:quiet-limit] on the three
     coefficients {V_1}, {V_2} and {V_3} of the sum, and vanishes beside. Its largest eigenvalue has

@@ -36,6 +36,7 @@ from symdrift.theory import (
     imbalance,
     later_moments,
     later_orders,
+    learned_axes,
     mean_square,
     misaligned,
     misaligned_rate,
@@ -90,7 +91,7 @@ from symdrift.theory.subject import (
 
 LEADING_ORDER = (
     fixed_points.minimum,
-    fixed_points.learned_axes,
+    learned_axes.learned_axes,
     symmetry.symmetry,
     hessian.curvature,
     hessian_blocks.hessian_blocks,
@@ -153,7 +154,7 @@ DEEP = (
 
 SECTIONS = (
     vocabulary,
-    fixed_points,
+    learned_axes,
     hessian,
     hessian_blocks,
     strictness,

@@ -73,13 +73,13 @@ def drift(examples: Examples) -> Iterator[Step]:
 def _terms(examples: Examples) -> Step:
     """What each axis contributes
 
-    The trace in [eq:covariance] falls apart into one term for each {l}, [eq:term], with the
-    blocks [eq:hessian-pair], [eq:noise-pair] and [eq:lyapunov-solution]. The part with {left} is
-    that of rows in the block of {i} and {l}, and the part with {right} that of rows in the other,
-    where the minus sign squares away. For {l} equal to {i} the term is [eq:own-term], where the
-    rows {y} and {z} solve [eq:own-sylvester]: they are [eq:own-solution-left] and
-    [eq:own-solution-right] with the resultant [eq:own-resultant]. For {l} equal to {j} the indices
-    {i} and {j} change places.
+    The trace in [eq:covariance] falls apart into one term for each {l}, [eq:term], with the blocks
+    [eq:hessian-pair], [eq:noise-pair] and [eq:lyapunov-solution]. The part with {left} is that of
+    rows in the block of {i} and {l}, and the part with {right} that of rows in the other, where the
+    minus sign squares away. For {l} equal to {i} the term is [eq:own-term], and for {l} equal to
+    {j} it is this with {i} and {j} exchanged; the rows {y} and {z} in it solve [eq:own-sylvester]:
+    they are [eq:own-solution-left] and [eq:own-solution-right] with the resultant
+    [eq:own-resultant].
     """
     representative = examples.representative
     y, z = LEFT_SOLUTION, RIGHT_SOLUTION
@@ -208,11 +208,11 @@ def _terms(examples: Examples) -> Step:
 def _total(examples: Examples) -> Step:
     """The diffusion tensor
 
-    The rotation of the plane of {i} and {j} has the variance per step [eq:total], a sum over
-    all axes. Different planes are uncorrelated, since they share no pair of blocks. Half of the
-    variance is the diffusion coefficient {D_ij} of the plane. Axes without input are included as
-    axes of zero input variance, those without output as axes of zero gain and without label noise:
-    the weight that such an axis lacks has then neither noise nor coupling, and adds nothing.
+    The rotation of the plane of {i} and {j} has the variance per step [eq:total], a sum over all
+    axes, where a batch divides noise and fluctuation by its size; axes without input count as axes
+    of zero input variance, those without output as axes of zero gain and label noise. Half of the
+    variance is the diffusion coefficient {D_ij} of the plane. The weight that an axis without input
+    or output lacks has neither noise nor coupling, and adds nothing.
     """
     representative = examples.representative
     total = (

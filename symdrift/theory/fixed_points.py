@@ -1,4 +1,4 @@
-"""The minimum: its factors, why it is the global one, and what is learned on shared axes."""
+"""The minimum: its factors, and why it is the global one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any
 import sympy as sp
 
 from symdrift.algebra.matrices import evaluate_matrix
-from symdrift.derivation.chapter import Given, chain, holds, step, vanishes
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
-from symdrift.derivation.symbols import GAMMA, symbol
+from symdrift.derivation.symbols import GAMMA
 from symdrift.derivation.vocabulary import (
-    AXIS_LOSS,
-    AXIS_SLOPE,
     CANONICAL_FIRST,
     CANONICAL_SECOND,
     EXCESS_OVER_MINIMUM,
@@ -29,7 +27,6 @@ from symdrift.derivation.vocabulary import (
     OTHER_MAP,
     OTHER_NUCLEAR,
     RANK,
-    REDUCTION,
     RESIDUAL,
     RIGHT_AXES,
     ROOTS,
@@ -41,29 +38,9 @@ from symdrift.derivation.vocabulary import (
     VALUES,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.aligned import any_direction
 from symdrift.theory.linear.network import LinearNetwork, any_turn
 from symdrift.theory.linear.points import (
-    AlignedMinimum,
     ChosenMinimum,
-    loss_reduction,
-)
-
-LEARNABLE, LEARNABLE_SLOPE = (
-    sp.MatrixSymbol(name, *LEARNED_MAP.shape) for name in ("M_learnable", "slope_learnable")
-)
-COVARIANCE_ROOT = sp.MatrixSymbol("Sigma_root", *INPUT_COVARIANCE.shape)
-
-LATEX = {
-    LEARNABLE: r"\bar M",
-    LEARNABLE_SLOPE: r"\bar\Lambda",
-    COVARIANCE_ROOT: r"\Sigma^{1/2}",
-}
-
-MEANINGS = (
-    (OTHER_MAP, "any other map", "m by n"),
-    (LEARNABLE, "map with all directions that can be learned", "m by n"),
-    (LEARNABLE_SLOPE, "its slope", "m by n"),
 )
 
 
@@ -80,23 +57,14 @@ def optimality(examples: Examples) -> Iterator[Step]:
     yield _chosen(examples)
 
 
-def learned_axes(examples: Examples) -> Iterator[Step]:
-    """Singular values, active directions and the loss that remains, on shared axes."""
-    one = AlignedMinimum((any_direction(""),), hidden=1, inputs=1, outputs=1)
-    gain, value = symbol("gain"), symbol("singular_value")
-    slope = sp.factor(sum(one.mean_gradient).subs(symbol("residual_map"), gain - value))
-    (root,) = sp.solve(slope / sp.sqrt(value), value)
-    yield _singular_values(examples, slope, root)
-    yield _active(examples, one, root)
-
-
 def _balance(network: LinearNetwork) -> Step:
     """The two layers are balanced
 
-    Weight decay makes the loss of large weights large, so that it has a minimum. There both mean
-    gradients vanish, [eq:stationary]. Multiplying one by {U}, the other
-    by {W}, and subtracting, the task drops out and weight decay alone remains,
-    [eq:balance-identity]: with {gamma} positive the two layers are balanced, [eq:balance].
+    Weight decay makes the loss of large weights large, so that it has a minimum. At this
+    [eq:stationary] holds. Multiplying one mean gradient by {U}, the other by {W}, and subtracting,
+    the task drops out and weight decay alone remains, [eq:balance-identity]. Both mean gradients
+    vanish at a minimum, so that with {gamma} positive the two layers are balanced there,
+    [eq:balance].
     """
     zero_first = sp.ZeroMatrix(*FIRST_LAYER.shape)
     zero_second = sp.ZeroMatrix(*SECOND_LAYER.shape)
@@ -130,16 +98,16 @@ def _balance(network: LinearNetwork) -> Step:
 def _factored(examples: Examples) -> Step:
     """The learned map and its factors
 
-    Turn the hidden layer into the eigenbasis of the symmetric matrix [eq:balance]. There it is
-    diagonal, [eq:frame]: the rows of the first layer are orthogonal to each other, as are the
-    columns of the second, and both have the same squared lengths, so that the layers are the
-    factors [eq:factored] and [eq:factored-second]. In these the columns of {P} and those of {R} are
-    orthonormal. Their product is the singular value decomposition [eq:learned-map] of the learned
-    map, and half of the squared weights is therefore the sum of the singular values, the nuclear
-    norm [eq:nuclear]. Hidden axes are numbered by decreasing singular value; this is the canonical
-    frame. By [step:invariance] the loss and all that follows are the same in any other. Of {p}
-    hidden units those beyond the rank {r} are silent: all of their weights vanish, and the factors
-    leave out these rows of the first layer and columns of the second.
+    Turn the hidden layer so that the symmetric matrix [eq:balance] becomes diagonal, [eq:frame]:
+    the rows of the first layer are orthogonal to each other, as are the columns of the second, and
+    both have the same squared lengths, so that the layers are the factors [eq:factored] and
+    [eq:factored-second]. In the eigenbasis of [eq:balance], the canonical frame, the product of the
+    layers is the singular value decomposition [eq:learned-map] of the learned map, of rank {r},
+    with orthonormal columns of {P} and of {R}. Half of the squared weights is therefore the sum of
+    the singular values, the nuclear norm [eq:nuclear]. Hidden axes are numbered by decreasing
+    singular value. By [step:invariance] the loss and all that follows are the same in any other
+    frame. Of {p} hidden units those beyond the rank are silent: all of their weights vanish, and
+    the factors leave out these rows of the first layer and columns of the second.
 
     No other pair of layers with the same product has a smaller sum of squared weights. In
     [eq:weights-above] {W} and {U} are any such pair: the last trace is the nuclear norm of their
@@ -418,9 +386,9 @@ def _optimal(examples: Examples) -> Step:
 def _chosen(examples: Examples) -> Step:
     """The task of a minimum
 
-    A teacher and a covariance that share no axes have a minimum without a formula. Read
-    backwards there is one: axes, singular values, slope and covariance can be chosen, and
-    [eq:task] is the teacher that has this minimum.
+    A teacher and a covariance that share no axes have a minimum without a formula. Read backwards
+    there is one: axes, singular values, slope and covariance can be chosen, as far as [eq:dual] and
+    an invertible covariance allow, and [eq:task] is the teacher that has this minimum.
     """
     teacher = (
         LEFT_AXES * VALUES * RIGHT_AXES.T
@@ -444,171 +412,3 @@ def _chosen(examples: Examples) -> Step:
 def _share_axes(teacher: sp.MatrixBase, covariance: sp.MatrixBase) -> bool:
     product = teacher.T * teacher * covariance
     return bool((product - product.T).is_zero_matrix)
-
-
-def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
-    """Singular values of an aligned task
-
-    Where teacher and inputs share axes, the minimum of lowest loss has these axes too, as
-    [step:active] shows, and we follow the stationary points on them; outputs are counted along the
-    output axes of the teacher, and from one of these to another label noise is independent. At a
-    bottleneck there can be others, such as a saddle between two of these that are both minima;
-    which of the points on the axes are minima, [step:several-minima] says. On the axes every hidden
-    unit serves one axis with equal weights in both layers, and the singular value {s} is the square
-    of that weight. With input variance
-    {lambda} and gain {a} the loss changes with the weight {root} of an axis as in [eq:axis-slope]:
-    the derivative vanishes for a direction that is not learned and, as [eq:slope-form] asks, where
-    the input variance times what is missing of the gain equals the weight decay, so that there the
-    singular value is [eq:singular-value]. The residual map is diagonal as well, and its entry
-    [eq:axis-residual] is what is left of the gain. Of a direction that is not learned this is the
-    gain.
-    """
-    gain, value = symbol("gain"), symbol("singular_value")
-    residual = symbol("residual_map")
-    return step(
-        under=[Premise.SHARED_AXES],
-        axis_slope=(AXIS_SLOPE, slope),
-        singular_value=(value, root),
-        axis_residual=(residual, sp.expand(gain - root)),
-        symbols={"root": sp.sqrt(value)},
-        checks=(
-            vanishes(
-                "The solution makes the mean gradient of its axis vanish.",
-                (slope / sp.sqrt(value)).subs(value, root),
-            ),
-            vanishes(
-                "Two learned directions and one that is left out: the mean gradient vanishes in "
-                "every weight of the network with three axes.",
-                examples.bottleneck.minimum.mean_gradient,
-            ),
-        ),
-        assumptions=(
-            "The input covariance is diagonal in the axes of the teacher, with variances "
-            "{lambda_i} and gains {a_i}; a negative gain is a positive one with its output axis "
-            "reversed.",
-        ),
-    )
-
-
-def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> Step:
-    """Which directions are learned
-
-    A direction can be learned when its singular value is positive, [eq:active]; the loss is
-    then lower by [eq:reduction]. With fewer hidden units than such directions - a bottleneck -
-    the lowest loss has those with the largest reductions. Learning can end with others too, as
-    [step:several-minima] shows. Directions with positive singular value in the learned map are
-    called active. Each direction contributes to the loss of a minimum, [eq:axis-loss] when active
-    and [eq:axis-loss-left-out] when not, and the expected loss is their sum.
-
-    No other map {other}, on the axes or off them, has a lower loss than this. Let {best} be the map
-    with the singular values of all directions that can be learned, and {best_slope} its slope,
-    which is {gamma} along these and less, {lost}, along the others. Weight decay costs at least
-    {gamma} times the nuclear norm of {other}, [step:factored], and this is at least {earned}: the
-    slope has no singular value above {gamma}, and so no entry above it between the axes of {other}.
-    With that in the place of weight decay the loss, but for label noise, is [eq:completed]. Here
-    {other} enters by half the squared distance between {best_root}, whose singular values are
-    {learnable_root}, and {other_root}, whose rank the number of hidden units bounds. By the theorem
-    of Eckart and Young this is least where {other} keeps the largest of these singular values, and
-    nowhere else unless the last one kept and the first one left out tie; and there weight decay
-    costs just {earned}. What {other} makes of an input without variance enters neither the square
-    nor {earned} and only adds to the nuclear norm: at the minimum it vanishes.
-    """
-    variance, gain, value = (symbol(r) for r in ("input_variance", "gain", "singular_value"))
-    residual = symbol("residual_map")
-    reduction = loss_reduction()
-    left_out = one.loss.xreplace({value: sp.Integer(0), residual: gain})
-    learned = one.loss.xreplace({residual: GAMMA / variance})
-    network = examples.generic
-    entries = {
-        TEACHER: network.teacher,
-        INPUT_COVARIANCE: network.input_covariance,
-        OTHER_MAP: sp.ImmutableMatrix(2, 3, sp.symbols("m_1:7")),
-        LEARNABLE: sp.ImmutableMatrix(2, 3, sp.symbols("k_1:7")),
-    }
-    entries[LEARNABLE_SLOPE] = (entries[TEACHER] - entries[LEARNABLE]) * entries[INPUT_COVARIANCE]
-
-    def power(matrix: sp.MatrixExpr) -> sp.Expr:
-        """Mean square of what a map makes of the inputs, halved."""
-        return sp.Trace(matrix * INPUT_COVARIANCE * matrix.T) / 2
-
-    earned = sp.Trace(LEARNABLE_SLOPE.T * OTHER_MAP)
-    # Of a positive symbol SymPy would decide both conditions.
-    learned_or_not = symbol("singular_value", nonnegative=True)
-    return step(
-        active=sp.Gt(variance * gain, GAMMA),
-        reduction=chain(
-            REDUCTION,
-            (
-                "the loss [eq:axis-loss-left-out] less [eq:axis-loss]",
-                variance * gain**2 / 2 - GAMMA * value - GAMMA**2 / (2 * variance),
-                {REDUCTION: left_out - learned},
-            ),
-            ("{gain}", reduction, {gain: value + GAMMA / variance}),
-        ),
-        symbols={
-            "gain": sp.Eq(gain, value + GAMMA / variance),
-            "other": OTHER_MAP,
-            "best": LEARNABLE,
-            "best_slope": LEARNABLE_SLOPE,
-            "its_slope": sp.Eq(LEARNABLE_SLOPE, (TEACHER - LEARNABLE) * INPUT_COVARIANCE),
-            "lost": variance * gain,
-            "earned": earned,
-            "best_root": LEARNABLE * COVARIANCE_ROOT,
-            "other_root": OTHER_MAP * COVARIANCE_ROOT,
-            "learnable_root": sp.sqrt(variance) * value,
-        },
-        axis_loss=Given((AXIS_LOSS, learned), sp.Gt(learned_or_not, 0)),
-        axis_loss_left_out=Given((AXIS_LOSS, left_out), sp.Eq(learned_or_not, 0)),
-        completed=chain(
-            power(TEACHER - OTHER_MAP) + earned,
-            (
-                "{its_slope}",
-                power(TEACHER - OTHER_MAP)
-                + sp.Trace(INPUT_COVARIANCE * (TEACHER - LEARNABLE).T * OTHER_MAP),
-            ),
-            (
-                "multiplied out",
-                power(TEACHER)
-                - sp.Trace(LEARNABLE * INPUT_COVARIANCE * OTHER_MAP.T)
-                + power(OTHER_MAP),
-            ),
-            (
-                "the square completed",
-                power(LEARNABLE - OTHER_MAP) + power(TEACHER) - power(LEARNABLE),
-            ),
-            value=lambda line: evaluate_matrix(line, entries),
-        ),
-        checks=(
-            vanishes(
-                "The reduction is the loss without the direction minus the loss with it.",
-                ((left_out - learned).subs(gain, value + GAMMA / variance), reduction),
-            ),
-            holds(
-                "The singular value closes where input variance times gain equals weight decay.",
-                Method.IDENTITY,
-                lambda: sp.solve(value_learned, gain) == [GAMMA / variance],
-            ),
-            vanishes(
-                "The loss of a network with two learned directions and one left out is the sum "
-                "over its directions.",
-                (_sum_over_directions(learned, left_out), examples.bottleneck.minimum.loss),
-            ),
-        ),
-        assumptions=(
-            "No direction meets [eq:active] with equality, and no two directions with equal "
-            "reduction compete for the last hidden unit: there the minimum is not strict or not "
-            "unique.",
-        ),
-    )
-
-
-def _sum_over_directions(learned: sp.Expr, left_out: sp.Expr) -> sp.Expr:
-    total = sp.Integer(0)
-    for expression, index in ((learned, "1"), (learned, "2"), (left_out, "3")):
-        total += expression.xreplace(
-            {
-                symbol(role): symbol(role, index)
-                for role in ("input_variance", "gain", "singular_value", "label_noise")
-            }
-        )
-    return total

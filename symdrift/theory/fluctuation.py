@@ -101,9 +101,8 @@ def _lyapunov() -> Step:
         assumptions=(
             "The minimum is strict: in the normal space the Hessian is positive.",
             "The learning rate is small against the critical rate, from which on no fluctuation "
-            "is stationary; corrections to everything that follows are of the relative order of "
-            "their ratio, which can be much larger than the learning rate times the largest "
-            "Hessian eigenvalue.",
+            "is stationary; corrections have the relative size of their ratio, which can far "
+            "exceed learning rate times largest curvature.",
         ),
     )
 
@@ -111,8 +110,9 @@ def _lyapunov() -> Step:
 def _excess_loss(examples: Examples) -> Step:
     """Excess loss
 
-    A fluctuating network has the excess loss [eq:excess-loss] over the loss {least} of the minimum,
-    which does not depend on the Hessian. It is constant while the representation drifts.
+    A fluctuating network exceeds the loss {least} of the minimum by {half_trace}, the excess loss,
+    which by [eq:lyapunov] is [eq:excess-loss] and does not depend on the Hessian. It is constant
+    while the representation drifts.
     """
     space = examples.weight_spaces[0]
     entries = {HESSIAN: space.hessian, FLUCTUATION: space.fluctuation, NOISE: space.noise}
@@ -133,7 +133,7 @@ def _excess_loss(examples: Examples) -> Step:
             value=lambda line: evaluate_matrix(line, entries),
             method=Method.POINTS,
         ),
-        symbols={"least": LEAST},
+        symbols={"least": LEAST, "half_trace": second_order},
         checks=(
             vanishes(
                 "Half the trace of Hessian times fluctuation equals a quarter of the trace of the "

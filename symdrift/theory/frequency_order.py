@@ -159,7 +159,8 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     to [eq:small-terms-23out]: {in_term} is that of an input without output in the plane of the axes
     1 and 2, {out_term} that of an output without input.
 
-    The difference of the decay rates is [eq:frequency-lead], with [eq:lead-quiet] to
+    With [eq:total] for the two planes at leading order in {gamma}, where singular values are one,
+    the difference of the decay rates is [eq:frequency-lead], with [eq:lead-quiet] to
     [eq:lead-loud]. For {frequent} both {quiet} and {loud} are positive, since all of their
     coefficients are when they are written in powers of {excess}. Without label noise the frequent
     stimulus therefore drifts more slowly, whatever its frequency. With label noise the last factor

@@ -178,13 +178,13 @@ def _flat(examples: Examples) -> Step:
 def _reached(examples: Examples) -> Step:
     """What the noise reaches
 
-    The weights enter the error through the learned map only. A pull {F} on the map, a matrix of
-    its shape, pulls at the weights through {J}, the transpose of the derivative of the map by the
-    weights, [eq:reach]: the gradient of a sample is weight decay minus the image of the error
-    times the input, and the noise, its deviation from the mean, is [eq:noise-reached]. So noise
-    stays in the image of {J}, and no sample pushes on a silent hidden unit. Only pulls
-    with {no_first} and {no_second} have no image: they join outputs and inputs that are both not
-    learned. The dimension of the image is that of all pulls, {all}, less that of these,
+    The weights enter the error through the learned map only. So the gradient of a sample is weight
+    decay minus the image of the error times the input under {J}, and noise stays in the image of
+    {J}, the reached space: a pull {F} on the map, a matrix of its shape, pulls at the weights
+    through {J}, the transpose of the derivative of the map, [eq:reach]. The noise of a sample, its
+    deviation from the mean, is [eq:noise-reached], and no sample pushes on a silent hidden unit.
+    Only pulls with {no_first} and {no_second} have no image: they join outputs and inputs that are
+    both not learned. The dimension of the image is that of all pulls, {all}, less that of these,
     {without}: [eq:reach-rank].
     """
     network = examples.generic
@@ -275,18 +275,20 @@ def _change_of_mean_gradient(network: LinearNetwork) -> tuple[Side, Side]:
 def _map_hessian(examples: Examples) -> Step:
     """The Hessian on learned maps
 
-    The Hessian keeps the reached space: what it does to the image of {F} is the image of what
-    the operator {curvature} does to {F}, [eq:intertwined], which makes it [eq:map-hessian]: the
-    task, with the covariance of the inputs; what is gained from changing both layers together,
-    with the slope; and weight decay. It involves the number of hidden units nowhere, and it is
-    rational in axes, singular values, slope, covariance and weight decay, since {inner} is
-    {inner_axes} and {outer} is {outer_axes}.
+    The Hessian keeps the reached space, the image of all pulls {F} on the map, in which noise
+    stays: what it does to the image {image} of {F} under {J} is the image of what the operator
+    {curvature} does to {F}, [eq:intertwined], which makes it [eq:map-hessian]: the task, with the
+    covariance of the inputs; what is gained from changing both layers together, with the slope; and
+    weight decay. It involves the number of hidden units nowhere, and it is rational in axes,
+    singular values, slope, covariance and weight decay, since {inner} is {inner_axes} and {outer}
+    is {outer_axes}.
 
-    To see it, let the weights change in [eq:mean-first] and [eq:mean-second]: at first order in the
-    change the Hessian makes of it [eq:hessian-pull]. Of the image of {F} it makes [eq:pull-first]
-    and [eq:pull-second], in which [eq:slope-pairs] replaces the layers beside the slope: both are
-    the image of one and the same map, the bracket. The operator {curvature} is fixed up to what {J}
-    does not see.
+    To see it, let the weights change along the image of {F} in [eq:mean-first] and
+    [eq:mean-second], and put {pair_first} and {pair_second} for the layers beside the slope, as
+    [eq:stationary] allows: what is left in both layers is the image of one and the same map. At
+    first order in any change the Hessian makes of it [eq:hessian-pull]; of the image of {F} it
+    makes [eq:pull-first] and [eq:pull-second], by [eq:slope-pairs]. The operator {curvature} is
+    fixed up to what {J} does not see.
     """
     two_axes = examples.two_axes.minimum
     network, space = examples.generic, examples.weight_spaces[1]
@@ -345,6 +347,8 @@ def _map_hessian(examples: Examples) -> Step:
             "J": REACH,
             "curvature": MAP_HESSIAN,
             "image": sp.Tuple(*image.values()),
+            "pair_first": sp.Eq(GAMMA * FIRST_LAYER, SECOND_LAYER.T * SLOPE, evaluate=False),
+            "pair_second": sp.Eq(GAMMA * SECOND_LAYER, SLOPE * FIRST_LAYER.T, evaluate=False),
             "inner": FIRST_LAYER.T * FIRST_LAYER,
             "inner_axes": RIGHT_AXES * VALUES * RIGHT_AXES.T,
             "outer": SECOND_LAYER * SECOND_LAYER.T,

@@ -134,13 +134,12 @@ def _blocks(examples: Examples) -> Step:
 def _unit_vectors(examples: Examples) -> Step:
     """Unit vectors of a pair of axes
 
-    Take a map {F} with a single entry, for output {i} and input {l}: its image under {J} is
-    what an error of that output does to the weights that carry that input. Normalised, the
-    images of the two entries between two axes are [eq:reached], and the same with equal indices
-    for one axis. All of them are orthogonal to each other. Here {U_il} and {W_il} stand for the
-    unit vectors of single weights, from hidden unit {l} to output {i} and from input {l} to hidden
-    unit {i}. For an {l} that is not learned there is no hidden unit: {s_l} is zero, and the weight
-    drops out.
+    Take a map {F} with a single entry, for output {i} and input {l}: its image under {J} is what an
+    error of that output does to the weights that carry that input. Let {U_il} and {W_il} stand for
+    the unit vectors of single weights, from hidden unit {l} to output {i} and from input {l} to
+    hidden unit {i}; for an {l} that is not learned there is no hidden unit: {s_l} is zero, and the
+    weight drops out. Normalised, the images of the two entries between two axes are [eq:reached],
+    with equal indices for one. All of them are orthogonal to each other.
     """
     first, second = examples.representative.pair_block.directions
     root = sp.sqrt(examples.representative.pair_block.squared_norm)
@@ -340,12 +339,13 @@ def _hessian_blocks(examples: Examples) -> Step:
     """Hessian blocks
 
     In the unit vectors [eq:reached] of an active direction {i} and any other direction {l} the
-    operator [eq:map-hessian] is the block [eq:hessian-pair]; the images of both entries have the
-    same length, so that the matrix of the operator is that of the Hessian. Task and weight decay
-    multiply the entry for output {i} and input {l} by {first} and by {gamma}, and the term with the
-    slope brings in the mirror image. The coupling [eq:coupling], input variance times residual, is
-    the slope along the axis {l}: it equals the weight decay when {l} is active, and {lost} when it
-    is not. An axis with itself has [eq:hessian-own].
+    operator [eq:map-hessian], which on shared axes couples an entry of a map to its mirror image
+    alone, is the block [eq:hessian-pair]. The images of both entries have the same length, so that
+    the matrix of the operator is that of the Hessian. Task and weight decay multiply the entry for
+    output {i} and input {l} by {first} and by {gamma}, and the term with the slope brings in the
+    mirror image. The coupling [eq:coupling], input variance times residual, is the slope along the
+    axis {l}: it equals the weight decay when {l} is active, and {lost} when it is not. An axis with
+    itself has [eq:hessian-own].
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block

@@ -230,12 +230,13 @@ def _mean_imbalance(examples: Examples) -> Step:
     at which the turning of the canonical frame does not matter, the gradients are those at the
     minimum. Let inputs be elliptical: their fourth moments are those of Gaussian inputs times one
     plus the kurtosis {kurtosis}, so that {kurtosis} is a third of the usual excess kurtosis, and
-    zero when inputs are Gaussian. Then [eq:imbalance-fed] is left: the power of the inputs
-    times the covariance of the errors that come back to the hidden units, minus the power of the
-    errors times the covariance of the hidden units. The first part feeds incoming weights, the
-    second outgoing ones. To this order weight decay alone takes an imbalance away. Label noise, and
-    inputs that are not learned, leave errors when weight decay is small; the imbalance is then
-    large.
+    zero when inputs are Gaussian. Terms in the slope cancel, since by [eq:stationary] they are
+    {gamma} squared times products of the layers, which are alike by [eq:balance]. Then
+    [eq:imbalance-fed] is left: the power of the inputs times the covariance of the errors that come
+    back to the hidden units, minus the power of the errors times the covariance of the hidden
+    units. The first part feeds incoming weights, the second outgoing ones. To this order weight
+    decay alone takes an imbalance away. Label noise, and inputs that are not learned, leave errors
+    when weight decay is small; the imbalance is then large.
     """
     paired = [part.xreplace(POWERS_PAIRED) for part in BY_POWERS]
     space = examples.weight_spaces[0]
@@ -439,13 +440,14 @@ def _mean_length() -> Step:
 
     When all {n} axes are alike and learned, the two layers stay balanced on average, as
     [eq:imbalance-fed] vanishes, and all mean values are multiples of the identity. Noise reaches
-    only the part of a deviation that both layers have in common: each deviates by {even} and {odd},
-    a symmetric and a skew matrix. Products of one of each average to zero, and [eq:bent] becomes
-    [eq:alike-bent]. The Hessian multiplies a shift of both layers by a multiple of the identity by
-    {stiff}, so that [eq:mean-shift] is [eq:alike-shift]. The inner products [eq:mean-gram] become
-    [eq:mean-length]: the singular value less {half} times the variance {own} of
-    [eq:fluctuation-own] divided by {batch}. All representations are shorter than those on the
-    manifold, the more so the more axes there are.
+    only the part of a deviation that both layers have in common: each deviates by the sum of {even}
+    and {odd}, a symmetric and a skew matrix. An entry of {even} has the variance {diagonal} over
+    {batch} on the diagonal, and half of it beside. Products of one of each matrix average to zero,
+    and [eq:bent] becomes [eq:alike-bent]. The Hessian multiplies a shift of both layers by a
+    multiple of the identity by {stiff}, so that [eq:mean-shift] is [eq:alike-shift]. The inner
+    products [eq:mean-gram] become [eq:mean-length]: the singular value less {half} times the
+    variance {own} of [eq:fluctuation-own] divided by {batch}. All representations are shorter than
+    those on the manifold, the more so the more axes there are.
     """
     value, one = symbol("singular_value"), sp.Identity(INPUTS)
     variance, labels = symbol("input_variance"), symbol("label_noise") ** 2

@@ -88,7 +88,7 @@ def _two_axes_frame(case: TwoAxes) -> Step:
     what follows {frame_sigma} is this matrix. As both directions are learned, [eq:slope-form] makes
     the slope {gamma} times the identity, the residual map {residual_here} and the teacher
     [eq:frame-teacher]. The operator [eq:map-hessian] is then [eq:frame-pull]. In the order 11, 12,
-    21, 22 of the entries of a map, [eq:map-hessian] is the matrix [eq:frame-hessian] here.
+    21, 22 of the entries of a map it is the matrix [eq:frame-hessian].
     """
     minimum = case.minimum
     covariance = minimum.input_covariance
@@ -256,17 +256,19 @@ def _small_angle(case: TwoAxes) -> Step:
 
     Let the teacher have the gains {a_1} and {a_2} along its axes, and turn the axes of a covariance
     with variances {lambda_1} and {lambda_2} by a small angle {angle}, from the first axis of the
-    teacher towards the second. To first order the singular values stay those of the aligned task,
-    [eq:angle-values]. In the canonical frame the first axes of inputs and teacher lie at small
-    angles, their off-diagonal entries over the difference of their diagonal ones, so that {angle}
-    is [eq:angle-between]. The misalignment in the canonical frame is therefore
-    [eq:angle-correlation].
+    teacher towards the second. To first order the singular values, which are even in the angle,
+    stay those of the aligned task, [eq:angle-values]. In the canonical frame the first axes of
+    inputs and teacher lie at small angles, their off-diagonal entries over the difference of their
+    diagonal ones, and {angle} is the difference of these angles, [eq:angle-between]. The
+    misalignment in the canonical frame is therefore [eq:angle-correlation].
 
     The mean rotation is [eq:angle-rate], linear in the angle, where <quotients> without
     misalignment. The numerator is a trace that was divided by {correlation}: {response} and {noise}
     are expanded in it to first order, about a {curvature} that falls apart into the entries 11 and
     22 and the block of 12 and 21. The rate vanishes without an angle, for equal variances, whose
-    axes are arbitrary, and for equal gains, as in every autoencoder.<sense>
+    axes are arbitrary, and for equal gains, as in every autoencoder. It does not contain the
+    difference of the singular values, and so it holds by continuity where this is not large against
+    the angle.<sense>
     """
     shown = {name: QUOTIENTS[name] for name in case.names}
     rate = case.by_angle.xreplace(shown)
@@ -281,9 +283,10 @@ def _small_angle(case: TwoAxes) -> Step:
     sense = (
         " All coefficients of numerator and denominator of {q} are positive: for Gaussian inputs "
         "without label noise the sense of rotation is decided by three signs, that of the angle "
-        "and those of the differences of the gains and of the variances. In the canonical frame "
-        "a positive correlation of the inputs makes the rate negative, which turns the hidden axis "
-        "of the larger singular value towards the other one."
+        "and those of the differences of the gains and of the variances. In the canonical "
+        "frame, where {s_1} is larger than {s_2}, a positive correlation of the inputs makes "
+        "the rate negative, which turns the hidden axis of the larger singular value towards "
+        "the other one."
     )
 
     slant = GAMMA * SIGMA_12 / (LAMBDA_1 * LAMBDA_2 * (A_1 - A_2))
@@ -316,6 +319,8 @@ def _small_angle(case: TwoAxes) -> Step:
         angle_rate=(MEAN, ETA**2 / BATCH * rate),
         angle={_LABELS[name]: (shown[name], case.quotients[name]) for name in case.names},
         symbols={
+            "s_1": S_1,
+            "s_2": S_2,
             "a_1": A_1,
             "a_2": A_2,
             "lambda_1": LAMBDA_1,
@@ -349,6 +354,10 @@ def _small_angle(case: TwoAxes) -> Step:
                 positive,
             ),
         ),
+        assumptions=(
+            "The angle is small against the difference of the singular values, so that "
+            "{correlation} is small.",
+        ),
     )
 
 
@@ -374,10 +383,11 @@ def _small_decay(case: TwoAxes) -> Step:
     """Small misalignment and weak decay
 
     When angle and weight decay are both small, the singular values are the gains, and without label
-    noise the mean rotation is [eq:decay-rate-quiet], of order {orders}. These are [eq:angle-rate]
-    and its quotients at the lowest power of {gamma}. Noise is then of second order in the weight
-    decay, so that the diffusion, which needs noise and fluctuation, is of order {diffusion}: at
-    small learning rate and small decay the steady rotation wins.<added>
+    noise the mean rotation is [eq:decay-rate-quiet], of order {orders}. It is [eq:angle-rate], with
+    its quotients, at the lowest power of {gamma}. Noise is then of second order in the weight
+    decay, so that the diffusion, which needs noise and fluctuation, is of order {diffusion}: before
+    it has spread the axes by a radian the steady rotation has turned them by an angle of the order
+    of {turned}, which is large when {eta} and {gamma} are small.<added>
     """
     gains = {S_1: A_1, S_2: A_2}
     weak = {
@@ -427,6 +437,7 @@ def _small_decay(case: TwoAxes) -> Step:
         symbols={
             "orders": ETA**2 * GAMMA**2 * ANGLE,
             "diffusion": ETA**3 * GAMMA**4,
+            "turned": ANGLE / (ETA * GAMMA**2),
         },
         words={"added": added},
         checks=tests,

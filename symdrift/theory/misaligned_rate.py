@@ -98,6 +98,7 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (RESPONSE, "response of the mean rotation to the noise on learned maps", "4 by 4"),
     (GAUSSIAN, "numerator of the mean rotation", "scalar"),
     (COMMON, "denominator of the mean rotation", "scalar"),
+    (QUOTIENTS[GAUSSIAN], "the one over the other without misalignment", "scalar"),
     (ANGLE, "angle between the axes of teacher and inputs", "rad"),
     (EIGENVALUES[0], "eigenvalue of the Hessian on learned maps", "scalar"),
 )
@@ -119,8 +120,8 @@ def two_axes_rate(case: TwoAxes) -> Step:
     For two axes the first of [eq:map-equations] is a linear system of ten equations for
     {fluctuation}, of which the trace [eq:frame-mean] asks for one number. The matrix {response} of
     [eq:response] reads it off any noise, [eq:response-rate]: it solves the transposed system, with
-    what the trace multiplies {fluctuation} by, less its roots, on the right side. This is the rate
-    at leading order in {eta} and without any other approximation.<parts>
+    what the trace multiplies {fluctuation} by, without the factor {roots}, on the right side. This
+    is the rate at leading order in {eta} and without any other approximation.<parts>
 
     The entries of {response} are quotients of polynomials in the parameters of the minimum. Their
     common denominator {common}, [eq:rate-common], is half the product of all sums of two of the
@@ -159,6 +160,7 @@ def two_axes_rate(case: TwoAxes) -> Step:
         }
         | {_LABELS[COMMON]: Folded((COMMON, case.parts[COMMON]), (COMMON, common))},
         symbols={
+            "roots": sp.sqrt(S_1) * sp.sqrt(S_2),
             "gaussian": GAUSSIAN,
             "length": LENGTH,
             "labels": LABELS,

@@ -88,8 +88,8 @@ def _map_noise(examples: Examples) -> Step:
     error times input, [eq:noise-intertwined], which as an operator on matrices {F} is
     [eq:map-noise]. It needs the fourth moments {moments} of the inputs, the indices of which are
     components of a sample. For Gaussian inputs these are sums over the three pairings,
-    [eq:moments], so that the operator is [eq:map-noise-gaussian], with the covariance
-    {label_noise} of the label noise.
+    [eq:moments]. With Gaussian inputs the covariance of error times input makes of a map {F} the
+    map [eq:map-noise-gaussian], with the covariance {label_noise} of the label noise.
     """
     network = explicit_network(2, 2, 1)
     residual, any_map = (sp.ImmutableMatrix(2, 2, sp.symbols(f"{name}_1:5")) for name in ("E", "f"))
@@ -199,11 +199,10 @@ def _generating_function() -> Iterator[tuple[sp.Expr, sp.Expr]]:
 def _batches(examples: Examples) -> Step:
     """Batches
 
-    The mean over a batch of {batch} independent samples has the covariance [eq:batch]. What
-    follows is written for single samples, except where {batch} is displayed. A batch divides
-    {C} by {batch}, and with it everything that is linear in {C}: the fluctuation, the excess loss
-    and the mean rotation. The covariance of rotations has noise and fluctuation as factors, and is
-    divided by the square of {batch}.
+    The mean over a batch of {batch} independent samples has the covariance [eq:batch]. A batch
+    divides {C} by {batch}, and with it everything that is linear in {C}: the fluctuation, the
+    excess loss and the mean rotation. The covariance of rotations has noise and fluctuation as
+    factors, and is divided by the square of {batch}.
     """
     space = examples.bottleneck
     network = space.minimum.network

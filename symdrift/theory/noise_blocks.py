@@ -10,7 +10,7 @@ from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
-from symdrift.derivation.vocabulary import BLOCK_NOISE, OWN_NOISE
+from symdrift.derivation.vocabulary import BLOCK_NOISE, OWN_NOISE, REACH
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import any_direction, block_of
 from symdrift.theory.linear.curvature import connected_blocks, hessian
@@ -192,10 +192,10 @@ def _noise_blocks(examples: Examples) -> Step:
     [eq:map-noise-gaussian] makes that entry and its mirror image, and [eq:noise-intertwined]
     carries both to the weights.
 
-    In the unit vectors [eq:reached] the noise of two axes is [eq:noise-pair] and that of one is
-    [eq:noise-own], with residuals {E_i} and {E_l} and label-noise variances {variance_i} and
-    {variance_l}. Without label noise the block of two axes has rank one; what an axis does not
-    explain of its target is noise for the others.
+    In the unit vectors [eq:reached] error times input, through {J}, makes the noise [eq:noise-pair]
+    of two axes, uncorrelated with any other, and [eq:noise-own] of one, with residuals {E_i} and
+    {E_l} and label-noise variances {variance_i} and {variance_l}. Without label noise the block of
+    two axes has rank one; what an axis does not explain of its target is noise for the others.
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block
@@ -231,6 +231,7 @@ def _noise_blocks(examples: Examples) -> Step:
         noise_pair=(BLOCK_NOISE["il"], displayed),
         noise_own=(OWN_NOISE, own_displayed),
         symbols={
+            "J": REACH,
             "variance_i": symbol("label_noise", "i") ** 2,
             "variance_l": symbol("label_noise", "l") ** 2,
         },

@@ -159,14 +159,15 @@ def _average_rotation() -> Step:
     covariance as derived, independent from step to step beyond a few relaxation times. Many such
     times together make a group of steps, still with small angles {angle}. Planes with a silent
     hidden unit do not rotate, since neither noise nor deviation has a part there; the rotation is
-    that of the active units. To first order in covariance and mean the average rotation of a group
-    is [eq:one-turn] for each of its steps, where the covariances are those of [eq:covariance], with
-    the correlations between near steps summed up; the square of the mean of the whole group is in
-    [eq:mean-rotation]; what steps of a group fail to commute by is skew and
-    of the next order of the mean rotation. The average after {tau} steps, a product over
-    independent groups, is [eq:mean-rotation], where [eq:mean-matrix] collects the mean rotations of
-    all planes, with a generator {generator} for each, and [eq:decay-matrix] the covariances: planes
-    may be correlated, and the decay matrix need not be diagonal.
+    that of the active units. To first order in covariance and mean the average rotation {turned} of
+    a group is {one_step} for each of its steps; what steps of a group fail to commute by is skew
+    and of the next order of the mean rotation. By [eq:one-turn] the covariances in it are those of
+    [eq:covariance], with the correlations between near steps summed up; the square of the mean of
+    the whole group is in [eq:mean-rotation]. The average after {tau} steps, a product over groups
+    of many relaxation times each, which are independent, is [eq:mean-rotation], where
+    [eq:mean-matrix] collects the mean rotations of all planes, with a generator {generator} for
+    each, and [eq:decay-matrix] the covariances. Planes may be correlated, and the decay matrix need
+    not be diagonal.
     """
     turn = _small_turn()
     second_order = turn.rotation + turn.rotation**2 / 2
@@ -193,7 +194,12 @@ def _average_rotation() -> Step:
         mean_rotation=(MEAN_ROTATION, EXPONENTIAL),
         mean_matrix=(MEAN_MATRIX, SUMMED_MEANS),
         decay_matrix=(DECAY, -SUMMED_PLANES / 2),
-        symbols={"generator": GENERATOR, "angle": PLANE_ANGLE},
+        symbols={
+            "generator": GENERATOR,
+            "angle": PLANE_ANGLE,
+            "turned": MEAN_TURN,
+            "one_step": unit + MEAN_MATRIX - DECAY,
+        },
         checks=(
             vanishes(
                 "The mean rotation is skew-symmetric and the decay matrix symmetric.",
@@ -212,13 +218,14 @@ def _stimulus_quantities() -> Step:
     """Diffusion, decay and speed of one stimulus
 
     A stimulus {x} has the representation [eq:hidden-vector] in the canonical frame. Diffusion is
-    half of what the mean squared distance from where it was gains per step, [eq:displaced]: the
-    representation diffuses by [eq:diffusion] per step, loses its autocorrelation at first with the
-    rate [eq:rate], and moves steadily with the speed [eq:speed]. The steady motion {mean} of a step
-    adds its own square to the distance, which grows with the square of the lag and is not part of
-    diffusion. The autocorrelation {correlation} is lost at the pace of diffusion, relative to the
-    squared norm with which it begins. Scalar products of representations are not affected by the
-    rotation: while each of them drifts, their similarity stays.
+    half of what the mean squared distance from where it was gains per step, at first order in the
+    lag, where the skew {mean_matrix} drops out, [eq:displaced]: the representation diffuses by
+    [eq:diffusion] per step, loses its autocorrelation at first with the rate [eq:rate], and moves
+    steadily with the speed [eq:speed]. The steady motion {mean} of a step adds its own square to
+    the distance, which grows with the square of the lag and is not part of diffusion. The
+    autocorrelation {correlation} is lost at the pace of diffusion, relative to the squared norm
+    with which it begins. Scalar products of representations are not affected by the rotation: while
+    each of them drifts, their similarity stays.
     """
     turn = _small_turn()
     vector = sp.Matrix(sp.symbols("w_1:4", real=True))
@@ -266,10 +273,11 @@ def _stimulus_quantities() -> Step:
 def _decay() -> Step:
     """Decay along the hidden axes
 
-    On shared axes no plane rotates steadily, [eq:no-mean], and different planes are
-    uncorrelated. Of [eq:mean-rotation] the decay matrix {Delta} is left, in which the generator
-    of each plane is squared, {square}. It is therefore diagonal: along the hidden axis {i} it is
-    the sum of the diffusion coefficients of all planes through that axis, [eq:axis-decay].
+    On shared axes no plane rotates steadily, [eq:no-mean], and different planes are uncorrelated,
+    since they share no pair of blocks. Of [eq:mean-rotation] the decay matrix {Delta} is left, in
+    which the generator of each plane is squared, {square}. It is therefore diagonal: along the
+    hidden axis {i} it is the sum of the diffusion coefficients of all planes through that axis,
+    [eq:axis-decay].
     """
     i, j, plane = I_INDEX, J_INDEX, PLANE_DIFFUSION[I_INDEX, J_INDEX]
     others = sp.Sum(plane, (j, 1, i - 1)) + sp.Sum(plane, (j, i + 1, RANK))
@@ -313,12 +321,12 @@ def _decay() -> Step:
 def _stimulus(examples: Examples) -> Step:
     """One stimulus, axis by axis
 
-    Along the hidden axis {i} the representation of a stimulus is [eq:component], its
-    diffusion per step is the sum [eq:representation-diffusion], and its autocorrelation
-    [eq:autocorrelation] starts at the squared norm of the representation and falls axis by axis
-    at the pace of that axis: at first with the rate [eq:decay-rate], a mean of these paces. With
-    the diagonal {Delta} diffusion and rate are [eq:diffusion] and [eq:rate], and the
-    autocorrelation is {correlated}; the steady motion [eq:speed] vanishes.
+    Along the hidden axis {i} the representation of a stimulus is [eq:component], its diffusion per
+    step is the sum [eq:representation-diffusion], and its autocorrelation [eq:autocorrelation]
+    starts at the squared norm of the representation and falls axis by axis, each at its pace: at
+    first with the rate [eq:decay-rate], a mean of these. With the diagonal {Delta} diffusion and
+    rate are [eq:diffusion] and [eq:rate], and the autocorrelation is {correlated}; the steady
+    motion [eq:speed] vanishes.
     """
     s_i = symbol("singular_value", "i")
     minimum = examples.bottleneck.minimum

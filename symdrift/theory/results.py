@@ -297,15 +297,13 @@ def _study_minimum(subject: Subject) -> Step:
     else:
         active = (
             "The active axes of this study, in the order of the axes of its inputs, are {axes}. "
-            "Singular values follow from [eq:singular-value]. The singular values of active axes "
-            f"are {shown}."
+            f"The singular values of active axes are {shown}, by [eq:singular-value]."
         )
         if not alike and len(values) < len(subject.active):
             active += " Axes that are not listed repeat one that is."
         active += (
-            " Indices count the axes of the inputs. Tables and figures count the planes of hidden "
-            "axes, which stand in the order of decreasing singular value: at the numbers of the "
-            "study "
+            " Indices count the axes of the inputs. Hidden axes stand in the order of decreasing "
+            "singular value: at the numbers of the study "
         )
         active += (
             "this is the same order."

@@ -122,7 +122,8 @@ def _gradient(network: LinearNetwork, size: str) -> Step:
     Differentiating [eq:sample-loss] by every weight gives the gradients of the two layers. With the
     weights of both layers in one vector {theta}, and their gradients in {g}, online gradient
     descent takes one step [eq:update] for each fresh sample, with learning rate {eta}; a batch of
-    {batch} samples uses the mean of their gradients.
+    {batch} samples uses the mean of their gradients. What follows is written for single samples,
+    except where {batch} is displayed.
     """
     gradient_first, gradient_second = RULE.gradient(LAYERS, INPUT, ERROR)
     explicit_gradient = sp.Matrix(
@@ -147,11 +148,11 @@ def _gradient(network: LinearNetwork, size: str) -> Step:
 def _expected_loss(network: LinearNetwork, size: str) -> Step:
     """Expected loss
 
-    Averaging over inputs and label noise needs their second moments only and leaves the
-    residual map {E}, what the network misses of the teacher. The label noise, of covariance
-    {noise_covariance}, adds a constant. In the residual map the error of a sample is
-    [eq:error-split]. Error times input has the mean {mean}, and so the gradients of the two layers
-    have the means [eq:mean-first] and [eq:mean-second].
+    The expected loss {L} needs the second moments of inputs and label noise only, and leaves the
+    residual map {E} of [eq:residual], what the network misses of the teacher. In the residual map
+    the error of a sample is [eq:error-split]. Error times input has the mean {mean}, and so the
+    gradients of the two layers have the means [eq:mean-first] and [eq:mean-second]. The label
+    noise, of covariance {noise_covariance}, adds a constant to the loss.
     """
     quadratic = sp.Trace(RESIDUAL * INPUT_COVARIANCE * RESIDUAL.T) / 2
     expected = quadratic + sp.Trace(NOISE_COVARIANCE) / 2 + RULE.penalty(LAYERS, sp.Trace)

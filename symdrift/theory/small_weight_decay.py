@@ -41,10 +41,10 @@ from symdrift.theory.linear.limits import (
 def small_weight_decay(examples: Examples) -> Step:
     """Small weight decay
 
-    For an autoencoder without label noise the residuals vanish with the weight decay. The
-    terms of the diffusion tensor are then, to leading order, [eq:small-own] for equal indices
-    and [eq:small-other] for any other active axis: rational functions of the input variances
-    times the fourth power of {gamma}.
+    For an autoencoder, whose gains are all one, without label noise the residuals vanish with the
+    weight decay. The terms of the diffusion tensor are then, to leading order, [eq:small-own] for
+    equal indices and [eq:small-other] for any other active axis: rational functions of the input
+    variances times the fourth power of {gamma}.
 
     With every singular value at one and every residual at {small_residual}, the blocks of two
     active axes are [eq:small-blocks] at leading order. For diagonal blocks the equations

@@ -213,13 +213,13 @@ def _irrelevant(examples: Examples) -> Step:
     """A bottleneck with irrelevant inputs
 
     Axes that do not fit through the bottleneck keep their whole gain as residual, and this is noise
-    for those that do. For an autoencoder whose learned axes have input variance {lambda}, each of
-    {count} axes of smaller variance {nu} that are left out adds the same amount to the diffusion of
-    every plane; to leading order in the weight decay the sum is [eq:irrelevant], half of [eq:total]
-    with {metric}. It does not vanish with {gamma}, it grows with the number of irrelevant axes and,
-    while they are weak, with the square of their variance, and it diverges where they begin to
-    compete for a hidden unit. Inputs that no output asks for are milder: they add [eq:unseen],
-    linear in their variance.
+    for those that do. For an autoencoder, with gain one on every axis, whose learned axes have
+    input variance {lambda}, each of {count} axes of smaller variance {nu} that are left out adds
+    the same amount to the diffusion of every plane; to leading order in the weight decay the sum is
+    [eq:irrelevant], half of [eq:total] with {metric}. It does not vanish with {gamma}, it grows
+    with the number of irrelevant axes and, while they are weak, with the square of their variance,
+    and it diverges where they begin to compete for a hidden unit. Inputs that no output asks for
+    are milder: they add [eq:unseen], linear in their variance.
 
     Without weight decay the blocks of a learned axis and of one that is left out are
     [eq:irrelevant-blocks], the same for both axes of a plane. The overlap is one, the identity

@@ -172,14 +172,9 @@ def _on_maps(examples: Examples) -> Step:
     [eq:map-mean]. The weights have disappeared. Of a plane with a silent hidden unit, the weights
     of which vanish, nothing is left in [eq:map-turn]: it does not rotate.
 
-    Put [eq:images] into both sides of [eq:lyapunov], and move {J} past the Hessian: the right side
-    is that of [eq:noise-intertwined], and [eq:map-relaxed] has between {J} and its transpose the
-    left side of the first equation. That of the second is [eq:map-relaxed-turn], from both sides of
-    [eq:sylvester] between the transpose of {J} and {J}.
-
-    Put [eq:images] into both sides of [eq:lyapunov], and move {J} past the Hessian: the right side
-    is that of [eq:noise-intertwined], and [eq:map-relaxed] has between {J} and its transpose the
-    left side of the first equation. That of the second is [eq:map-relaxed-turn], from both sides of
+    Put [eq:images] into [eq:lyapunov] and move {J} past the Hessian: the left side is
+    [eq:map-relaxed], the right side comes from [eq:noise-intertwined], and what stands between {J}
+    and its transpose is the first equation. The second is what [eq:map-relaxed-turn] makes of
     [eq:sylvester] between the transpose of {J} and {J}.
 
     Matrices that join outputs and inputs which are both not learned have no image: they are the

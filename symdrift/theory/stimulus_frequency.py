@@ -288,7 +288,9 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     fluctuation of equal axes from [step:isotropic], this gives the slopes [eq:frequency-terms-121]
     to [eq:frequency-terms-231] of the terms of the axes 1, 2 and 3. They change the plane of the
     axes 1 and 2 by [eq:frequency-plane], where {D} is [eq:isotropic-quiet], and that of the axes 2
-    and 3 by [eq:frequency-apart].
+    and 3 by [eq:frequency-apart]. By [eq:axis-decay] all planes through an axis add up to its rate:
+    with what blocks, overlaps and {length} change by, [eq:varied-term] and [eq:varied-own] give in
+    [eq:total] the four slopes above.
     """
     slopes = _slopes(examples, sp.Integer(0), "frequency-terms")
     varied = _varied_block(examples, sp.Integer(0))

@@ -39,10 +39,10 @@ def symmetry(examples: Examples) -> Iterator[Step]:
 def _invariance(network: LinearNetwork) -> Step:
     """Rotating the hidden layer changes nothing
 
-    The output depends on the weights through the product {product} alone. An orthogonal matrix
-    {Q} that turns the hidden layer, [eq:rotated], leaves the product and both norms as they
-    are. So not only the expected loss but the loss of every single sample is invariant, and
-    minima come in whole orbits.
+    The output depends on the weights through the product {product} alone. An orthogonal matrix {Q}
+    that turns the hidden layer, [eq:rotated], leaves the product and both norms as they are. So not
+    only the expected loss but the loss of every single sample is invariant, and minima come in
+    whole orbits.
     """
     turn = any_turn(network.hidden)
     rotated = dict(
@@ -72,10 +72,12 @@ def _noise_is_normal(network: LinearNetwork) -> Step:
     """No sample ever pushes along the orbit
 
     A rotation {Q} through a small angle is the identity plus that angle times a skew generator
-    {generator}, and changes the layers by the angle times {tangent}. Differentiating the invariance
-    along this change gives [eq:orthogonal] for every sample and at every point of weight space, not
-    only at the minimum: the gradient of a sample is orthogonal to the orbit. Noise cannot push
-    along the manifold. To first order there is no drift; it has to come from the second.
+    {generator}, and changes the layers by the angle times {tangent}. That a sample has the same
+    loss with {turned} as with {W} and {U} gives, differentiated along this change, [eq:orthogonal],
+    with the gradients {g_W} and {g_U} of the two layers, for every sample and at every point of
+    weight space, not only at the minimum: the gradient of a sample is orthogonal to the orbit.
+    Noise cannot push along the manifold. To first order there is no drift; it has to come from the
+    second.
     """
     tangents = [
         network.rotation(i, j) * sp.Matrix(network.coordinates)
@@ -91,6 +93,9 @@ def _noise_is_normal(network: LinearNetwork) -> Step:
         symbols={
             "generator": GENERATOR,
             "tangent": sp.Tuple(GENERATOR * FIRST_LAYER, -SECOND_LAYER * GENERATOR),
+            "turned": sp.Tuple(ROTATION * FIRST_LAYER, SECOND_LAYER * ROTATION.T),
+            "g_W": GRADIENT_FIRST,
+            "g_U": GRADIENT_SECOND,
         },
         checks=(
             vanishes(
@@ -108,12 +113,12 @@ def _tangent(minimum: AlignedMinimum) -> Step:
     The rotation in the plane of hidden units {i} and {j} has the generator [eq:generator], written
     with the columns {unit_i} and {unit_j} of the identity; it moves the weights along the tangent
     vector {tangent}. This has the rows {i} and {j} of the first layer and the columns {i} and {j}
-    of the second exchanged, but for a sign, and zeros elsewhere. In the canonical frame rows are
-    orthogonal to each other and so are columns, with the singular values for their squared lengths.
-    The tangent vectors of different planes are therefore orthogonal, even where these share an
-    axis, and have the squared length [eq:metric]; a silent hidden unit has singular value zero.
-    Planes of two silent units do not move anything, so {r} active directions and {p} hidden units
-    give a manifold of dimension [eq:dimension].
+    of the second exchanged, but for a sign, and zeros elsewhere. In the canonical frame rows of the
+    first layer are orthogonal to each other and so are columns of the second, with the singular
+    values for their squared lengths: the tangent vectors of different planes are orthogonal, even
+    where these share an axis, and have the squared length [eq:metric]; a silent hidden unit has
+    singular value zero. Planes of two silent units do not move anything, so {r} active directions
+    and {p} hidden units give a manifold of dimension [eq:dimension].
     """
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
     lengths = {plane: (t.T * t)[0] for plane, t in tangents.items()}

@@ -281,7 +281,9 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
 
 _IMBALANCED = (
     " It is {twice_decay}, the curvature of a symmetric imbalance of the layers: no eigenvalue of "
-    "[eq:map-hessian], as gradient noise at the minimum does not reach it."
+    "[eq:map-hessian], as gradient noise at the minimum does not reach it. A small symmetric "
+    "matrix that multiplies the first layer and, with the other sign, the second leaves the map "
+    "as it is, and by [eq:stationary] the Hessian makes {twice_decay} times this change of both."
 )
 
 LARGEST_SHOWN = 3
@@ -479,8 +481,8 @@ def _study_rate(
     swept = float((coloured.T * noise * coloured * fluctuation).trace())
     spread = per_step * problem.learning_rate / problem.batch * product * swept / metric**2
     overtaken = (
-        " Over more than about {steps} steps the steady rotation is larger than what diffusion "
-        "adds to it."
+        " Over more than about {steps} steps, [eq:study-spread] over the square of "
+        "[eq:study-mean], the steady rotation is larger than what diffusion adds to it."
         if rate
         else ""
     )
