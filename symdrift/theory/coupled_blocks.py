@@ -80,19 +80,11 @@ def _couplings(examples: Examples) -> Step:
     {j} and {l} into each other, for each {l}. In rows of the first and columns of the second it is
     a multiple of the identity, [eq:overlap], and with rows and columns exchanged it is minus that,
     since {Omega} is skew. Of single weights it makes [eq:carried]; the other two weights of the
-    <<<<<<< HEAD
-    second block, {W_lj} and {U_jl}, belong to no unit that turns unless {l} is {i}. What {u_jl} has
-    along {W_jl} becomes part of {u_il}, and what {u_lj} has along {U_lj} becomes part of {u_li},
-    by the same factors of [eq:reached]. For {l} equal to {i} the first block has a single row, to
-    which both unit vectors of the second contribute alike: the identity becomes a row of ones,
-    [eq:own-overlap]. No two planes share a pair of blocks. A plane with a silent hidden unit
-    =======
     second block, {W_lj} and {U_jl}, belong to no unit that turns unless {l} is {i}. For {l} equal
     to {i} the first block has a single row, to which both unit vectors of the second contribute
     alike: the identity becomes a row of ones, [eq:own-overlap]. What {u_jl} has along {W_jl}
     becomes part of {u_il}, and what {u_lj} has along {U_lj} becomes part of {u_li}, by the same
     factors of [eq:reached]. No two planes share a pair of blocks. A plane with a silent hidden unit
-    >>>>>>> levels15
     couples none: the overlaps vanish with its singular value, and for {l} equal to that unit there
     is no block, since noise does not reach it.
     """

@@ -306,8 +306,7 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
                 lambda: _one_sign_change(quiet),
             ),
             vanishes(
-                "Next to equal variances, with all inputs learned and no output without input, "
-                "[eq:turning-noise] is [eq:critical-noise].",
+                "At equal variances, all axes learned, [eq:turning-noise] is [eq:critical-noise].",
                 (
                     (2 * LOUD * known - GAMMA**2 * CROSSED).xreplace(numerators).xreplace(isotropic)
                     ** 2,
