@@ -286,14 +286,15 @@ def _slope(examples: Examples) -> Step:
 def _optimal(examples: Examples) -> Step:
     """The minimum is the global one
 
-    As a function of the learned map alone the loss is convex: a quadratic form plus {gamma}
-    times the nuclear norm. That of another map {other} exceeds that of [eq:learned-map] by
-    [eq:above]. What the slope earns there, {earned}, is a sum over the singular values of
-    {other}, each times an entry of the slope between two unit vectors. When no singular value of
-    the slope is larger than the weight decay, [eq:dual], it is no more than the nuclear norm costs,
-    so that no map has a lower loss; and where inputs vary in every direction, the quadratic form is
-    positive and the minimum is the only one. The pair of [eq:slope-form] and [eq:dual] is therefore
-    a certificate of the minimum, which a numerical solution has to satisfy too.
+    As a function of the learned map alone, with the least weights, [eq:weights-above], the loss is
+    convex: a quadratic form plus {gamma} times the nuclear norm. That of another map {other}
+    exceeds that of [eq:learned-map] by [eq:above]. What the slope earns there, {earned}, is a sum
+    over the singular values of {other}, each times an entry of the slope between two unit vectors.
+    When no singular value of the slope is larger than the weight decay, [eq:dual], it is no more
+    than the nuclear norm costs, so that no map has a lower loss; and where inputs vary in every
+    direction, the quadratic form is positive and the minimum is the only one. The pair of
+    [eq:slope-form] and [eq:dual] is therefore a certificate of the minimum, which a numerical
+    solution has to satisfy too.
     """
     change = OTHER_MAP - LEARNED_MAP
     moved = sp.Trace(change * INPUT_COVARIANCE * change.T) / 2
