@@ -59,7 +59,7 @@ def test_python_examples_run(number: int, capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.slow
 def test_the_derivation_example_prints_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
     (source,) = [block for block in blocks("python") if "symdrift.derive" in block]
-    assert len(blocks("python")) == 3
+    assert len(blocks("python")) == 4
     exec(compile(source, "README.md, derivation", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 20
