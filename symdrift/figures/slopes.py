@@ -7,6 +7,8 @@ import re
 import numpy as np
 from matplotlib.figure import Figure
 
+from symdrift.evaluation.dense.landscape import minimum_of
+from symdrift.evaluation.next_order.cost import normal_directions
 from symdrift.figures.style import HEIGHT, drawing
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_of
@@ -22,6 +24,9 @@ PRECISION = 0.006
 
 Slopes of the diffusion that stimuli are seen to have are then known to about a third.
 """
+
+MOST_DIRECTIONS = 40
+"""Normal directions up to which a series beside networks takes no longer than a report."""
 
 _KINDS = {
     r"V\[.*": "rotation variances",
@@ -39,6 +44,9 @@ def numbers(problem: LearningProblem, seed: int) -> tuple[Slope, ...] | None:
     """Slopes of all quantities; None where the next order is not known."""
     theory = theory_of(problem)
     alone = measured_slopes(problem, precision=PRECISION, seed=seed, theory=theory)
+    outputs, inputs = problem.teacher.shape
+    if normal_directions(inputs, outputs, minimum_of(problem).rank) > MOST_DIRECTIONS:
+        return alone or None
     beside = slopes_beside_series(problem, theory, error=ERROR, seed=seed)
     return joined_slopes(beside, alone) or None
 
@@ -75,14 +83,18 @@ def caption(data: tuple[Slope, ...]) -> str:
         if apart
         else ("all are within")
     )
+    known_best = (
+        " Known best is what networks show beside the perturbation series of their own deviations: "
+        "its first orders have exact means, and only what is left of the networks has to be "
+        "averaged."
+        if any(slope.quantity.endswith("by rotation") for slope in data)
+        else ""
+    )
     return (
         "Relative change of every number with the learning rate, at rate zero: as the next order "
         "says and as simulations of SGD have it (bars: one standard error), at four rates, the "
         "largest of which changes one of the numbers by about a seventh. Deviations from the "
         "leading order are fitted by a line through zero and a square; a bar has what a cube may "
-        "change of the line. Known best is what networks show beside the perturbation series of "
-        "their own deviations: its first orders have exact means, and only what is left of the "
-        "networks has to be averaged. On the grey line both are "
-        f"equal; the furthest of {len(data)} is {missed.max():.1f} standard errors away from it, "
+        f"change of the line.{known_best} On the grey line both are equal; the furthest of {len(data)} is {missed.max():.1f} standard errors away from it, "
         f"and {verdict} {TOLERATED_ERRORS:g}."
     )
