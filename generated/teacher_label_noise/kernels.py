@@ -30,8 +30,9 @@ learned : array_like of bool, shape (min(n, m),), optional
 Leading axes broadcast. All rates are per SGD step. A direction i is active when lambda_i |a_i| >
 gamma and its loss reduction lambda_i s_i^2 / 2 is among the p largest, unless learned says which
 ones are; on a threshold or a tie the minimum is not strict and the results do not hold. Results are
-right to 12 digits but for rounding over the ratio of the two curvatures of a block: two directions
-close to their thresholds, or one that hardly loses the last hidden unit to its like, leave fewer.
+right to 12 digits, close to thresholds and to ties for the last hidden unit too. Where learned
+leaves out a direction that is worth more than one of its own, more than a thousandth must be left
+of the determinant that the block of both would have at a tie: rounding over that part is lost.
 """
 
 from __future__ import annotations
@@ -152,19 +153,30 @@ def _pair_curvature(
     singular_value_l: Array,
     residual_l: Array,
     slack_l: Array,
+    missed_value_l: Array,
+    gap: Array,
     weight_decay: Array,
 ) -> tuple[Array, Array, Array]:
     """Diagonal and determinant of the Hessian of the block (i, l).
 
-    17 operations.
+    38 operations.
     """
     # H_11 = (s_i + s_l) lambda_l + gamma, H_22 = (s_i + s_l) lambda_i + gamma, H_11 H_22 - H_12^2
-    t0 = singular_value_i*variance_l + singular_value_l*variance_l
-    t1 = singular_value_i*variance_i + singular_value_l*variance_i
-    first = t0 + weight_decay
-    second = t1 + weight_decay
-    product = slack_l*(-slack_l + 2*weight_decay) + t0*t1 + weight_decay*(t0 + t1)
-    return first, second, product
+    total = singular_value_i + singular_value_l
+    coupling = residual_l*variance_l
+    separation = gap + singular_value_l*variance_i*(singular_value_i + total)
+    variances = variance_i*variance_l
+    root = np.sqrt(variances)
+    spread = 2*root + variance_i + variance_l
+    worth = missed_value_l*root + total*variance_i
+    determinant = (
+        separation*variance_l + slack_l*(coupling + weight_decay) +
+        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/(spread*worth)
+    )
+    first = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
+    second = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    return first, second, determinant
 
 
 def _unreached_curvature(weight_decay: Array) -> Array:
@@ -214,49 +226,55 @@ def _pair_fluctuation(
     singular_value_l: Array,
     residual_l: Array,
     slack_l: Array,
+    missed_value_l: Array,
+    gap: Array,
     weight_decay: Array,
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Fluctuation and gradient noise of the block (i, l), per eta and for B = 1.
 
-    101 operations.
+    109 operations.
     """
     # H Gamma + Gamma H = C for two rows: Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H) det(H))
-    hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
-    hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
-    coupling_p = residual_l*variance_l
-    determinant_p = (
-        slack_l*(-slack_l + 2*weight_decay) + weight_decay*(singular_value_i*variance_i +
-        singular_value_i*variance_l + singular_value_l*variance_i +
-        singular_value_l*variance_l) + (singular_value_i*variance_i +
-        singular_value_l*variance_i)*(singular_value_i*variance_l +
-        singular_value_l*variance_l)
+    total = singular_value_i + singular_value_l
+    coupling = residual_l*variance_l
+    separation = gap + singular_value_l*variance_i*(singular_value_i + total)
+    variances = variance_i*variance_l
+    root = np.sqrt(variances)
+    spread = 2*root + variance_i + variance_l
+    worth = missed_value_l*root + total*variance_i
+    determinant = (
+        separation*variance_l + slack_l*(coupling + weight_decay) +
+        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/(spread*worth)
     )
-    noise_p11 = (
+    hessian_11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
+    hessian_22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    noise_11 = (
         label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
         + singular_value_i*variance_l*weight_decay**2/variance_i +
         singular_value_l*variance_l*weight_decay**2/variance_i
     )
-    noise_p12 = (
+    noise_12 = (
         residual_l*singular_value_i*variance_l*weight_decay +
         residual_l*singular_value_l*variance_l*weight_decay
     )
-    noise_p22 = (
+    noise_22 = (
         label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i
         + residual_l**2*singular_value_i*variance_i*variance_l +
         residual_l**2*singular_value_l*variance_i*variance_l
     )
-    t0 = coupling_p*noise_p22 + hessian_p22*noise_p12
-    t1 = coupling_p*noise_p12
-    t2 = hessian_p22*noise_p11 + t1
-    t3 = 1/(determinant_p*(2*hessian_p11 + 2*hessian_p22))
-    variance_il = t3*(coupling_p*t0 + determinant_p*noise_p11 + hessian_p22*t2)
+    t0 = coupling*noise_22 + hessian_22*noise_12
+    t1 = coupling*noise_12
+    t2 = hessian_22*noise_11 + t1
+    t3 = 1/(determinant*(2*hessian_11 + 2*hessian_22))
+    variance_il = t3*(coupling*t0 + determinant*noise_11 + hessian_22*t2)
     variance_li = (
-        t3*(coupling_p*(coupling_p*noise_p11 + hessian_p11*noise_p12) +
-        determinant_p*noise_p22 + hessian_p11*(hessian_p11*noise_p22 + t1))
+        t3*(coupling*(coupling*noise_11 + hessian_11*noise_12) + determinant*noise_22 +
+        hessian_11*(hessian_11*noise_22 + t1))
     )
-    covariance_il = t3*(coupling_p*t2 + determinant_p*noise_p12 + hessian_p11*t0)
-    noise_il = noise_p11
-    noise_li = noise_p22
+    covariance_il = t3*(coupling*t2 + determinant*noise_12 + hessian_11*t0)
+    noise_il = noise_11
+    noise_li = noise_22
     return variance_il, variance_li, covariance_il, noise_il, noise_li
 
 
@@ -270,40 +288,44 @@ def _solved_block(
     singular_value_l: Array,
     residual_l: Array,
     slack_l: Array,
+    missed_value_l: Array,
+    gap: Array,
     weight_decay: Array,
 ) -> tuple[Array, ...]:
     """What terms need of the block (i, l).
 
-    59 operations.
+    50 operations.
     """
-    # H Gamma + Gamma H = C, per eta and for B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C
-    # and 4 o Gamma (twice beside the diagonal), with the share o = s_i / (s_i + s_l)
+    # For B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C with the share o = s_i / (s_i +
+    # s_l), 2 o C_12, 2 / tr(H) and 2 det(H) / tr(H)
     total = singular_value_i + singular_value_l
     coupling = residual_l*variance_l
+    separation = gap + singular_value_l*variance_i*(singular_value_i + total)
+    variances = variance_i*variance_l
+    root = np.sqrt(variances)
+    spread = 2*root + variance_i + variance_l
+    worth = missed_value_l*root + total*variance_i
+    determinant = (
+        separation*variance_l + slack_l*(coupling + weight_decay) +
+        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/(spread*worth)
+    )
     bare_1 = total*variance_l
     bare_2 = total*variance_i
     first = bare_1 + weight_decay
     second = bare_2 + weight_decay
-    determinant = (
-        bare_1*bare_2 + slack_l*(coupling + weight_decay) + weight_decay*(bare_1 + bare_2)
-    )
     noise_11 = singular_value_i*variance_l*(label_noise_i + residual_i*weight_decay)
     noise_12 = coupling*singular_value_i*weight_decay
     noise_22 = singular_value_i*variance_i*(coupling*residual_l + label_noise_l)
     trace = first + second
-    scale = 2/(determinant*trace)
-    moved_11 = coupling*noise_12 + noise_11*second
-    moved_12 = coupling*noise_11 + first*noise_12
-    moved_21 = coupling*noise_22 + noise_12*second
-    moved_22 = coupling*noise_12 + first*noise_22
+    weight = 2/trace
     first_determinant = determinant*first
     second_determinant = determinant*second
-    variance_11 = scale*(coupling*moved_21 + determinant*noise_11 + moved_11*second)
-    covariance_12 = 2*scale*(coupling*moved_22 + determinant*noise_12 + moved_12*second)
-    variance_22 = scale*(coupling*moved_12 + determinant*noise_22 + first*moved_22)
+    doubled_12 = 2*noise_12
+    determinant_weight = determinant*weight
     return (
         first, second, coupling, determinant, trace, first_determinant, second_determinant,
-        noise_11, noise_12, noise_22, variance_11, covariance_12, variance_22
+        noise_11, noise_12, noise_22, doubled_12, weight, determinant_weight
     )
 
 
@@ -323,14 +345,14 @@ def _own_term(
     noise_11_q: Array,
     noise_12_q: Array,
     noise_22_q: Array,
-    variance_11_q: Array,
-    covariance_12_q: Array,
-    variance_22_q: Array,
+    doubled_12_q: Array,
+    weight_q: Array,
+    determinant_weight_q: Array,
     weight_decay: Array,
 ) -> Array:
     """What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).
 
-    48 operations.
+    50 operations.
     """
     # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with h Y + Y H = 2 (1
     # 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)
@@ -342,11 +364,12 @@ def _own_term(
     forward_12 = inverse*(curvature*total*variance_j + determinant_q)
     backward_11 = inverse*(coupling_q + curvature + second_q)
     backward_21 = inverse*(coupling_q + curvature + first_q)
+    t0 = 2*noise_12_q
     area = (
-        (1/2)*noise*(2*curvature*(backward_11*(backward_11*noise_11_q +
-        2*backward_21*noise_12_q) + backward_21**2*noise_22_q) +
-        forward_11*(covariance_12_q*forward_12 + forward_11*variance_11_q) +
-        forward_12**2*variance_22_q)
+        (1/2)*noise*(weight_q*(forward_11*(forward_11*noise_11_q + forward_12*t0) +
+        forward_12**2*noise_22_q) + (2*curvature +
+        determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*t0) +
+        backward_21**2*noise_22_q))
     )
     return area
 
@@ -362,9 +385,9 @@ def _joint_term(
     noise_11_p: Array,
     noise_12_p: Array,
     noise_22_p: Array,
-    variance_11_p: Array,
-    covariance_12_p: Array,
-    variance_22_p: Array,
+    doubled_12_p: Array,
+    weight_p: Array,
+    determinant_weight_p: Array,
     first_q: Array,
     second_q: Array,
     coupling_q: Array,
@@ -375,55 +398,69 @@ def _joint_term(
     noise_11_q: Array,
     noise_12_q: Array,
     noise_22_q: Array,
-    variance_11_q: Array,
-    covariance_12_q: Array,
-    variance_22_q: Array,
+    doubled_12_q: Array,
+    weight_q: Array,
+    determinant_weight_q: Array,
 ) -> Array:
     """What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).
 
-    92 operations.
+    99 operations.
     """
     # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y H_Q =
-    # 2 H_Q and H_P Z + Z H_Q = 2 H_P, both as 2 diag(scales) weights / resultant
-    difference = -determinant_p + determinant_q
+    # 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of F(X) = tr(C_P X C_Q X') it is o^2 (F(Y)
+    # / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) + det(H_P) / (2 tr(H_P))))
+    difference = determinant_p - determinant_q
     crossed_p = determinant_q*trace_p
     crossed_q = determinant_p*trace_q
-    resultant = difference**2 + (crossed_p + crossed_q)*(trace_p + trace_q)
-    inverse = 1/resultant
-    beside = coupling_p*difference*inverse
     scale_1 = first_q + second_p
     scale_2 = first_p + second_q
-    scales_11 = scale_1**2
-    scales_12 = scale_1*scale_2
-    scales_22 = scale_2**2
-    forward_1 = inverse*(crossed_p + determinant_p*first_q + second_determinant_q)
-    forward_2 = inverse*(crossed_p + determinant_p*second_q + first_determinant_q)
-    forward_noise_11 = noise_11_p*scales_11
-    forward_noise_12 = noise_12_p*scales_12
-    forward_noise_22 = noise_22_p*scales_22
-    forward_moved_11 = beside*forward_noise_12 + forward_1*forward_noise_11
-    forward_moved_12 = beside*forward_noise_11 + forward_2*forward_noise_12
-    forward_moved_21 = beside*forward_noise_22 + forward_1*forward_noise_12
-    forward_moved_22 = beside*forward_noise_12 + forward_2*forward_noise_22
-    forward_swept_11 = beside*forward_moved_21 + forward_1*forward_moved_11
-    forward_swept_12 = beside*forward_moved_22 + forward_1*forward_moved_12
-    forward_swept_22 = beside*forward_moved_12 + forward_2*forward_moved_22
-    backward_1 = inverse*(crossed_q + determinant_q*first_p + second_determinant_p)
-    backward_2 = inverse*(crossed_q + determinant_q*second_p + first_determinant_p)
-    backward_noise_11 = noise_11_q*scales_22
-    backward_noise_12 = noise_12_q*scales_12
-    backward_noise_22 = noise_22_q*scales_11
-    backward_moved_11 = backward_1*backward_noise_11 - backward_noise_12*beside
-    backward_moved_12 = backward_2*backward_noise_12 - backward_noise_11*beside
-    backward_moved_21 = backward_1*backward_noise_12 - backward_noise_22*beside
-    backward_moved_22 = backward_2*backward_noise_22 - backward_noise_12*beside
-    backward_swept_11 = backward_1*backward_moved_11 - backward_moved_21*beside
-    backward_swept_12 = backward_1*backward_moved_12 - backward_moved_22*beside
-    backward_swept_22 = backward_2*backward_moved_22 - backward_moved_12*beside
+    ahead_1 = crossed_p + determinant_p*first_q + second_determinant_q
+    ahead_2 = crossed_p + determinant_p*second_q + first_determinant_q
+    behind_1 = crossed_q + determinant_q*first_p + second_determinant_p
+    behind_2 = crossed_q + determinant_q*second_p + first_determinant_p
+    resultant = ahead_1*scale_1 + behind_1*scale_2
+    inverse = 1/resultant
+    turn_1 = inverse*scale_1
+    turn_2 = inverse*scale_2
+    firsts = first_p + first_q
+    seconds = second_p + second_q
+    both = scale_2*turn_1
+    turned_1 = noise_11_p*turn_1
+    turned_2 = noise_22_p*turn_2
+    doubled_1 = doubled_12_p*turn_1
+    doubled_2 = doubled_12_p*turn_2
+    noise_11 = noise_11_p*noise_11_q
+    noise_12 = doubled_12_p*noise_12_q
+    noise_22 = noise_22_p*noise_22_q
+    mixed_1 = doubled_12_q*turned_1 + doubled_2*noise_11_q
+    mixed_2 = doubled_1*noise_22_q + doubled_12_q*turned_2
+    square = noise_11_q*turn_2*turned_2 + turn_1*(doubled_2*noise_12_q + noise_22_q*turned_1)
+    beside = coupling_p*difference
+    outer_11 = beside*mixed_1
+    outer_12 = beside*mixed_2
+    outer_13 = beside**2*square
+    still_beside = coupling_p*(firsts + seconds)
+    forward_1 = ahead_1*turn_1
+    forward_2 = ahead_2*turn_2
+    forward_area = (
+        forward_1*(forward_1*noise_11 + forward_2*noise_12 - outer_11) +
+        forward_2*(forward_2*noise_22 - outer_12) + outer_13
+    )
+    backward_1 = behind_1*turn_2
+    backward_2 = behind_2*turn_1
+    backward_area = (
+        backward_1*(backward_1*noise_11 + backward_2*noise_12 + outer_11) +
+        backward_2*(backward_2*noise_22 + outer_12) + outer_13
+    )
+    still_1 = both*seconds
+    still_2 = both*firsts
+    still_area = (
+        square*still_beside**2 + still_1*(mixed_1*still_beside + noise_11*still_1 +
+        noise_12*still_2) + still_2*(mixed_2*still_beside + noise_22*still_2)
+    )
     area = (
-        backward_swept_11*variance_11_p + backward_swept_12*covariance_12_p +
-        backward_swept_22*variance_22_p + covariance_12_q*forward_swept_12 +
-        forward_swept_11*variance_11_q + forward_swept_22*variance_22_q
+        backward_area*weight_p + forward_area*weight_q + still_area*(determinant_weight_p +
+        determinant_weight_q)
     )
     return area
 
@@ -444,22 +481,28 @@ def _own_term_white_noise(
     noise_11_q: Array,
     noise_12_q: Array,
     noise_22_q: Array,
-    variance_11_q: Array,
-    covariance_12_q: Array,
-    variance_22_q: Array,
+    doubled_12_q: Array,
+    weight_q: Array,
+    determinant_weight_q: Array,
     weight_decay: Array,
 ) -> Array:
     """What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).
 
-    23 operations.
+    47 operations.
     """
     # o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) with (1 1) between the two, per eta and for B = 1: the
     # white-noise approximation
     curvature = 2*singular_value_i*variance_i
+    t0 = 2*noise_12_q
+    t1 = noise_11_q + noise_22_q + t0
+    t2 = coupling_q**2
+    t3 = coupling_q*first_q
+    t4 = coupling_q*second_q
     area = (
-        singular_value_i*(label_noise_i*variance_i + 2*weight_decay**2)*((1/4)*covariance_12_q
-        + (1/4)*variance_11_q + (1/4)*variance_22_q + (1/2)*(noise_11_q + 2*noise_12_q +
-        noise_22_q)/curvature)
+        singular_value_i*(label_noise_i*variance_i + 2*weight_decay**2)*((1/4)*weight_q*(t1 +
+        (first_q**2*noise_22_q + first_q*second_q*t0 + noise_11_q*second_q**2 + noise_11_q*t2
+        + 2*noise_11_q*t4 + noise_22_q*t2 + 2*noise_22_q*t3 + t0*t2 + t0*t3 +
+        t0*t4)/determinant_q) + (1/2)*t1/curvature)
     )
     return area
 
@@ -475,9 +518,9 @@ def _joint_term_white_noise(
     noise_11_p: Array,
     noise_12_p: Array,
     noise_22_p: Array,
-    variance_11_p: Array,
-    covariance_12_p: Array,
-    variance_22_p: Array,
+    doubled_12_p: Array,
+    weight_p: Array,
+    determinant_weight_p: Array,
     first_q: Array,
     second_q: Array,
     coupling_q: Array,
@@ -488,19 +531,38 @@ def _joint_term_white_noise(
     noise_11_q: Array,
     noise_12_q: Array,
     noise_22_q: Array,
-    variance_11_q: Array,
-    covariance_12_q: Array,
-    variance_22_q: Array,
+    doubled_12_q: Array,
+    weight_q: Array,
+    determinant_weight_q: Array,
 ) -> Array:
     """What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).
 
-    23 operations.
+    74 operations.
     """
     # o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) per eta and for B = 1: the white-noise approximation
+    t0 = coupling_p**2
+    t1 = noise_11_p*noise_22_q
+    t2 = noise_11_q*noise_22_p
+    t3 = noise_22_p*noise_22_q
+    t4 = noise_11_p*noise_11_q
+    t5 = coupling_p*first_p
+    t6 = 2*noise_12_p
+    t7 = noise_22_q*t6
+    t8 = 2*noise_12_q
+    t9 = noise_22_p*t8
+    t10 = coupling_p*second_p
+    t11 = noise_11_p*t8
+    t12 = noise_11_q*t6
+    t13 = noise_12_q*t6
+    t14 = t13 + t3 + t4
+    t15 = coupling_q**2
+    t16 = coupling_q*first_q
+    t17 = coupling_q*second_q
     area = (
-        (1/4)*covariance_12_p*noise_12_q + (1/4)*covariance_12_q*noise_12_p +
-        (1/4)*noise_11_p*variance_11_q + (1/4)*noise_11_q*variance_11_p +
-        (1/4)*noise_22_p*variance_22_q + (1/4)*noise_22_q*variance_22_p
+        (1/4)*weight_p*(t14 + (first_p**2*t3 + first_p*second_p*t13 + second_p**2*t4 + t0*t1 +
+        t0*t13 + t0*t2 + t10*t11 + t10*t12 + t5*t7 + t5*t9)/determinant_p) +
+        (1/4)*weight_q*(t14 + (first_q**2*t3 + first_q*second_q*t13 + second_q**2*t4 + t1*t15
+        + t11*t17 + t12*t17 + t13*t15 + t15*t2 + t16*t7 + t16*t9)/determinant_q)
     )
     return area
 
@@ -539,7 +601,7 @@ def _drift_displacement(squared_component: Array, decay: Array, time: Array) -> 
     6 operations.
     """
     # 2 w_i^2 (1 - exp(-Delta_i tau))
-    displacement = 2*squared_component*(1 - np.exp(-decay*time))
+    displacement = -2*squared_component*np.expm1(-decay*time)
     return displacement
 
 
@@ -580,10 +642,33 @@ def _own_weight_change(
     # E[(n_{t+tau} - n_t)^2] = 2 (1 - exp(-eta tau H)) Gamma / 2 for B = 1
     t0 = 2*singular_value_i*variance_i
     change = (
-        (1/4)*learning_rate*(1 - np.exp(-learning_rate*t0*time))*(label_noise_i*t0 +
-        4*singular_value_i*weight_decay**2)/(singular_value_i*variance_i)
+        -1/4*learning_rate*(label_noise_i*t0 +
+        4*singular_value_i*weight_decay**2)*np.expm1(-learning_rate*t0*time)/(singular_value_i*variance_i)
     )
     return change
+
+
+def _eigenvalue_distances(
+    variance_i: Array,
+    label_noise_i: Array,
+    singular_value_i: Array,
+    variance_l: Array,
+    label_noise_l: Array,
+    singular_value_l: Array,
+    residual_l: Array,
+    weight_decay: Array,
+    rho: Array,
+) -> tuple[Array, Array]:
+    """From the larger Hessian eigenvalue of the block (i, l) to its diagonal.
+
+    11 operations.
+    """
+    # h_2 - min(H_11, H_22) = rho + |H_11 - H_22| / 2 and h_2 - max(H_11, H_22), which is H_12^2
+    # over the other one
+    t0 = rho + (1/2)*(singular_value_i + singular_value_l)*abs(variance_i - variance_l)
+    far = t0
+    near = residual_l**2*variance_l**2/t0
+    return far, near
 
 
 def _pair_weight_change(
@@ -594,61 +679,45 @@ def _pair_weight_change(
     label_noise_l: Array,
     singular_value_l: Array,
     residual_l: Array,
-    slack_l: Array,
     weight_decay: Array,
     learning_rate: Array,
-    time: Array,
-    rho: Array,
+    lower: Array,
+    upper: Array,
+    ahead: Array,
+    behind: Array,
+    slow: Array,
+    fast: Array,
+    apart: Array,
 ) -> Array:
     """Mean-squared change of the first-layer weight (i, l) by its fluctuation.
 
-    137 operations.
+    71 operations.
     """
-    # E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1
-    hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
-    hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
-    coupling_p = residual_l*variance_l
-    determinant_p = (
-        slack_l*(-slack_l + 2*weight_decay) + weight_decay*(singular_value_i*variance_i +
-        singular_value_i*variance_l + singular_value_l*variance_i +
-        singular_value_l*variance_l) + (singular_value_i*variance_i +
-        singular_value_l*variance_i)*(singular_value_i*variance_l +
-        singular_value_l*variance_l)
-    )
-    noise_p11 = (
+    # E[(n_{t+tau} - n_t)^2] = 2 s_i / (s_i + s_l) [(1 - exp(-eta tau H)) Gamma]_11, B = 1; ahead =
+    # h_2 - H_11, behind = h_2 - H_22 with the eigenvalues h of H, slow and fast are g = (1 -
+    # exp(-eta tau h)) / h of the lower and the upper one, apart = (g_1 - g_2) / (h_2 - h_1)
+    coupling = residual_l*variance_l
+    hessian_11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
+    hessian_22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    noise_11 = (
         label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
         + singular_value_i*variance_l*weight_decay**2/variance_i +
         singular_value_l*variance_l*weight_decay**2/variance_i
     )
-    noise_p12 = (
+    noise_12 = (
         residual_l*singular_value_i*variance_l*weight_decay +
         residual_l*singular_value_l*variance_l*weight_decay
     )
-    noise_p22 = (
+    noise_22 = (
         label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i
         + residual_l**2*singular_value_i*variance_i*variance_l +
         residual_l**2*singular_value_l*variance_i*variance_l
     )
-    t0 = 1/determinant_p
-    t1 = 1/(2*hessian_p11 + 2*hessian_p22)
-    t2 = coupling_p*noise_p12
-    t3 = (
-        coupling_p*(coupling_p*noise_p22 + hessian_p22*noise_p12) + determinant_p*noise_p11 +
-        hessian_p22*(hessian_p22*noise_p11 + t2)
-    )
-    t4 = learning_rate*t0*t1
-    t5 = (1/2)*hessian_p11
-    t6 = (1/2)*hessian_p22
-    t7 = t5 + t6
-    t8 = learning_rate*time
-    t9 = np.exp(-t8*(rho + t7))
-    t10 = np.exp(-t8*(-rho + t7))
-    t11 = (1/2)*(t10 - t9)/rho
+    t0 = 2*hessian_22
     change = (
-        2*singular_value_i*(-coupling_p*t11*t4*(coupling_p*(hessian_p11*noise_p22 + t2) +
-        determinant_p*noise_p12 + hessian_p22*(coupling_p*noise_p11 + hessian_p11*noise_p12))
-        + learning_rate*t0*t1*t3 - t3*t4*((1/2)*t10 - t11*(t5 - t6) +
-        (1/2)*t9))/(singular_value_i + singular_value_l)
+        2*learning_rate*singular_value_i*(apart*coupling*(coupling*noise_22 + noise_12*t0) +
+        noise_11*(ahead*slow*(hessian_22 + lower) + behind*fast*(hessian_22 + upper))/(ahead +
+        behind))/((2*hessian_11 + t0)*(singular_value_i + singular_value_l))
     )
     return change
 
@@ -824,126 +893,154 @@ def _pair_variance_gradient(
     singular_value_l: Array,
     residual_l: Array,
     slack_l: Array,
+    missed_value_l: Array,
+    gap: Array,
     weight_decay: Array,
     mirrored: Array,
 ) -> tuple[Array, ...]:
     """Fluctuation of the block (i, l), per eta and for B = 1, and its derivatives.
 
-    310 operations.
+    407 operations.
     """
     # H Gamma + Gamma H = C for two rows: Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H) det(H))
-    hessian_p11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
-    hessian_p22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
-    coupling_p = residual_l*variance_l
-    determinant_p = (
-        slack_l*(-slack_l + 2*weight_decay) + weight_decay*(singular_value_i*variance_i +
-        singular_value_i*variance_l + singular_value_l*variance_i +
-        singular_value_l*variance_l) + (singular_value_i*variance_i +
-        singular_value_l*variance_i)*(singular_value_i*variance_l +
-        singular_value_l*variance_l)
+    total = singular_value_i + singular_value_l
+    coupling = residual_l*variance_l
+    separation = gap + singular_value_l*variance_i*(singular_value_i + total)
+    variances = variance_i*variance_l
+    root = np.sqrt(variances)
+    spread = 2*root + variance_i + variance_l
+    worth = missed_value_l*root + total*variance_i
+    determinant = (
+        separation*variance_l + slack_l*(coupling + weight_decay) +
+        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/(spread*worth)
     )
-    noise_p11 = (
+    hessian_11 = singular_value_i*variance_l + singular_value_l*variance_l + weight_decay
+    hessian_22 = singular_value_i*variance_i + singular_value_l*variance_i + weight_decay
+    noise_11 = (
         label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
         + singular_value_i*variance_l*weight_decay**2/variance_i +
         singular_value_l*variance_l*weight_decay**2/variance_i
     )
-    noise_p12 = (
+    noise_12 = (
         residual_l*singular_value_i*variance_l*weight_decay +
         residual_l*singular_value_l*variance_l*weight_decay
     )
-    noise_p22 = (
+    noise_22 = (
         label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i
         + residual_l**2*singular_value_i*variance_i*variance_l +
         residual_l**2*singular_value_l*variance_i*variance_l
     )
-    t0 = coupling_p*noise_p22 + hessian_p22*noise_p12
-    t1 = coupling_p*noise_p12
-    t2 = hessian_p22*noise_p11 + t1
-    t3 = 1/(determinant_p*(2*hessian_p11 + 2*hessian_p22))
-    variance_il = t3*(coupling_p*t0 + determinant_p*noise_p11 + hessian_p22*t2)
+    t0 = coupling*noise_22 + hessian_22*noise_12
+    t1 = coupling*noise_12
+    t2 = hessian_22*noise_11 + t1
+    t3 = 1/(determinant*(2*hessian_11 + 2*hessian_22))
+    variance_il = t3*(coupling*t0 + determinant*noise_11 + hessian_22*t2)
     variance_li = (
-        t3*(coupling_p*(coupling_p*noise_p11 + hessian_p11*noise_p12) +
-        determinant_p*noise_p22 + hessian_p11*(hessian_p11*noise_p22 + t1))
+        t3*(coupling*(coupling*noise_11 + hessian_11*noise_12) + determinant*noise_22 +
+        hessian_11*(hessian_11*noise_22 + t1))
     )
     variance = mirrored*variance_li + variance_il
     by_t3 = (
-        coupling_p*t0 + determinant_p*noise_p11 + hessian_p22*t2 +
-        mirrored*(coupling_p*(coupling_p*noise_p11 + hessian_p11*noise_p12) +
-        determinant_p*noise_p22 + hessian_p11*(hessian_p11*noise_p22 + t1))
+        coupling*t0 + determinant*noise_11 + hessian_22*t2 +
+        mirrored*(coupling*(coupling*noise_11 + hessian_11*noise_12) + determinant*noise_22 +
+        hessian_11*(hessian_11*noise_22 + t1))
     )
-    by_t2 = hessian_p22*t3
-    by_t1 = by_t2 + hessian_p11*mirrored*t3
-    by_t0 = coupling_p*t3
-    by_noise_p22 = by_t0*coupling_p + mirrored*t3*(determinant_p + hessian_p11**2)
-    by_noise_p12 = by_t0*hessian_p22 + by_t1*coupling_p + coupling_p*hessian_p11*mirrored*t3
-    by_noise_p11 = by_t2*hessian_p22 + coupling_p**2*mirrored*t3 + determinant_p*t3
-    by_determinant_p = -by_t3*t3/determinant_p + mirrored*noise_p22*t3 + noise_p11*t3
-    by_coupling_p = (
-        by_t0*noise_p22 + by_t1*noise_p12 + mirrored*t3*(2*coupling_p*noise_p11 +
-        hessian_p11*noise_p12) + t0*t3
+    by_t2 = hessian_22*t3
+    by_t1 = by_t2 + hessian_11*mirrored*t3
+    by_t0 = coupling*t3
+    by_noise_22 = by_t0*coupling + mirrored*t3*(determinant + hessian_11**2)
+    by_noise_12 = by_t0*hessian_22 + by_t1*coupling + coupling*hessian_11*mirrored*t3
+    by_noise_11 = by_t2*hessian_22 + coupling**2*mirrored*t3 + determinant*t3
+    by_hessian_22 = (
+        by_t0*noise_12 + by_t2*noise_11 - 2*by_t3/(determinant*(2*hessian_11 +
+        2*hessian_22)**2) + t2*t3
     )
-    by_hessian_p22 = (
-        by_t0*noise_p12 + by_t2*noise_p11 - 2*by_t3/(determinant_p*(2*hessian_p11 +
-        2*hessian_p22)**2) + t2*t3
+    by_hessian_11 = (
+        -2*by_t3/(determinant*(2*hessian_11 + 2*hessian_22)**2) +
+        mirrored*t3*(coupling*noise_12 + 2*hessian_11*noise_22 + t1)
     )
-    by_hessian_p11 = (
-        -2*by_t3/(determinant_p*(2*hessian_p11 + 2*hessian_p22)**2) +
-        mirrored*t3*(coupling_p*noise_p12 + 2*hessian_p11*noise_p22 + t1)
+    by_determinant = -by_t3*t3/determinant + mirrored*noise_22*t3 + noise_11*t3
+    by_worth = (
+        by_determinant*(total*weight_decay*(variance_i - variance_l)**2/(spread*worth) -
+        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/(spread*worth**2))
+    )
+    by_spread = (
+        by_determinant*(2*root*separation*weight_decay/(spread*worth) -
+        weight_decay*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/(spread**2*worth))
+    )
+    by_root = (
+        2*by_determinant*separation*weight_decay/worth + 2*by_spread + by_worth*missed_value_l
+    )
+    by_variances = (1/2)*by_root/np.sqrt(variances)
+    by_separation = by_determinant*(2*root*weight_decay/worth + variance_l)
+    by_coupling = (
+        by_determinant*slack_l + by_t0*noise_22 + by_t1*noise_12 +
+        mirrored*t3*(2*coupling*noise_11 + hessian_11*noise_12) + t0*t3
+    )
+    by_total = (
+        by_determinant*weight_decay*(variance_i - variance_l)**2/spread +
+        by_separation*singular_value_l*variance_i + by_worth*variance_i
     )
     t0 = singular_value_i + singular_value_l
-    t1 = t0*weight_decay
-    t2 = singular_value_i*variance_l
-    t3 = singular_value_l*variance_l
-    t4 = t2 + t3
-    t5 = residual_l**2
-    t6 = weight_decay**2
-    t7 = t6/variance_i**2
-    t8 = residual_l*weight_decay
-    t9 = 1/variance_i
-    t10 = t6*t9
-    t11 = singular_value_i*variance_i
-    t12 = singular_value_l*variance_i
-    t13 = t11 + t12
-    t14 = (
-        by_determinant_p*(t13*variance_l + t4*variance_i + weight_decay*(variance_i +
-        variance_l)) + by_hessian_p11*variance_l + by_hessian_p22*variance_i +
-        by_noise_p11*(label_noise_i*variance_l + t10*variance_l) + by_noise_p12*t8*variance_l
-        + by_noise_p22*(label_noise_l*variance_i + t5*variance_i*variance_l)
+    t1 = by_separation*(singular_value_i + total)
+    t2 = 2*variance_l
+    t3 = -t2 + 2*variance_i
+    t4 = 1/spread
+    t5 = t4*total*weight_decay
+    t6 = residual_l**2
+    t7 = singular_value_i*variance_l
+    t8 = singular_value_l*variance_l
+    t9 = weight_decay**2
+    t10 = t9/variance_i**2
+    t11 = singular_value_l*variance_i
+    t12 = 1/variance_i
+    t13 = t12*t9
+    t14 = residual_l*weight_decay
+    t15 = (
+        by_hessian_11*variance_l + by_hessian_22*variance_i +
+        by_noise_11*(label_noise_i*variance_l + t13*variance_l) + by_noise_12*t14*variance_l +
+        by_noise_22*(label_noise_l*variance_i + t6*variance_i*variance_l) + by_total
     )
-    t15 = residual_l*t2
-    t16 = 2*variance_i
-    t17 = residual_l*t3
-    t18 = 2*slack_l
-    t19 = 2*t9*weight_decay
+    t16 = singular_value_i*variance_i
+    t17 = residual_l*t2
+    t18 = t12*t2*weight_decay
     by_variance_i = (
-        by_determinant_p*(t0*t4 + t1) + by_hessian_p22*t0 + by_noise_p11*(-t2*t7 - t3*t7) +
-        by_noise_p22*(label_noise_l*singular_value_i + label_noise_l*singular_value_l + t2*t5
-        + t3*t5)
+        by_determinant*t3*t5 + by_hessian_22*t0 + by_noise_11*(-t10*t7 - t10*t8) +
+        by_noise_22*(label_noise_l*singular_value_i + label_noise_l*singular_value_l + t6*t7 +
+        t6*t8) + by_spread + by_variances*variance_l + by_worth*total + singular_value_l*t1
     )
-    by_label_noise_i = by_noise_p11*t4
-    by_singular_value_i = t14
+    by_label_noise_i = by_noise_11*(t7 + t8)
+    by_singular_value_i = by_separation*t11 + t15
     by_variance_l = (
-        by_coupling_p*residual_l + by_determinant_p*(t0*t13 + t1) + by_hessian_p11*t0 +
-        by_noise_p11*(label_noise_i*singular_value_i + label_noise_i*singular_value_l +
-        singular_value_i*t10 + singular_value_l*t10) + by_noise_p12*(singular_value_i*t8 +
-        singular_value_l*t8) + by_noise_p22*(t11*t5 + t12*t5)
+        by_coupling*residual_l + by_determinant*(separation - t3*t5) + by_hessian_11*t0 +
+        by_noise_11*(label_noise_i*singular_value_i + label_noise_i*singular_value_l +
+        singular_value_i*t13 + singular_value_l*t13) + by_noise_12*(singular_value_i*t14 +
+        singular_value_l*t14) + by_noise_22*(t11*t6 + t16*t6) + by_spread +
+        by_variances*variance_i
     )
-    by_label_noise_l = by_noise_p22*t13
-    by_singular_value_l = t14
+    by_label_noise_l = by_noise_22*(t11 + t16)
+    by_singular_value_l = t1*variance_i + t15
     by_residual_l = (
-        by_coupling_p*variance_l + by_noise_p12*(t2*weight_decay + t3*weight_decay) +
-        by_noise_p22*(t15*t16 + t16*t17)
+        by_coupling*variance_l + by_noise_12*(t7*weight_decay + t8*weight_decay) +
+        by_noise_22*(t11*t17 + t16*t17)
     )
-    by_slack_l = by_determinant_p*(-t18 + 2*weight_decay)
+    by_slack_l = by_determinant*(coupling + weight_decay)
+    by_missed_value_l = by_worth*root
+    by_gap = by_separation
     by_weight_decay = (
-        by_determinant_p*(t13 + t18 + t4) + by_hessian_p11 + by_hessian_p22 +
-        by_noise_p11*(t19*t2 + t19*t3) + by_noise_p12*(t15 + t17)
+        by_determinant*(slack_l + t4*(2*root*separation*spread + total*worth*(variance_i -
+        variance_l)**2)/worth) + by_hessian_11 + by_hessian_22 +
+        by_noise_11*(singular_value_i*t18 + singular_value_l*t18) + by_noise_12*(residual_l*t7
+        + residual_l*t8)
     )
     by_mirrored = variance_li
     return (
         variance, by_variance_i, by_label_noise_i, by_singular_value_i, by_variance_l,
-        by_label_noise_l, by_singular_value_l, by_residual_l, by_slack_l, by_weight_decay,
-        by_mirrored
+        by_label_noise_l, by_singular_value_l, by_residual_l, by_slack_l, by_missed_value_l,
+        by_gap, by_weight_decay, by_mirrored
     )
 
 
@@ -976,6 +1073,8 @@ def _pair_noise_gradient(
     singular_value_l: Array,
     residual_l: Array,
     slack_l: Array,
+    missed_value_l: Array,
+    gap: Array,
     weight_decay: Array,
     mirrored: Array,
 ) -> tuple[Array | float, ...]:
@@ -984,18 +1083,18 @@ def _pair_noise_gradient(
     89 operations.
     """
     # H Gamma + Gamma H = C for two rows: Gamma = (det(H) C + adj(H) C adj(H)) / (2 tr(H) det(H))
-    noise_p11 = (
+    noise_11 = (
         label_noise_i*singular_value_i*variance_l + label_noise_i*singular_value_l*variance_l
         + singular_value_i*variance_l*weight_decay**2/variance_i +
         singular_value_l*variance_l*weight_decay**2/variance_i
     )
-    noise_p22 = (
+    noise_22 = (
         label_noise_l*singular_value_i*variance_i + label_noise_l*singular_value_l*variance_i
         + residual_l**2*singular_value_i*variance_i*variance_l +
         residual_l**2*singular_value_l*variance_i*variance_l
     )
-    noise_il = noise_p11
-    noise_li = noise_p22
+    noise_il = noise_11
+    noise_li = noise_22
     noise = mirrored*noise_li + noise_il
     t0 = singular_value_i*variance_l
     t1 = weight_decay**2
@@ -1028,12 +1127,14 @@ def _pair_noise_gradient(
     by_singular_value_l = t7
     by_residual_l = mirrored*(t10*t11 + t11*t12)
     by_slack_l = 0
+    by_missed_value_l = 0
+    by_gap = 0
     by_weight_decay = t10*t13 + t12*t13
     by_mirrored = noise_li
     return (
         noise, by_variance_i, by_label_noise_i, by_singular_value_i, by_variance_l,
-        by_label_noise_l, by_singular_value_l, by_residual_l, by_slack_l, by_weight_decay,
-        by_mirrored
+        by_label_noise_l, by_singular_value_l, by_residual_l, by_slack_l, by_missed_value_l,
+        by_gap, by_weight_decay, by_mirrored
     )
 
 
@@ -1050,35 +1151,34 @@ def _own_area_gradient(
 ) -> tuple[Array, ...]:
     """What the direction (i, i) adds to the swept area of (i, j), and its derivatives.
 
-    453 operations.
+    482 operations.
     """
     # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with h Y + Y H = 2 (1
     # 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)
     total_q = singular_value_i + singular_value_j
     coupling_q = residual_i*variance_i
+    separation_q = (
+        singular_value_i*variance_j*(singular_value_j + total_q) +
+        singular_value_j**2*variance_j
+    )
+    variances_q = variance_i*variance_j
+    root_q = np.sqrt(variances_q)
+    spread_q = 2*root_q + variance_i + variance_j
+    worth_q = total_q*variance_j
+    determinant_q = (
+        separation_q*variance_i + weight_decay*(2*root_q*separation_q*spread_q +
+        total_q*worth_q*(-variance_i + variance_j)**2)/(spread_q*worth_q)
+    )
     bare_1_q = total_q*variance_i
     bare_2_q = total_q*variance_j
     first_q = bare_1_q + weight_decay
     second_q = bare_2_q + weight_decay
-    determinant_q = bare_1_q*bare_2_q + weight_decay*(bare_1_q + bare_2_q)
     noise_11_q = singular_value_j*variance_i*(label_noise_j + residual_j*weight_decay)
     noise_12_q = coupling_q*singular_value_j*weight_decay
     noise_22_q = singular_value_j*variance_j*(coupling_q*residual_i + label_noise_i)
     trace_q = first_q + second_q
-    scale_q = 2/(determinant_q*trace_q)
-    moved_11_q = coupling_q*noise_12_q + noise_11_q*second_q
-    moved_12_q = coupling_q*noise_11_q + first_q*noise_12_q
-    moved_21_q = coupling_q*noise_22_q + noise_12_q*second_q
-    moved_22_q = coupling_q*noise_12_q + first_q*noise_22_q
-    variance_11_q = (
-        scale_q*(coupling_q*moved_21_q + determinant_q*noise_11_q + moved_11_q*second_q)
-    )
-    covariance_12_q = (
-        2*scale_q*(coupling_q*moved_22_q + determinant_q*noise_12_q + moved_12_q*second_q)
-    )
-    variance_22_q = (
-        scale_q*(coupling_q*moved_12_q + determinant_q*noise_22_q + first_q*moved_22_q)
-    )
+    weight_q = 2/trace_q
+    determinant_weight_q = determinant_q*weight_q
     curvature = 2*singular_value_i*variance_i
     noise = 2*singular_value_i*(label_noise_i*variance_i + 2*weight_decay**2)
     total = singular_value_i + singular_value_j
@@ -1087,16 +1187,27 @@ def _own_area_gradient(
     forward_12 = inverse*(curvature*total*variance_j + determinant_q)
     backward_11 = inverse*(coupling_q + curvature + second_q)
     backward_21 = inverse*(coupling_q + curvature + first_q)
+    t0 = 2*noise_12_q
     area = (
-        (1/2)*noise*(2*curvature*(backward_11*(backward_11*noise_11_q +
-        2*backward_21*noise_12_q) + backward_21**2*noise_22_q) +
-        forward_11*(covariance_12_q*forward_12 + forward_11*variance_11_q) +
-        forward_12**2*variance_22_q)
+        (1/2)*noise*(weight_q*(forward_11*(forward_11*noise_11_q + forward_12*t0) +
+        forward_12**2*noise_22_q) + (2*curvature +
+        determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*t0) +
+        backward_21**2*noise_22_q))
     )
-    by_backward_21 = curvature*noise*(2*backward_11*noise_12_q + 2*backward_21*noise_22_q)
-    by_backward_11 = curvature*noise*(2*backward_11*noise_11_q + 2*backward_21*noise_12_q)
-    by_forward_12 = (1/2)*noise*(covariance_12_q*forward_11 + 2*forward_12*variance_22_q)
-    by_forward_11 = (1/2)*noise*(covariance_12_q*forward_12 + 2*forward_11*variance_11_q)
+    by_t0 = (
+        (1/2)*noise*(backward_11*backward_21*(2*curvature + determinant_weight_q) +
+        forward_11*forward_12*weight_q)
+    )
+    by_backward_21 = (
+        (1/2)*noise*(2*curvature + determinant_weight_q)*(backward_11*t0 +
+        2*backward_21*noise_22_q)
+    )
+    by_backward_11 = (
+        (1/2)*noise*(2*curvature + determinant_weight_q)*(2*backward_11*noise_11_q +
+        backward_21*t0)
+    )
+    by_forward_12 = (1/2)*noise*weight_q*(forward_11*t0 + 2*forward_12*noise_22_q)
+    by_forward_11 = (1/2)*noise*weight_q*(2*forward_11*noise_11_q + forward_12*t0)
     by_inverse = (
         by_backward_11*(coupling_q + curvature + second_q) + by_backward_21*(coupling_q +
         curvature + first_q) + by_forward_11*(curvature*total*variance_i + determinant_q) +
@@ -1107,102 +1218,112 @@ def _own_area_gradient(
         by_forward_12*curvature*inverse*variance_j
     )
     by_noise = (
-        curvature*(backward_11*(backward_11*noise_11_q + 2*backward_21*noise_12_q) +
-        backward_21**2*noise_22_q) + (1/2)*forward_11*(covariance_12_q*forward_12 +
-        forward_11*variance_11_q) + (1/2)*forward_12**2*variance_22_q
+        (1/2)*weight_q*(forward_11*(forward_11*noise_11_q + forward_12*t0) +
+        forward_12**2*noise_22_q) + (1/2)*(2*curvature +
+        determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*t0) +
+        backward_21**2*noise_22_q)
     )
     by_curvature = (
         by_backward_11*inverse + by_backward_21*inverse +
         by_forward_11*inverse*total*variance_i + by_forward_12*inverse*total*variance_j +
         by_inverse*(-2*curvature - trace_q)/(curvature*(curvature + trace_q) +
         determinant_q)**2 + (1/2)*noise*(2*backward_11*(backward_11*noise_11_q +
-        2*backward_21*noise_12_q) + 2*backward_21**2*noise_22_q)
+        backward_21*t0) + 2*backward_21**2*noise_22_q)
     )
-    by_variance_22_q = (1/2)*forward_12**2*noise
-    by_covariance_12_q = (1/2)*forward_11*forward_12*noise
-    by_variance_11_q = (1/2)*forward_11**2*noise
-    by_moved_22_q = 2*by_covariance_12_q*coupling_q*scale_q + by_variance_22_q*first_q*scale_q
-    by_moved_21_q = by_variance_11_q*coupling_q*scale_q
-    by_moved_12_q = 2*by_covariance_12_q*scale_q*second_q + by_variance_22_q*coupling_q*scale_q
-    by_moved_11_q = by_variance_11_q*scale_q*second_q
-    by_scale_q = (
-        by_covariance_12_q*(2*coupling_q*moved_22_q + 2*determinant_q*noise_12_q +
-        2*moved_12_q*second_q) + by_variance_11_q*(coupling_q*moved_21_q +
-        determinant_q*noise_11_q + moved_11_q*second_q) +
-        by_variance_22_q*(coupling_q*moved_12_q + determinant_q*noise_22_q +
-        first_q*moved_22_q)
+    by_determinant_weight_q = (
+        (1/2)*noise*(backward_11*(backward_11*noise_11_q + backward_21*t0) +
+        backward_21**2*noise_22_q)
+    )
+    by_weight_q = (
+        by_determinant_weight_q*determinant_q + (1/2)*noise*(forward_11*(forward_11*noise_11_q
+        + forward_12*t0) + forward_12**2*noise_22_q)
     )
     by_trace_q = (
         -by_inverse*curvature/(curvature*(curvature + trace_q) + determinant_q)**2 -
-        by_scale_q*scale_q/trace_q
+        by_weight_q*weight_q/trace_q
     )
     by_noise_22_q = (
-        backward_21**2*curvature*noise + by_moved_21_q*coupling_q + by_moved_22_q*first_q +
-        by_variance_22_q*determinant_q*scale_q
+        (1/2)*noise*(backward_21**2*(2*curvature + determinant_weight_q) +
+        forward_12**2*weight_q)
     )
-    by_noise_12_q = (
-        2*backward_11*backward_21*curvature*noise + 2*by_covariance_12_q*determinant_q*scale_q
-        + by_moved_11_q*coupling_q + by_moved_12_q*first_q + by_moved_21_q*second_q +
-        by_moved_22_q*coupling_q
-    )
+    by_noise_12_q = 2*by_t0
     by_noise_11_q = (
-        backward_11**2*curvature*noise + by_moved_11_q*second_q + by_moved_12_q*coupling_q +
-        by_variance_11_q*determinant_q*scale_q
+        (1/2)*noise*(backward_11**2*(2*curvature + determinant_weight_q) +
+        forward_11**2*weight_q)
     )
+    by_second_q = by_backward_11*inverse + by_trace_q
+    by_first_q = by_backward_21*inverse + by_trace_q
     by_determinant_q = (
-        2*by_covariance_12_q*noise_12_q*scale_q + by_forward_11*inverse +
-        by_forward_12*inverse - by_inverse/(curvature*(curvature + trace_q) +
-        determinant_q)**2 - by_scale_q*scale_q/determinant_q +
-        by_variance_11_q*noise_11_q*scale_q + by_variance_22_q*noise_22_q*scale_q
+        by_determinant_weight_q*weight_q + by_forward_11*inverse + by_forward_12*inverse -
+        by_inverse/(curvature*(curvature + trace_q) + determinant_q)**2
     )
-    by_second_q = (
-        by_backward_11*inverse + 2*by_covariance_12_q*moved_12_q*scale_q +
-        by_moved_11_q*noise_11_q + by_moved_21_q*noise_12_q + by_trace_q +
-        by_variance_11_q*moved_11_q*scale_q
+    by_worth_q = (
+        by_determinant_q*(total_q*weight_decay*(-variance_i +
+        variance_j)**2/(spread_q*worth_q) - weight_decay*(2*root_q*separation_q*spread_q +
+        total_q*worth_q*(-variance_i + variance_j)**2)/(spread_q*worth_q**2))
     )
-    by_first_q = (
-        by_backward_21*inverse + by_moved_12_q*noise_12_q + by_moved_22_q*noise_22_q +
-        by_trace_q + by_variance_22_q*moved_22_q*scale_q
+    by_spread_q = (
+        by_determinant_q*(2*root_q*separation_q*weight_decay/(spread_q*worth_q) -
+        weight_decay*(2*root_q*separation_q*spread_q + total_q*worth_q*(-variance_i +
+        variance_j)**2)/(spread_q**2*worth_q))
     )
-    by_bare_2_q = by_determinant_q*(bare_1_q + weight_decay) + by_second_q
-    by_bare_1_q = by_determinant_q*(bare_2_q + weight_decay) + by_first_q
+    by_root_q = 2*by_determinant_q*separation_q*weight_decay/worth_q + 2*by_spread_q
+    by_variances_q = (1/2)*by_root_q/np.sqrt(variances_q)
+    by_separation_q = by_determinant_q*(2*root_q*weight_decay/worth_q + variance_i)
     by_coupling_q = (
         by_backward_11*inverse + by_backward_21*inverse +
-        2*by_covariance_12_q*moved_22_q*scale_q + by_moved_11_q*noise_12_q +
-        by_moved_12_q*noise_11_q + by_moved_21_q*noise_22_q + by_moved_22_q*noise_12_q +
         by_noise_12_q*singular_value_j*weight_decay +
-        by_noise_22_q*residual_i*singular_value_j*variance_j +
-        by_variance_11_q*moved_21_q*scale_q + by_variance_22_q*moved_12_q*scale_q
+        by_noise_22_q*residual_i*singular_value_j*variance_j
     )
-    by_total_q = by_bare_1_q*variance_i + by_bare_2_q*variance_j
-    t0 = 2*by_curvature
-    t1 = 2*label_noise_i
-    t2 = by_noise*singular_value_i
-    t3 = curvature*inverse*total
-    t4 = label_noise_j + residual_j*weight_decay
-    t5 = by_noise_11_q*singular_value_j
-    t6 = by_noise_22_q*singular_value_j
-    t7 = t6*variance_j
-    t8 = by_total + by_total_q
-    t9 = coupling_q*residual_i + label_noise_i
-    t10 = t5*variance_i
-    t11 = by_noise_12_q*coupling_q
+    by_total_q = (
+        by_determinant_q*weight_decay*(-variance_i + variance_j)**2/spread_q +
+        by_first_q*variance_i + by_second_q*variance_j +
+        by_separation_q*singular_value_i*variance_j + by_worth_q*variance_j
+    )
+    t0 = 2*singular_value_i
+    t1 = curvature*inverse*total
+    t2 = label_noise_j + residual_j*weight_decay
+    t3 = by_noise_11_q*singular_value_j
+    t4 = 2*variance_i
+    t5 = 2*variance_j
+    t6 = t4 - t5
+    t7 = 1/spread_q
+    t8 = t7*total_q*weight_decay
+    t9 = by_noise_22_q*singular_value_j
+    t10 = t9*variance_j
+    t11 = by_noise*singular_value_i
+    t12 = singular_value_j + total_q
+    t13 = by_total + by_total_q
+    t14 = coupling_q*residual_i + label_noise_i
+    t15 = t3*variance_i
+    t16 = by_noise_12_q*coupling_q
     by_variance_i = (
-        by_bare_1_q*total_q + by_coupling_q*residual_i + by_forward_11*t3 +
-        singular_value_i*t0 + t1*t2 + t4*t5
+        by_coupling_q*residual_i + by_curvature*t0 + by_determinant_q*(separation_q + t6*t8) +
+        by_first_q*total_q + by_forward_11*t1 + by_noise*label_noise_i*t0 + by_spread_q +
+        by_variances_q*variance_j + t2*t3
     )
-    by_label_noise_i = 2*t2*variance_i + t7
-    by_singular_value_i = by_noise*(t1*variance_i + 4*weight_decay**2) + t0*variance_i + t8
-    by_residual_i = by_coupling_q*variance_i + coupling_q*t7
-    by_variance_j = by_bare_2_q*total_q + by_forward_12*t3 + t6*t9
-    by_label_noise_j = t10
+    by_label_noise_i = t10 + t11*t4
+    by_singular_value_i = (
+        by_curvature*t4 + by_noise*(label_noise_i*t4 + 4*weight_decay**2) +
+        by_separation_q*t12*variance_j + t13
+    )
+    by_residual_i = by_coupling_q*variance_i + coupling_q*t10
+    by_variance_j = (
+        -by_determinant_q*t6*t8 + by_forward_12*t1 + by_second_q*total_q +
+        by_separation_q*(singular_value_i*t12 + singular_value_j**2) + by_spread_q +
+        by_variances_q*variance_i + by_worth_q*total_q + t14*t9
+    )
+    by_label_noise_j = t15
     by_singular_value_j = (
-        by_noise_11_q*t4*variance_i + by_noise_22_q*t9*variance_j + t11*weight_decay + t8
+        by_noise_11_q*t2*variance_i + by_noise_22_q*t14*variance_j +
+        by_separation_q*(singular_value_i*variance_j + singular_value_j*t5) + t13 +
+        t16*weight_decay
     )
-    by_residual_j = t10*weight_decay
+    by_residual_j = t15*weight_decay
     by_weight_decay = (
-        by_determinant_q*(bare_1_q + bare_2_q) + by_first_q + by_second_q + residual_j*t10 +
-        singular_value_j*t11 + 8*t2*weight_decay
+        by_determinant_q*t7*(2*root_q*separation_q*spread_q + total_q*worth_q*(-variance_i +
+        variance_j)**2)/worth_q + by_first_q + by_second_q + residual_j*t15 +
+        singular_value_j*t16 + 8*t11*weight_decay
     )
     return (
         area, by_variance_i, by_label_noise_i, by_singular_value_i, by_residual_i, by_variance_j,
@@ -1224,337 +1345,331 @@ def _joint_area_gradient(
     singular_value_l: Array,
     residual_l: Array,
     slack_l: Array,
+    missed_value_l: Array,
+    gap_i: Array,
+    gap_j: Array,
     weight_decay: Array,
 ) -> tuple[Array, ...]:
     """What the direction l adds to the swept area of (i, j), and its derivatives.
 
-    787 operations.
+    789 operations.
     """
     # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y H_Q =
-    # 2 H_Q and H_P Z + Z H_Q = 2 H_P, both as 2 diag(scales) weights / resultant
+    # 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of F(X) = tr(C_P X C_Q X') it is o^2 (F(Y)
+    # / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) + det(H_P) / (2 tr(H_P))))
     total_p = singular_value_i + singular_value_l
     coupling_p = residual_l*variance_l
+    separation_p = gap_i + singular_value_l*variance_i*(singular_value_i + total_p)
+    variances_p = variance_i*variance_l
+    root_p = np.sqrt(variances_p)
+    spread_p = 2*root_p + variance_i + variance_l
+    worth_p = missed_value_l*root_p + total_p*variance_i
+    determinant_p = (
+        separation_p*variance_l + slack_l*(coupling_p + weight_decay) +
+        weight_decay*(2*root_p*separation_p*spread_p + total_p*worth_p*(variance_i -
+        variance_l)**2)/(spread_p*worth_p)
+    )
     bare_1_p = total_p*variance_l
     bare_2_p = total_p*variance_i
     first_p = bare_1_p + weight_decay
     second_p = bare_2_p + weight_decay
-    determinant_p = (
-        bare_1_p*bare_2_p + slack_l*(coupling_p + weight_decay) + weight_decay*(bare_1_p +
-        bare_2_p)
-    )
     noise_11_p = singular_value_i*variance_l*(label_noise_i + residual_i*weight_decay)
     noise_12_p = coupling_p*singular_value_i*weight_decay
     noise_22_p = singular_value_i*variance_i*(coupling_p*residual_l + label_noise_l)
     trace_p = first_p + second_p
-    scale_p = 2/(determinant_p*trace_p)
-    moved_11_p = coupling_p*noise_12_p + noise_11_p*second_p
-    moved_12_p = coupling_p*noise_11_p + first_p*noise_12_p
-    moved_21_p = coupling_p*noise_22_p + noise_12_p*second_p
-    moved_22_p = coupling_p*noise_12_p + first_p*noise_22_p
+    weight_p = 2/trace_p
     first_determinant_p = determinant_p*first_p
     second_determinant_p = determinant_p*second_p
-    variance_11_p = (
-        scale_p*(coupling_p*moved_21_p + determinant_p*noise_11_p + moved_11_p*second_p)
-    )
-    covariance_12_p = (
-        2*scale_p*(coupling_p*moved_22_p + determinant_p*noise_12_p + moved_12_p*second_p)
-    )
-    variance_22_p = (
-        scale_p*(coupling_p*moved_12_p + determinant_p*noise_22_p + first_p*moved_22_p)
-    )
+    doubled_12_p = 2*noise_12_p
+    determinant_weight_p = determinant_p*weight_p
     total_q = singular_value_j + singular_value_l
     coupling_q = residual_l*variance_l
+    separation_q = gap_j + singular_value_l*variance_j*(singular_value_j + total_q)
+    variances_q = variance_j*variance_l
+    root_q = np.sqrt(variances_q)
+    spread_q = 2*root_q + variance_j + variance_l
+    worth_q = missed_value_l*root_q + total_q*variance_j
+    determinant_q = (
+        separation_q*variance_l + slack_l*(coupling_q + weight_decay) +
+        weight_decay*(2*root_q*separation_q*spread_q + total_q*worth_q*(variance_j -
+        variance_l)**2)/(spread_q*worth_q)
+    )
     bare_1_q = total_q*variance_l
     bare_2_q = total_q*variance_j
     first_q = bare_1_q + weight_decay
     second_q = bare_2_q + weight_decay
-    determinant_q = (
-        bare_1_q*bare_2_q + slack_l*(coupling_q + weight_decay) + weight_decay*(bare_1_q +
-        bare_2_q)
-    )
     noise_11_q = singular_value_j*variance_l*(label_noise_j + residual_j*weight_decay)
     noise_12_q = coupling_q*singular_value_j*weight_decay
     noise_22_q = singular_value_j*variance_j*(coupling_q*residual_l + label_noise_l)
     trace_q = first_q + second_q
-    scale_q = 2/(determinant_q*trace_q)
-    moved_11_q = coupling_q*noise_12_q + noise_11_q*second_q
-    moved_12_q = coupling_q*noise_11_q + first_q*noise_12_q
-    moved_21_q = coupling_q*noise_22_q + noise_12_q*second_q
-    moved_22_q = coupling_q*noise_12_q + first_q*noise_22_q
+    weight_q = 2/trace_q
     first_determinant_q = determinant_q*first_q
     second_determinant_q = determinant_q*second_q
-    variance_11_q = (
-        scale_q*(coupling_q*moved_21_q + determinant_q*noise_11_q + moved_11_q*second_q)
-    )
-    covariance_12_q = (
-        2*scale_q*(coupling_q*moved_22_q + determinant_q*noise_12_q + moved_12_q*second_q)
-    )
-    variance_22_q = (
-        scale_q*(coupling_q*moved_12_q + determinant_q*noise_22_q + first_q*moved_22_q)
-    )
-    difference = -determinant_p + determinant_q
+    doubled_12_q = 2*noise_12_q
+    determinant_weight_q = determinant_q*weight_q
+    difference = determinant_p - determinant_q
     crossed_p = determinant_q*trace_p
     crossed_q = determinant_p*trace_q
-    resultant = difference**2 + (crossed_p + crossed_q)*(trace_p + trace_q)
-    inverse = 1/resultant
-    beside = coupling_p*difference*inverse
     scale_1 = first_q + second_p
     scale_2 = first_p + second_q
-    scales_11 = scale_1**2
-    scales_12 = scale_1*scale_2
-    scales_22 = scale_2**2
-    forward_1 = inverse*(crossed_p + determinant_p*first_q + second_determinant_q)
-    forward_2 = inverse*(crossed_p + determinant_p*second_q + first_determinant_q)
-    forward_noise_11 = noise_11_p*scales_11
-    forward_noise_12 = noise_12_p*scales_12
-    forward_noise_22 = noise_22_p*scales_22
-    forward_moved_11 = beside*forward_noise_12 + forward_1*forward_noise_11
-    forward_moved_12 = beside*forward_noise_11 + forward_2*forward_noise_12
-    forward_moved_21 = beside*forward_noise_22 + forward_1*forward_noise_12
-    forward_moved_22 = beside*forward_noise_12 + forward_2*forward_noise_22
-    forward_swept_11 = beside*forward_moved_21 + forward_1*forward_moved_11
-    forward_swept_12 = beside*forward_moved_22 + forward_1*forward_moved_12
-    forward_swept_22 = beside*forward_moved_12 + forward_2*forward_moved_22
-    backward_1 = inverse*(crossed_q + determinant_q*first_p + second_determinant_p)
-    backward_2 = inverse*(crossed_q + determinant_q*second_p + first_determinant_p)
-    backward_noise_11 = noise_11_q*scales_22
-    backward_noise_12 = noise_12_q*scales_12
-    backward_noise_22 = noise_22_q*scales_11
-    backward_moved_11 = backward_1*backward_noise_11 - backward_noise_12*beside
-    backward_moved_12 = backward_2*backward_noise_12 - backward_noise_11*beside
-    backward_moved_21 = backward_1*backward_noise_12 - backward_noise_22*beside
-    backward_moved_22 = backward_2*backward_noise_22 - backward_noise_12*beside
-    backward_swept_11 = backward_1*backward_moved_11 - backward_moved_21*beside
-    backward_swept_12 = backward_1*backward_moved_12 - backward_moved_22*beside
-    backward_swept_22 = backward_2*backward_moved_22 - backward_moved_12*beside
+    ahead_1 = crossed_p + determinant_p*first_q + second_determinant_q
+    ahead_2 = crossed_p + determinant_p*second_q + first_determinant_q
+    behind_1 = crossed_q + determinant_q*first_p + second_determinant_p
+    behind_2 = crossed_q + determinant_q*second_p + first_determinant_p
+    resultant = ahead_1*scale_1 + behind_1*scale_2
+    inverse = 1/resultant
+    turn_1 = inverse*scale_1
+    turn_2 = inverse*scale_2
+    firsts = first_p + first_q
+    seconds = second_p + second_q
+    both = scale_2*turn_1
+    turned_1 = noise_11_p*turn_1
+    turned_2 = noise_22_p*turn_2
+    doubled_1 = doubled_12_p*turn_1
+    doubled_2 = doubled_12_p*turn_2
+    noise_11 = noise_11_p*noise_11_q
+    noise_12 = doubled_12_p*noise_12_q
+    noise_22 = noise_22_p*noise_22_q
+    mixed_1 = doubled_12_q*turned_1 + doubled_2*noise_11_q
+    mixed_2 = doubled_1*noise_22_q + doubled_12_q*turned_2
+    square = noise_11_q*turn_2*turned_2 + turn_1*(doubled_2*noise_12_q + noise_22_q*turned_1)
+    beside = coupling_p*difference
+    outer_11 = beside*mixed_1
+    outer_12 = beside*mixed_2
+    outer_13 = beside**2*square
+    still_beside = coupling_p*(firsts + seconds)
+    forward_1 = ahead_1*turn_1
+    forward_2 = ahead_2*turn_2
+    forward_area = (
+        forward_1*(forward_1*noise_11 + forward_2*noise_12 - outer_11) +
+        forward_2*(forward_2*noise_22 - outer_12) + outer_13
+    )
+    backward_1 = behind_1*turn_2
+    backward_2 = behind_2*turn_1
+    backward_area = (
+        backward_1*(backward_1*noise_11 + backward_2*noise_12 + outer_11) +
+        backward_2*(backward_2*noise_22 + outer_12) + outer_13
+    )
+    still_1 = both*seconds
+    still_2 = both*firsts
+    still_area = (
+        square*still_beside**2 + still_1*(mixed_1*still_beside + noise_11*still_1 +
+        noise_12*still_2) + still_2*(mixed_2*still_beside + noise_22*still_2)
+    )
     area = (
-        backward_swept_11*variance_11_p + backward_swept_12*covariance_12_p +
-        backward_swept_22*variance_22_p + covariance_12_q*forward_swept_12 +
-        forward_swept_11*variance_11_q + forward_swept_22*variance_22_q
+        backward_area*weight_p + forward_area*weight_q + still_area*(determinant_weight_p +
+        determinant_weight_q)
     )
-    by_backward_moved_22 = backward_2*variance_22_p - beside*covariance_12_p
-    by_backward_moved_21 = -beside*variance_11_p
-    by_backward_moved_12 = backward_1*covariance_12_p - beside*variance_22_p
-    by_backward_moved_11 = backward_1*variance_11_p
-    by_backward_noise_22 = backward_2*by_backward_moved_22 - beside*by_backward_moved_21
-    by_backward_noise_12 = (
-        backward_1*by_backward_moved_21 + backward_2*by_backward_moved_12 -
-        beside*by_backward_moved_11 - beside*by_backward_moved_22
+    by_still_area = determinant_weight_p + determinant_weight_q
+    by_still_2 = by_still_area*(mixed_2*still_beside + noise_12*still_1 + 2*noise_22*still_2)
+    by_still_1 = by_still_area*(mixed_1*still_beside + 2*noise_11*still_1 + noise_12*still_2)
+    by_backward_2 = weight_p*(backward_1*noise_12 + 2*backward_2*noise_22 + outer_12)
+    by_backward_1 = weight_p*(2*backward_1*noise_11 + backward_2*noise_12 + outer_11)
+    by_forward_2 = weight_q*(forward_1*noise_12 + 2*forward_2*noise_22 - outer_12)
+    by_forward_1 = weight_q*(2*forward_1*noise_11 + forward_2*noise_12 - outer_11)
+    by_still_beside = by_still_area*(mixed_1*still_1 + mixed_2*still_2 + 2*square*still_beside)
+    by_outer_13 = weight_p + weight_q
+    by_outer_12 = backward_2*weight_p - forward_2*weight_q
+    by_outer_11 = backward_1*weight_p - forward_1*weight_q
+    by_beside = 2*beside*by_outer_13*square + by_outer_11*mixed_1 + by_outer_12*mixed_2
+    by_square = beside**2*by_outer_13 + by_still_area*still_beside**2
+    by_mixed_2 = beside*by_outer_12 + by_still_area*still_2*still_beside
+    by_mixed_1 = beside*by_outer_11 + by_still_area*still_1*still_beside
+    by_noise_22 = backward_2**2*weight_p + by_still_area*still_2**2 + forward_2**2*weight_q
+    by_noise_12 = (
+        backward_1*backward_2*weight_p + by_still_area*still_1*still_2 +
+        forward_1*forward_2*weight_q
     )
-    by_backward_noise_11 = backward_1*by_backward_moved_11 - beside*by_backward_moved_12
-    by_backward_2 = (
-        backward_moved_22*variance_22_p + backward_noise_12*by_backward_moved_12 +
-        backward_noise_22*by_backward_moved_22
+    by_noise_11 = backward_1**2*weight_p + by_still_area*still_1**2 + forward_1**2*weight_q
+    by_doubled_2 = by_mixed_1*noise_11_q + by_square*noise_12_q*turn_1
+    by_doubled_1 = by_mixed_2*noise_22_q
+    by_turned_2 = by_mixed_2*doubled_12_q + by_square*noise_11_q*turn_2
+    by_turned_1 = by_mixed_1*doubled_12_q + by_square*noise_22_q*turn_1
+    by_both = by_still_1*seconds + by_still_2*firsts
+    by_seconds = both*by_still_1 + by_still_beside*coupling_p
+    by_firsts = both*by_still_2 + by_still_beside*coupling_p
+    by_turn_2 = (
+        ahead_2*by_forward_2 + behind_1*by_backward_1 + by_doubled_2*doubled_12_p +
+        by_square*noise_11_q*turned_2 + by_turned_2*noise_22_p
     )
-    by_backward_1 = (
-        backward_moved_11*variance_11_p + backward_moved_12*covariance_12_p +
-        backward_noise_11*by_backward_moved_11 + backward_noise_12*by_backward_moved_21
+    by_turn_1 = (
+        ahead_1*by_forward_1 + behind_2*by_backward_2 + by_both*scale_2 +
+        by_doubled_1*doubled_12_p + by_square*(doubled_2*noise_12_q + noise_22_q*turned_1) +
+        by_turned_1*noise_11_p
     )
-    by_forward_moved_22 = beside*covariance_12_q + forward_2*variance_22_q
-    by_forward_moved_21 = beside*variance_11_q
-    by_forward_moved_12 = beside*variance_22_q + covariance_12_q*forward_1
-    by_forward_moved_11 = forward_1*variance_11_q
-    by_forward_noise_22 = beside*by_forward_moved_21 + by_forward_moved_22*forward_2
-    by_forward_noise_12 = (
-        beside*by_forward_moved_11 + beside*by_forward_moved_22 +
-        by_forward_moved_12*forward_2 + by_forward_moved_21*forward_1
-    )
-    by_forward_noise_11 = beside*by_forward_moved_12 + by_forward_moved_11*forward_1
-    by_forward_2 = (
-        by_forward_moved_12*forward_noise_12 + by_forward_moved_22*forward_noise_22 +
-        forward_moved_22*variance_22_q
-    )
-    by_forward_1 = (
-        by_forward_moved_11*forward_noise_11 + by_forward_moved_21*forward_noise_12 +
-        covariance_12_q*forward_moved_12 + forward_moved_11*variance_11_q
-    )
-    by_scales_22 = by_backward_noise_11*noise_11_q + by_forward_noise_22*noise_22_p
-    by_scales_12 = by_backward_noise_12*noise_12_q + by_forward_noise_12*noise_12_p
-    by_scales_11 = by_backward_noise_22*noise_22_q + by_forward_noise_11*noise_11_p
-    by_scale_2 = by_scales_12*scale_1 + 2*by_scales_22*scale_2
-    by_scale_1 = 2*by_scales_11*scale_1 + by_scales_12*scale_2
-    by_beside = (
-        -backward_moved_12*variance_22_p - backward_moved_21*variance_11_p -
-        backward_moved_22*covariance_12_p - backward_noise_11*by_backward_moved_12 -
-        backward_noise_12*by_backward_moved_11 - backward_noise_12*by_backward_moved_22 -
-        backward_noise_22*by_backward_moved_21 + by_forward_moved_11*forward_noise_12 +
-        by_forward_moved_12*forward_noise_11 + by_forward_moved_21*forward_noise_22 +
-        by_forward_moved_22*forward_noise_12 + covariance_12_q*forward_moved_22 +
-        forward_moved_12*variance_22_q + forward_moved_21*variance_11_q
-    )
-    by_inverse = (
-        by_backward_1*(crossed_q + determinant_q*first_p + second_determinant_p) +
-        by_backward_2*(crossed_q + determinant_q*second_p + first_determinant_p) +
-        by_beside*coupling_p*difference + by_forward_1*(crossed_p + determinant_p*first_q +
-        second_determinant_q) + by_forward_2*(crossed_p + determinant_p*second_q +
-        first_determinant_q)
-    )
+    by_inverse = by_turn_1*scale_1 + by_turn_2*scale_2
     by_resultant = -by_inverse*inverse/resultant
-    by_crossed_q = (
-        by_backward_1*inverse + by_backward_2*inverse + by_resultant*(trace_p + trace_q)
-    )
-    by_crossed_p = by_forward_1*inverse + by_forward_2*inverse + by_resultant*(trace_p + trace_q)
-    by_difference = by_beside*coupling_p*inverse + 2*by_resultant*difference
-    by_second_determinant_q = by_forward_1*inverse
-    by_first_determinant_q = by_forward_2*inverse
-    by_moved_22_q = 2*coupling_q*forward_swept_12*scale_q + first_q*forward_swept_22*scale_q
-    by_moved_21_q = coupling_q*forward_swept_11*scale_q
-    by_moved_12_q = coupling_q*forward_swept_22*scale_q + 2*forward_swept_12*scale_q*second_q
-    by_moved_11_q = forward_swept_11*scale_q*second_q
-    by_scale_q = (
-        forward_swept_11*(coupling_q*moved_21_q + determinant_q*noise_11_q +
-        moved_11_q*second_q) + forward_swept_12*(2*coupling_q*moved_22_q +
-        2*determinant_q*noise_12_q + 2*moved_12_q*second_q) +
-        forward_swept_22*(coupling_q*moved_12_q + determinant_q*noise_22_q +
-        first_q*moved_22_q)
-    )
-    by_trace_q = (
-        by_crossed_q*determinant_p + by_resultant*(crossed_p + crossed_q) -
-        by_scale_q*scale_q/trace_q
-    )
-    by_noise_22_q = (
-        by_backward_noise_22*scales_11 + by_moved_21_q*coupling_q + by_moved_22_q*first_q +
-        determinant_q*forward_swept_22*scale_q
-    )
-    by_noise_12_q = (
-        by_backward_noise_12*scales_12 + by_moved_11_q*coupling_q + by_moved_12_q*first_q +
-        by_moved_21_q*second_q + by_moved_22_q*coupling_q +
-        2*determinant_q*forward_swept_12*scale_q
-    )
-    by_noise_11_q = (
-        by_backward_noise_11*scales_22 + by_moved_11_q*second_q + by_moved_12_q*coupling_q +
-        determinant_q*forward_swept_11*scale_q
-    )
-    by_determinant_q = (
-        by_backward_1*first_p*inverse + by_backward_2*inverse*second_p + by_crossed_p*trace_p
-        + by_difference + by_first_determinant_q*first_q - by_scale_q*scale_q/determinant_q +
-        by_second_determinant_q*second_q + forward_swept_11*noise_11_q*scale_q +
-        2*forward_swept_12*noise_12_q*scale_q + forward_swept_22*noise_22_q*scale_q
-    )
+    by_behind_2 = by_backward_2*turn_1
+    by_behind_1 = by_backward_1*turn_2 + by_resultant*scale_2
+    by_ahead_2 = by_forward_2*turn_2
+    by_ahead_1 = by_forward_1*turn_1 + by_resultant*scale_1
+    by_scale_2 = behind_1*by_resultant + by_both*turn_1 + by_turn_2*inverse
+    by_scale_1 = ahead_1*by_resultant + by_turn_1*inverse
+    by_crossed_q = by_behind_1 + by_behind_2
+    by_crossed_p = by_ahead_1 + by_ahead_2
+    by_difference = by_beside*coupling_p
+    by_doubled_12_q = by_mixed_1*turned_1 + by_mixed_2*turned_2
+    by_weight_q = determinant_q*still_area + forward_area
+    by_trace_q = by_crossed_q*determinant_p - by_weight_q*weight_q/trace_q
+    by_noise_22_q = by_mixed_2*doubled_1 + by_noise_22*noise_22_p + by_square*turn_1*turned_1
+    by_noise_12_q = 2*by_doubled_12_q + by_noise_12*doubled_12_p + by_square*doubled_2*turn_1
+    by_noise_11_q = by_mixed_1*doubled_2 + by_noise_11*noise_11_p + by_square*turn_2*turned_2
     by_second_q = (
-        by_forward_2*determinant_p*inverse + by_moved_11_q*noise_11_q +
-        by_moved_21_q*noise_12_q + by_scale_2 + by_second_determinant_q*determinant_q +
-        by_trace_q + forward_swept_11*moved_11_q*scale_q +
-        2*forward_swept_12*moved_12_q*scale_q
+        by_ahead_1*determinant_q + by_ahead_2*determinant_p + by_scale_2 + by_seconds +
+        by_trace_q
     )
     by_first_q = (
-        by_first_determinant_q*determinant_q + by_forward_1*determinant_p*inverse +
-        by_moved_12_q*noise_12_q + by_moved_22_q*noise_22_q + by_scale_1 + by_trace_q +
-        forward_swept_22*moved_22_q*scale_q
+        by_ahead_1*determinant_p + by_ahead_2*determinant_q + by_firsts + by_scale_1 +
+        by_trace_q
     )
-    by_bare_2_q = by_determinant_q*(bare_1_q + weight_decay) + by_second_q
-    by_bare_1_q = by_determinant_q*(bare_2_q + weight_decay) + by_first_q
+    by_determinant_q = (
+        by_ahead_1*second_q + by_ahead_2*first_q + by_behind_1*first_p + by_behind_2*second_p
+        + by_crossed_p*trace_p - by_difference + still_area*weight_q
+    )
+    by_worth_q = (
+        by_determinant_q*(total_q*weight_decay*(variance_j - variance_l)**2/(spread_q*worth_q)
+        - weight_decay*(2*root_q*separation_q*spread_q + total_q*worth_q*(variance_j -
+        variance_l)**2)/(spread_q*worth_q**2))
+    )
+    by_spread_q = (
+        by_determinant_q*(2*root_q*separation_q*weight_decay/(spread_q*worth_q) -
+        weight_decay*(2*root_q*separation_q*spread_q + total_q*worth_q*(variance_j -
+        variance_l)**2)/(spread_q**2*worth_q))
+    )
+    by_root_q = (
+        2*by_determinant_q*separation_q*weight_decay/worth_q + 2*by_spread_q +
+        by_worth_q*missed_value_l
+    )
+    by_variances_q = (1/2)*by_root_q/np.sqrt(variances_q)
+    by_separation_q = by_determinant_q*(2*root_q*weight_decay/worth_q + variance_l)
     by_coupling_q = (
-        by_determinant_q*slack_l + by_moved_11_q*noise_12_q + by_moved_12_q*noise_11_q +
-        by_moved_21_q*noise_22_q + by_moved_22_q*noise_12_q +
-        by_noise_12_q*singular_value_j*weight_decay +
-        by_noise_22_q*residual_l*singular_value_j*variance_j +
-        forward_swept_11*moved_21_q*scale_q + 2*forward_swept_12*moved_22_q*scale_q +
-        forward_swept_22*moved_12_q*scale_q
+        by_determinant_q*slack_l + by_noise_12_q*singular_value_j*weight_decay +
+        by_noise_22_q*residual_l*singular_value_j*variance_j
     )
-    by_total_q = by_bare_1_q*variance_l + by_bare_2_q*variance_j
-    by_second_determinant_p = by_backward_1*inverse
-    by_first_determinant_p = by_backward_2*inverse
-    by_moved_22_p = 2*backward_swept_12*coupling_p*scale_p + backward_swept_22*first_p*scale_p
-    by_moved_21_p = backward_swept_11*coupling_p*scale_p
-    by_moved_12_p = 2*backward_swept_12*scale_p*second_p + backward_swept_22*coupling_p*scale_p
-    by_moved_11_p = backward_swept_11*scale_p*second_p
-    by_scale_p = (
-        backward_swept_11*(coupling_p*moved_21_p + determinant_p*noise_11_p +
-        moved_11_p*second_p) + backward_swept_12*(2*coupling_p*moved_22_p +
-        2*determinant_p*noise_12_p + 2*moved_12_p*second_p) +
-        backward_swept_22*(coupling_p*moved_12_p + determinant_p*noise_22_p +
-        first_p*moved_22_p)
+    by_total_q = (
+        by_determinant_q*weight_decay*(variance_j - variance_l)**2/spread_q +
+        by_first_q*variance_l + by_second_q*variance_j +
+        by_separation_q*singular_value_l*variance_j + by_worth_q*variance_j
     )
-    by_trace_p = (
-        by_crossed_p*determinant_q + by_resultant*(crossed_p + crossed_q) -
-        by_scale_p*scale_p/trace_p
-    )
-    by_noise_22_p = (
-        backward_swept_22*determinant_p*scale_p + by_forward_noise_22*scales_22 +
-        by_moved_21_p*coupling_p + by_moved_22_p*first_p
-    )
-    by_noise_12_p = (
-        2*backward_swept_12*determinant_p*scale_p + by_forward_noise_12*scales_12 +
-        by_moved_11_p*coupling_p + by_moved_12_p*first_p + by_moved_21_p*second_p +
-        by_moved_22_p*coupling_p
-    )
-    by_noise_11_p = (
-        backward_swept_11*determinant_p*scale_p + by_forward_noise_11*scales_11 +
-        by_moved_11_p*second_p + by_moved_12_p*coupling_p
-    )
-    by_determinant_p = (
-        backward_swept_11*noise_11_p*scale_p + 2*backward_swept_12*noise_12_p*scale_p +
-        backward_swept_22*noise_22_p*scale_p + by_crossed_q*trace_q - by_difference +
-        by_first_determinant_p*first_p + by_forward_1*first_q*inverse +
-        by_forward_2*inverse*second_q - by_scale_p*scale_p/determinant_p +
-        by_second_determinant_p*second_p
-    )
+    by_doubled_12_p = by_doubled_1*turn_1 + by_doubled_2*turn_2 + by_noise_12*noise_12_q
+    by_weight_p = backward_area + determinant_p*still_area
+    by_trace_p = by_crossed_p*determinant_q - by_weight_p*weight_p/trace_p
+    by_noise_22_p = by_noise_22*noise_22_q + by_turned_2*turn_2
+    by_noise_12_p = 2*by_doubled_12_p
+    by_noise_11_p = by_noise_11*noise_11_q + by_turned_1*turn_1
     by_second_p = (
-        backward_swept_11*moved_11_p*scale_p + 2*backward_swept_12*moved_12_p*scale_p +
-        by_backward_2*determinant_q*inverse + by_moved_11_p*noise_11_p +
-        by_moved_21_p*noise_12_p + by_scale_1 + by_second_determinant_p*determinant_p +
+        by_behind_1*determinant_p + by_behind_2*determinant_q + by_scale_1 + by_seconds +
         by_trace_p
     )
     by_first_p = (
-        backward_swept_22*moved_22_p*scale_p + by_backward_1*determinant_q*inverse +
-        by_first_determinant_p*determinant_p + by_moved_12_p*noise_12_p +
-        by_moved_22_p*noise_22_p + by_scale_2 + by_trace_p
+        by_behind_1*determinant_q + by_behind_2*determinant_p + by_firsts + by_scale_2 +
+        by_trace_p
     )
-    by_bare_2_p = by_determinant_p*(bare_1_p + weight_decay) + by_second_p
-    by_bare_1_p = by_determinant_p*(bare_2_p + weight_decay) + by_first_p
+    by_determinant_p = (
+        by_ahead_1*first_q + by_ahead_2*second_q + by_behind_1*second_p + by_behind_2*first_p
+        + by_crossed_q*trace_q + by_difference + still_area*weight_p
+    )
+    by_worth_p = (
+        by_determinant_p*(total_p*weight_decay*(variance_i - variance_l)**2/(spread_p*worth_p)
+        - weight_decay*(2*root_p*separation_p*spread_p + total_p*worth_p*(variance_i -
+        variance_l)**2)/(spread_p*worth_p**2))
+    )
+    by_spread_p = (
+        by_determinant_p*(2*root_p*separation_p*weight_decay/(spread_p*worth_p) -
+        weight_decay*(2*root_p*separation_p*spread_p + total_p*worth_p*(variance_i -
+        variance_l)**2)/(spread_p**2*worth_p))
+    )
+    by_root_p = (
+        2*by_determinant_p*separation_p*weight_decay/worth_p + 2*by_spread_p +
+        by_worth_p*missed_value_l
+    )
+    by_variances_p = (1/2)*by_root_p/np.sqrt(variances_p)
+    by_separation_p = by_determinant_p*(2*root_p*weight_decay/worth_p + variance_l)
     by_coupling_p = (
-        backward_swept_11*moved_21_p*scale_p + 2*backward_swept_12*moved_22_p*scale_p +
-        backward_swept_22*moved_12_p*scale_p + by_beside*difference*inverse +
-        by_determinant_p*slack_l + by_moved_11_p*noise_12_p + by_moved_12_p*noise_11_p +
-        by_moved_21_p*noise_22_p + by_moved_22_p*noise_12_p +
+        by_beside*difference + by_determinant_p*slack_l +
         by_noise_12_p*singular_value_i*weight_decay +
-        by_noise_22_p*residual_l*singular_value_i*variance_i
+        by_noise_22_p*residual_l*singular_value_i*variance_i + by_still_beside*(firsts +
+        seconds)
     )
-    by_total_p = by_bare_1_p*variance_l + by_bare_2_p*variance_i
-    t0 = by_noise_22_p*(coupling_p*residual_l + label_noise_l)
-    t1 = by_noise_11_p*variance_l
-    t2 = singular_value_i*t1
-    t3 = by_noise_12_p*coupling_p
-    t4 = label_noise_i + residual_i*weight_decay
-    t5 = by_noise_22_q*(coupling_q*residual_l + label_noise_l)
-    t6 = by_noise_11_q*variance_l
-    t7 = singular_value_j*t6
-    t8 = by_noise_12_q*coupling_q
-    t9 = label_noise_j + residual_j*weight_decay
-    t10 = by_noise_22_p*singular_value_i*variance_i
-    t11 = by_noise_22_q*singular_value_j*variance_j
-    by_variance_i = by_bare_2_p*total_p + singular_value_i*t0
-    by_label_noise_i = t2
-    by_singular_value_i = by_total_p + t0*variance_i + t1*t4 + t3*weight_decay
-    by_residual_i = t2*weight_decay
-    by_variance_j = by_bare_2_q*total_q + singular_value_j*t5
-    by_label_noise_j = t7
-    by_singular_value_j = by_total_q + t5*variance_j + t6*t9 + t8*weight_decay
-    by_residual_j = t7*weight_decay
+    by_total_p = (
+        by_determinant_p*weight_decay*(variance_i - variance_l)**2/spread_p +
+        by_first_p*variance_l + by_second_p*variance_i +
+        by_separation_p*singular_value_l*variance_i + by_worth_p*variance_i
+    )
+    t0 = singular_value_i + total_p
+    t1 = by_separation_p*singular_value_l
+    t2 = by_noise_22_p*(coupling_p*residual_l + label_noise_l)
+    t3 = -2*variance_l
+    t4 = t3 + 2*variance_i
+    t5 = 1/spread_p
+    t6 = t5*total_p*weight_decay
+    t7 = by_noise_11_p*variance_l
+    t8 = singular_value_i*t7
+    t9 = by_noise_12_p*coupling_p
+    t10 = label_noise_i + residual_i*weight_decay
+    t11 = singular_value_j + total_q
+    t12 = by_separation_q*singular_value_l
+    t13 = by_noise_22_q*(coupling_q*residual_l + label_noise_l)
+    t14 = t3 + 2*variance_j
+    t15 = 1/spread_q
+    t16 = t15*total_q*weight_decay
+    t17 = by_noise_11_q*variance_l
+    t18 = singular_value_j*t17
+    t19 = by_noise_12_q*coupling_q
+    t20 = label_noise_j + residual_j*weight_decay
+    t21 = by_noise_22_p*singular_value_i*variance_i
+    t22 = by_noise_22_q*singular_value_j*variance_j
+    t23 = -variance_l
+    by_variance_i = (
+        by_determinant_p*t4*t6 + by_second_p*total_p + by_spread_p + by_variances_p*variance_l
+        + by_worth_p*total_p + singular_value_i*t2 + t0*t1
+    )
+    by_label_noise_i = t8
+    by_singular_value_i = by_total_p + t1*variance_i + t10*t7 + t2*variance_i + t9*weight_decay
+    by_residual_i = t8*weight_decay
+    by_variance_j = (
+        by_determinant_q*t14*t16 + by_second_q*total_q + by_spread_q +
+        by_variances_q*variance_l + by_worth_q*total_q + singular_value_j*t13 + t11*t12
+    )
+    by_label_noise_j = t18
+    by_singular_value_j = (
+        by_total_q + t12*variance_j + t13*variance_j + t17*t20 + t19*weight_decay
+    )
+    by_residual_j = t18*weight_decay
     by_variance_l = (
-        by_bare_1_p*total_p + by_bare_1_q*total_q + by_coupling_p*residual_l +
-        by_coupling_q*residual_l + by_noise_11_p*singular_value_i*t4 +
-        by_noise_11_q*singular_value_j*t9
+        by_coupling_p*residual_l + by_coupling_q*residual_l + by_determinant_p*(separation_p -
+        t4*t6) + by_determinant_q*(separation_q - t14*t16) + by_first_p*total_p +
+        by_first_q*total_q + by_noise_11_p*singular_value_i*t10 +
+        by_noise_11_q*singular_value_j*t20 + by_spread_p + by_spread_q +
+        by_variances_p*variance_i + by_variances_q*variance_j
     )
-    by_label_noise_l = t10 + t11
-    by_singular_value_l = by_total_p + by_total_q
+    by_label_noise_l = t21 + t22
+    by_singular_value_l = (
+        by_separation_p*t0*variance_i + by_separation_q*t11*variance_j + by_total_p +
+        by_total_q
+    )
     by_residual_l = (
-        by_coupling_p*variance_l + by_coupling_q*variance_l + coupling_p*t10 + coupling_q*t11
+        by_coupling_p*variance_l + by_coupling_q*variance_l + coupling_p*t21 + coupling_q*t22
     )
     by_slack_l = (
         by_determinant_p*(coupling_p + weight_decay) + by_determinant_q*(coupling_q +
         weight_decay)
     )
+    by_missed_value_l = by_worth_p*root_p + by_worth_q*root_q
+    by_gap_i = by_separation_p
+    by_gap_j = by_separation_q
     by_weight_decay = (
-        by_determinant_p*(bare_1_p + bare_2_p + slack_l) + by_determinant_q*(bare_1_q +
-        bare_2_q + slack_l) + by_first_p + by_first_q + by_second_p + by_second_q +
-        residual_i*t2 + residual_j*t7 + singular_value_i*t3 + singular_value_j*t8
+        by_determinant_p*(slack_l + t5*(2*root_p*separation_p*spread_p + total_p*worth_p*(t23
+        + variance_i)**2)/worth_p) + by_determinant_q*(slack_l +
+        t15*(2*root_q*separation_q*spread_q + total_q*worth_q*(t23 + variance_j)**2)/worth_q)
+        + by_first_p + by_first_q + by_second_p + by_second_q + residual_i*t8 + residual_j*t18
+        + singular_value_i*t9 + singular_value_j*t19
     )
     return (
         area, by_variance_i, by_label_noise_i, by_singular_value_i, by_residual_i, by_variance_j,
         by_label_noise_j, by_singular_value_j, by_residual_j, by_variance_l, by_label_noise_l,
-        by_singular_value_l, by_residual_l, by_slack_l, by_weight_decay
+        by_singular_value_l, by_residual_l, by_slack_l, by_missed_value_l, by_gap_i, by_gap_j,
+        by_weight_decay
     )
 
 
@@ -1582,13 +1697,21 @@ Axis = tuple[Array, Array, Array]
 
 
 class NetworkAxes(NamedTuple):
-    """Directions of the network, padded to max(n, m); arrays of shape (..., max(n, m))."""
+    """Directions of the network, padded to max(n, m); arrays of shape (..., max(n, m)).
+
+    A direction that is worth learning and left out has the singular value that it would have as
+    ``missed_value``.  The strength ``lambda s^2`` of both is in two parts, the second of which is
+    what rounding takes off the first.
+    """
 
     variance: Array
     label_noise: Array
     singular_value: Array
     residual: Array
     slack: Array
+    missed_value: Array
+    strength: Array
+    strength_rest: Array
     active: NDArray[np.bool_]
 
     def at(self, *index: Any) -> Axis:
@@ -1596,10 +1719,14 @@ class NetworkAxes(NamedTuple):
         place = (..., *index)
         return self.variance[place], self.label_noise[place], self.singular_value[place]
 
-    def pairs(self) -> tuple[Array, Array, Array, Array, Array]:
-        """All directions l of pairs (i, l), with residual and slack, along axis -1."""
-        here = (..., None, slice(None))
-        return (*self.at(None, slice(None)), self.residual[here], self.slack[here])
+    def pairs(self) -> tuple[Array, Array, Array, Array]:
+        """All directions l of pairs (i, l), with their residual, along axis -1."""
+        return (*self.at(None, slice(None)), self.residual[..., None, :])
+
+    def closeness(self, strength: Array, rest: Array) -> tuple[Array, Array, Array]:
+        """How close all directions l are to their threshold and to directions i of a strength."""
+        slack, missed, other, other_rest = (part[..., None, :] for part in self[4:8])
+        return closeness(strength, rest, slack, missed, other, other_rest)
 
 
 def network_axes(
@@ -1646,36 +1773,80 @@ def network_axes(
     learnable = excess > 0
     known = np.where(learnable, variance, 1.0)
     value = np.where(learnable, _singular_value(known, excess), 0.0)
-    if learned is None:
-        active = learnable
-        if learnable.sum(axis=-1).max(initial=0) > hidden:
+    active, strength, rest = learnable, variance * value**2, np.zeros((*lead, size))
+    if learned is not None or learnable.sum(axis=-1).max(initial=0) > hidden:
+        strength, rest = (
+            np.where(learnable, part, 0.0) for part in strength_of(known, gain, gamma)
+        )
+        if learned is None:
             # What a direction that is learned takes off the loss decides who passes a bottleneck.
-            order = np.argsort(-_loss_reduction(variance, value), axis=-1, kind="stable")
+            order = np.argsort(-strength, axis=-1, kind="stable")
             active = learnable & (np.argsort(order, axis=-1, kind="stable") < hidden)
-    else:
-        active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
-    value = np.where(active, value, 0.0)
+        else:
+            active = learnable & np.pad(np.asarray(learned, dtype=bool), (0, size - aligned))
+    value, missed = (np.where(where, value, 0.0) for where in (active, ~active))
     residual, slack = (
         np.where(active, _residual(known, gamma), gain),
         np.where(active, 0.0, -excess),
     )
-    return NetworkAxes(variance, noise, value, residual, slack, active)
+    return NetworkAxes(variance, noise, value, residual, slack, missed, strength, rest, active)
+
+
+def closeness(
+    strength: Array, rest: Array, slack: Array, missed: Array, other: Array, other_rest: Array
+) -> tuple[Array, Array, Array]:
+    """Slack, missed value and gap of pairs of a direction i and another one l.
+
+    Parameters
+    ----------
+    strength, rest : array_like
+        Of the direction i, which is active.
+    slack, missed, other, other_rest : array_like
+        Slack, missed value and strength of the direction l.
+    """
+    left_out = missed > 0
+    gap = np.where(left_out, (strength - other) + (rest - other_rest), strength)
+    return np.where(left_out, 0.0, slack), missed, gap
+
+
+def strength_of(variance: Array, gain: Array, gamma: Array) -> tuple[Array, Array]:
+    """``(lambda a - gamma)^2 / lambda``, and what rounding takes off it.
+
+    Strengths of two directions that are as good as equal then differ by the right number.
+    """
+    product, left = _product(variance, gain)
+    excess, low = _sum(product, -gamma)
+    excess, low = _sum(excess, low + left)
+    square, left = _product(excess, excess)
+    strength = square / variance
+    back, more = _product(strength, variance)
+    return strength, (((square - back) - more) + left + 2 * excess * low) / variance
 
 
 def excess_over(variance: Array, gain: Array, gamma: Array) -> Array:
-    """``lambda a - gamma`` to the last digit, close to the threshold too.
+    """``lambda a - gamma`` to the last digit, close to the threshold too."""
+    product, left = _product(variance, gain)
+    return (product - gamma) + left
 
-    What rounding takes off the product is found by splitting both factors in halves (Dekker).
-    """
-    product = variance * gain
+
+def _sum(first: Array, second: Array) -> tuple[Array, Array]:
+    """A sum, and what rounding takes off it (Knuth)."""
+    total = first + second
+    added = total - first
+    return total, (first - (total - added)) + (second - added)
+
+
+def _product(first: Array, second: Array) -> tuple[Array, Array]:
+    """A product, and what rounding takes off it: both factors are split in halves (Dekker)."""
+    product = first * second
     with np.errstate(over="ignore", invalid="ignore"):
         halves = []
-        for factor in (variance, gain):
+        for factor in (first, second):
             upper = _SPLIT * factor - (_SPLIT * factor - factor)
             halves.append((upper, factor - upper))
         (a, b), (c, d) = halves
         left: Array = b * d - (((product - a * c) - b * c) - a * d)
-    return (product - gamma) + np.where(np.isfinite(left), left, 0.0)
+    return product, np.where(np.isfinite(left), left, 0.0)
 
 
 _SPLIT = 2.0**27 + 1.0
@@ -1696,7 +1867,7 @@ TOGETHER, HELD = 2**11, 2**18
 CELL, TILE = 64, 4
 """Numbers of a cell, and rows whose blocks are held at a time."""
 
-PARTS, KNOWN = 5, 13
+PARTS, KNOWN = 8, 13
 """What is known of a direction and of a solved block."""
 
 
@@ -1707,7 +1878,8 @@ _LOADING = threading.Lock()
 class Directions(NamedTuple):
     """What the terms know of directions, arrays of shape (networks, directions).
 
-    ``slack`` is gamma less the coupling: 0 where a direction is active.
+    ``slack`` is gamma less the coupling: 0 where a direction is active.  The last three are as in
+    `NetworkAxes`.
     """
 
     variance: Array
@@ -1715,6 +1887,9 @@ class Directions(NamedTuple):
     singular_value: Array
     residual: Array
     slack: Array
+    missed_value: Array
+    strength: Array
+    strength_rest: Array
 
 
 def swept_areas(
@@ -1815,9 +1990,9 @@ def _solved_row(axes: Directions, i: int, gamma: Array) -> tuple[Array, ...]:
 
 
 def _solved(axes: Directions, i: Any, l: Any, gamma: Array) -> tuple[Array, ...]:
-    row = (axes.variance[i], axes.label_noise[i], axes.singular_value[i], axes.residual[i])
-    others = Directions(*(part[l] for part in axes))
-    return _solved_block(*row, *others, gamma)
+    row, others = (Directions(*(part[k] for part in axes)) for k in (i, l))
+    close = closeness(*row[6:], *others[4:])
+    return _solved_block(*row[:4], *others[:4], *close, gamma)
 
 
 def _own(
@@ -1917,6 +2092,10 @@ def _row(axes: Any, i: int, many: bool, row: Any) -> None:
 
 def _solve_cell(row: Any, axes: Any, gamma: Any, block: Any) -> None:
     for x in range(CELL):
+        missed, strength = axes[5 * CELL + x], row[6 * CELL + x]
+        apart = (strength - axes[6 * CELL + x]) + (row[7 * CELL + x] - axes[7 * CELL + x])
+        gap = apart if missed > 0.0 else strength
+        slack = 0.0 if missed > 0.0 else axes[4 * CELL + x]
         (
             block[x], block[CELL + x], block[2 * CELL + x], block[3 * CELL + x],
             block[4 * CELL + x], block[5 * CELL + x], block[6 * CELL + x], block[7 * CELL + x],
@@ -1924,7 +2103,7 @@ def _solve_cell(row: Any, axes: Any, gamma: Any, block: Any) -> None:
             block[12 * CELL + x],
         ) = _solve(
             row[x], row[CELL + x], row[2 * CELL + x], row[3 * CELL + x], axes[x], axes[CELL + x],
-            axes[2 * CELL + x], axes[3 * CELL + x], axes[4 * CELL + x], gamma[x],
+            axes[2 * CELL + x], axes[3 * CELL + x], slack, missed, gap, gamma[x],
         )  # fmt: skip
 
 
@@ -1946,7 +2125,8 @@ def _joint_cell(left: Any, right: Any, weight: Any, sums: Any) -> None:
 
 def _loop(
     variance: Any, label_noise: Any, singular_value: Any, residual: Any, slack: Any,
-    weight_decay: Any, count: Any, rows: Any, many: Any, worker: Any, workers: Any, areas: Any,
+    missed_value: Any, strength: Any, strength_rest: Any, weight_decay: Any, count: Any, rows: Any,
+    many: Any, worker: Any, workers: Any, areas: Any,
 ) -> None:  # fmt: skip
     """Areas of some rows: every ``workers``-th tile from that of a worker."""
     networks, size = variance.shape
@@ -1968,7 +2148,10 @@ def _loop(
             _fill(label_noise, first, many, cell, axes[cell, CELL : 2 * CELL])
             _fill(singular_value, first, many, cell, axes[cell, 2 * CELL : 3 * CELL])
             _fill(residual, first, many, cell, axes[cell, 3 * CELL : 4 * CELL])
-            _fill(slack, first, many, cell, axes[cell, 4 * CELL :])
+            _fill(slack, first, many, cell, axes[cell, 4 * CELL : 5 * CELL])
+            _fill(missed_value, first, many, cell, axes[cell, 5 * CELL : 6 * CELL])
+            _fill(strength, first, many, cell, axes[cell, 6 * CELL : 7 * CELL])
+            _fill(strength_rest, first, many, cell, axes[cell, 7 * CELL :])
         for start in range(worker * TILE, rows, workers * TILE):
             stop = min(start + TILE, rows)
             for i in range(start, stop):
@@ -2207,6 +2390,7 @@ class _Rows(NamedTuple):
     """Active directions i along axis -2, shape (..., r, 1), and harmless ones to make up r."""
 
     values: Axis
+    strength: tuple[Array, Array]
     active: NDArray[np.bool_]
     number: NDArray[np.intp]
 
@@ -2226,7 +2410,8 @@ def _rows(axes: NetworkAxes, inputs: int) -> _Rows:
         picked(axes.label_noise),
         np.where(active, picked(axes.singular_value), 1.0),
     )
-    return _Rows(values, active, number[..., None])
+    strength = np.where(active, picked(axes.strength), 1.0), picked(axes.strength_rest)
+    return _Rows(values, strength, active, number[..., None])
 
 
 def _tiles(axes: NetworkAxes, inputs: int) -> Iterator[_Rows]:
@@ -2237,6 +2422,7 @@ def _tiles(axes: NetworkAxes, inputs: int) -> Iterator[_Rows]:
         here = (..., slice(start, start + step), slice(None))
         yield _Rows(
             (rows.values[0][here], rows.values[1][here], rows.values[2][here]),
+            (rows.strength[0][here], rows.strength[1][here]),
             rows.active[here],
             rows.number[here],
         )
@@ -2250,7 +2436,7 @@ def _total_fluctuation(
     with np.errstate(divide="ignore", invalid="ignore"):
         own = _own_fluctuation(*rows.values, gamma)
         first, second, _, noise, noise_second = _pair_fluctuation(
-            *rows.values, *axes.pairs(), gamma
+            *rows.values, *axes.pairs(), *axes.closeness(*rows.strength), gamma
         )
     # A pair of active directions is met from both sides.
     pairs = rows.active & (np.arange(axes.active.shape[-1]) != rows.number)
@@ -2363,29 +2549,35 @@ def _curvatures(
     """Smallest and largest Hessian eigenvalue along some active directions and silent ones."""
     (gamma,) = _leading(axes, weight_decay)
     others = axes.pairs()
-    first, second, product = _pair_curvature(*rows.values, *others, gamma)
-    upper = (first + second) / 2 + _half_distance(*rows.values, *others[:4], gamma)
+    first, second, product = _pair_curvature(
+        *rows.values, *others, *axes.closeness(*rows.strength), gamma
+    )
+    upper = (first + second) / 2 + _half_distance(*rows.values, *others, gamma)
     number = np.arange(axes.active.shape[-1])
     diagonal, has_input, has_output = number == rows.number, number < inputs, number < outputs
     pairs = rows.active & ~diagonal
     no_silent_unit = axes.active.sum(axis=-1)[..., None, None] == hidden
     lowest, highest = _silent_curvature(axes.slack, gamma[..., 0])
     silent = ~axes.active[..., None, :] & ~no_silent_unit
+    own, unreached = _own_curvature(*rows.values, gamma), _unreached_curvature(gamma)
+    # Smaller and larger of two, and where there are such.
     candidates = (
-        (_own_curvature(*rows.values, gamma), rows.active),
-        (_unreached_curvature(gamma), rows.active),
-        (np.where(has_output, product / upper, first), pairs & has_input),
-        (np.where(has_output, upper, first), pairs & has_input),
-        (second, pairs & ~has_input),
-        (lowest[..., None, :], silent),
-        (highest[..., None, :], silent),
+        (own, own, rows.active),
+        (unreached, unreached, rows.active),
+        (
+            np.where(has_output, product / upper, first),
+            np.where(has_output, upper, first),
+            pairs & has_input,
+        ),
+        (second, second, pairs & ~has_input),
+        (lowest[..., None, :], highest[..., None, :], silent),
     )
     smallest, largest = (np.full(axes.active.shape[:-1], end) for end in (np.inf, -np.inf))
-    for value, where in candidates:
+    for low, high, where in candidates:
         if not where.any():
             continue
-        smallest = np.minimum(smallest, np.where(where, value, np.inf).min(axis=(-1, -2)))
-        largest = np.maximum(largest, np.where(where, value, -np.inf).max(axis=(-1, -2)))
+        smallest = np.minimum(smallest, np.where(where, low, np.inf).min(axis=(-1, -2)))
+        largest = np.maximum(largest, np.where(where, high, -np.inf).max(axis=(-1, -2)))
     return smallest, largest
 
 
@@ -2581,19 +2773,48 @@ def mean_squared_displacement(
     drift = _drift_displacement(component, decay, time[..., None]).sum(axis=-1)
     gamma, eta = _leading(axes, weight_decay, learning_rate)
     rows = _rows(axes, inputs)
-    others = axes.pairs()
+    pairs = (*rows.values, *axes.pairs())
     lag = time[..., None, None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        rho = _half_distance(*rows.values, *others[:4], gamma)
+        rho = _half_distance(*pairs, gamma)
         # A block whose two eigenvalues coincide is diagonal: the limit of vanishing rho.
         rho = np.where(rho > 0, rho, np.finfo(float).tiny)
-        change = _pair_weight_change(*rows.values, *others, gamma, eta, lag, rho)
+        first, second, product = _pair_curvature(*pairs, *axes.closeness(*rows.strength), gamma)
+        far, near = _eigenvalue_distances(*pairs, gamma, rho)
+        upper = (first + second) / 2 + rho
+        lower = product / upper
+        ahead, behind = (np.where(side, far, near) for side in (first < second, first >= second))
+        forgotten = _forgotten(eta * lag, lower, upper)
+        change = _pair_weight_change(*pairs, gamma, eta, lower, upper, ahead, behind, *forgotten)
         own = _own_weight_change(*rows.values, gamma, eta, lag)
     change = np.where(np.arange(axes.active.shape[-1]) == rows.number, own, change)
     change = np.where(rows.active, change, 0.0)[..., :inputs]
     change = change / np.broadcast_to(batch, axes.active.shape[:-1])[..., None, None]
     moved: Array = drift + (change * stimulus[..., None, :] ** 2).sum(axis=(-1, -2))
     return moved
+
+
+def _forgotten(clock: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array]:
+    """g(h) = (1 - exp(-clock h)) / h at two curvatures, and by how much it falls per curvature."""
+    # Later than that nothing is remembered.
+    clock = np.minimum(clock, _FORGOTTEN_AFTER / lower)
+    slow, fast = (-np.expm1(-clock * curvature) / curvature for curvature in (lower, upper))
+    x, y = clock * lower, clock * upper
+    met = np.where(y > x, -np.expm1(x - y) / (y - x), 1.0)
+    together = (slow - x * np.exp(-x) * met / lower) / upper
+    apart = np.where((x < 0.5) & (y >= 1), (slow - fast) / (upper - lower), together)
+    early = y < 1
+    x, y = (np.where(early, part, 0.0) for part in (x, y))
+    series, powers, factor = np.zeros_like(y), np.ones_like(y), 1.0
+    for k in range(1, _EARLY_TERMS):
+        factor /= -(k + 1)
+        series = series - factor * powers
+        powers = y * powers + x**k
+    return slow, fast, np.where(early, series * clock**2, apart)
+
+
+_FORGOTTEN_AFTER, _EARLY_TERMS = 800.0, 20
+"""Relaxation times after which exp(-x) is nothing, and terms of the series for early times."""
 
 
 Array = NDArray[np.float64]
@@ -2641,9 +2862,22 @@ class ChangingDirections(NamedTuple):
     singular_value: Changing
     residual: Changing
     slack: Changing
+    missed_value: Changing
+    strength: Changing
+    strength_rest: Changing
 
     def at(self, index: Any) -> ChangingDirections:
         return ChangingDirections(*(part.at(index) for part in self))
+
+    def gaps(self, i: Any) -> Array:
+        """Of directions i and all directions l."""
+        others = (part.value for part in self[4:])
+        return closeness(self.strength.value[i], self.strength_rest.value[i], *others)[2]
+
+    @property
+    def lost(self) -> Array:
+        """By how much the strength that each direction takes off a gap changes."""
+        return np.where(self.missed_value.value > 0, self.strength.change, 0.0)
 
 
 def changing_directions(
@@ -2671,9 +2905,11 @@ def changing_directions(
         return np.pad(change, ((0, 0), (0, size - change.shape[1])))
 
     gain = np.pad(gains.value, (0, size - gains.value.size))
-    variance = Changing(axes.variance, padded(variances))
+    # The root of a variance that is nothing has no derivative; it is the same for all parameters.
+    variance = Changing(np.maximum(axes.variance, np.finfo(float).tiny), padded(variances))
+    learnable = axes.active | (axes.missed_value > 0)
     arguments = (
-        Changing(np.where(axes.active, axes.variance, 1.0), variance.change),
+        Changing(np.where(learnable, axes.variance, 1.0), variance.change),
         Changing(gain, padded(gains.change)),
         weight_decay,
     )
@@ -2686,12 +2922,17 @@ def changing_directions(
         )
     )
     slack = chained(_slack_gradient, variance, *arguments[1:]).change
+    worth = Changing(axes.singular_value + axes.missed_value, np.where(learnable, value, 0.0))
+    strength = variance.times(worth).times(worth)
     return ChangingDirections(
         variance,
         Changing(axes.label_noise, padded(label_noise)),
         Changing(axes.singular_value, np.where(axes.active, value, 0.0)),
         Changing(axes.residual, np.where(axes.active, left, arguments[1].change)),
-        Changing(axes.slack, np.where(axes.active, 0.0, slack)),
+        Changing(np.where(learnable, 0.0, axes.slack), np.where(learnable, 0.0, slack)),
+        Changing(axes.missed_value, np.where(axes.missed_value > 0, value, 0.0)),
+        Changing(axes.strength, strength.change),
+        Changing(axes.strength_rest, np.zeros_like(strength.change)),
     )
 
 
@@ -2733,7 +2974,9 @@ class ChangingNetwork(NamedTuple):
                 row = axes.at(i)[:3]
                 single = chained(own, *row, gamma)
                 others = np.arange(active_ones.size) != i
-                met = chained(pair, *row, *axes.at(others), gamma, alone.at(others)).sum()
+                gaps = Changing(axes.gaps(i), axes.strength.change[:, i, np.newaxis] - axes.lost)
+                known = (*axes.at(others)[:6], gaps.at(others), gamma, alone.at(others))
+                met = chained(pair, *row, *known).sum()
                 value += float(single.value + met.value)
                 change += single.change + met.change
             totals.append(Changing(np.asarray(value), change))
@@ -2781,7 +3024,7 @@ def _swept_areas(axes: ChangingDirections, gamma: Changing, count: Any, rows: in
             others[:, j] -= 1
             others = np.maximum(others, 0.0)
             known = [part[at] for at in ((met, None), (j,)) for part in values[:4]]
-            known += [*values, gamma.value]
+            known += [*values[:6], axes.gaps((met, None)), axes.gaps(j), gamma.value]
             area, *partials = _joint_area_gradient(*known)
             total = (area * others).sum(axis=1)
             partials = [np.broadcast_to(part, others.shape) * others for part in partials]
@@ -2789,8 +3032,11 @@ def _swept_areas(axes: ChangingDirections, gamma: Changing, count: Any, rows: in
             for k in range(4):
                 change += moved[k][:, met] * partials[k].sum(axis=1)
                 change += moved[k][:, j, np.newaxis] * partials[4 + k].sum(axis=1)
-            for k in range(5):
+            for k in range(6):
                 change += moved[k] @ partials[8 + k].T
+            for at, by_gap in ((met, partials[14]), (np.full(met.size, j), partials[15])):
+                strength = axes.strength.change[:, at]
+                change += strength * by_gap.sum(axis=1) - axes.lost @ by_gap.T
             for one, other in ((met, np.full(met.size, j)), (np.full(met.size, j), met)):
                 own = chained(_own_area_gradient, *axes.at(one)[:4], *axes.at(other)[:4], gamma)
                 total, change = total + own.value, change + own.change
@@ -2815,11 +3061,15 @@ def derivatives(
     outputs: int = 3,
     hidden: int = 3,
     learned: ArrayLike | None = None,
+    logarithmic: bool,
 ) -> dict[str, dict[str, Array]]:
     """Exact derivatives of the numbers of one network by each of the arguments.
 
     The learning rate and the batch are in the numbers as powers: of a number q that goes as their
     power p, eta dq/d(eta) = p q. Which directions are active does not change.
+
+    Logarithmic ones are exponents, d ln|q| / d ln(argument), of each entry of an argument: one
+    percent more of it makes so many percent more of the number. What is zero has none, but NaN.
 
     Returns
     -------
@@ -2847,15 +3097,25 @@ def derivatives(
     network = ChangingNetwork(directions, decay, *others)
     active = np.flatnonzero(axes.active[:inputs])
     variance, excess = network.fluctuation(active)
-    tensor = np.zeros((ends[-1], inputs, inputs))
-    tensor[:, active[:, None], active] = network.diffusion(active).change
-    changes = {
-        "singular_values": directions.singular_value.change[:, :inputs],
-        "loss": network.loss().change,
-        "weight_variance": variance.change,
-        "excess_loss": excess.change,
+    tensor = Changing(np.zeros((inputs, inputs)), np.zeros((ends[-1], inputs, inputs)))
+    for whole, part in zip(tensor, network.diffusion(active), strict=True):
+        whole[..., active[:, None], active] = part
+    numbers = {
+        "singular_values": directions.singular_value.at(slice(inputs)),
+        "loss": network.loss(),
+        "weight_variance": variance,
+        "excess_loss": excess,
         "diffusion_tensor": tensor,
     }
+    changes = {number: found.change for number, found in numbers.items()}
+    if logarithmic:
+        entries = np.concatenate(
+            [np.broadcast_to(np.asarray(value, dtype=float), length)
+             for value, length in zip(given, lengths, strict=True)]
+        )  # fmt: skip
+        for number, (value, change) in numbers.items():
+            divisor = np.where(value == 0, np.nan, value)
+            changes[number] = (change.T * entries).T / divisor
     return {
         number: {
             name: np.moveaxis(part, 0, -1) if name in names[:3] else part[0]

@@ -95,6 +95,7 @@ def caption(data: tuple[Slope, ...]) -> str:
         "says and as simulations of SGD have it (bars: one standard error), at four rates, the "
         "largest of which changes one of the numbers by about a seventh. Deviations from the "
         "leading order are fitted by a line through zero and a square; a bar has what a cube may "
-        f"change of the line.{known_best} On the grey line both are equal; the furthest of {len(data)} is {missed.max():.1f} standard errors away from it, "
-        f"and {verdict} {TOLERATED_ERRORS:g}."
+        f"change of the line.{known_best} On the grey line both are equal; the furthest of "
+        f"{len(data)} is {missed.max():.1f} standard errors away from it, and {verdict} "
+        f"{TOLERATED_ERRORS:g}."
     )
