@@ -158,6 +158,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         r"\mathcal{C}": "the gradient noise on learned maps",
         r"\mathcal{D}": "a mean rotation per squared learning rate",
         r"\Pi": "the growth of second moments",
+        r"\pi": "an entry of the matrix of the critical rate",
         r"\mathcal{E}": "the errors times the inputs of a sample",
         r"\mathcal{F}": "what powers feed back to second moments",
         r"\mathcal{G}": "what reads powers off second moments",
