@@ -7,6 +7,7 @@ gets decided on the objects themselves; no text is evaluated here.
 
 from __future__ import annotations
 
+import json
 import keyword
 import re
 from collections.abc import Callable, Iterable
@@ -163,7 +164,7 @@ class _PythonWriter:
             raise TypeError(f"{name} cannot be written as Python")
         self._imports.add(name)
         if quoted:
-            return f'{name}("{quoted}", {self._list(node.args[1:])})'
+            return f"{name}({json.dumps(quoted)}, {self._list(node.args[1:])})"
         text = self._list(node.args)
         if node.func(*node.args) == node:
             return f"{name}({text})"
