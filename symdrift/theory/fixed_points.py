@@ -239,8 +239,8 @@ def _slope(examples: Examples) -> Step:
 
     The task pulls at the learned map with the slope {Lambda}, [eq:slope]. With it the two
     conditions [eq:stationary] are [eq:slope-pairs], and in the factors [eq:factored] and
-    [eq:factored-second], without their common root, [eq:slope-axes]. On the axes of the learned map
-    the slope equals the weight decay, and the rest of it, {rest}, joins axes that are not learned,
+    [eq:factored-second], without their common root, [eq:slope-axes]. On the axes of this map it
+    equals the weight decay, and the rest of it, {rest}, joins axes that are not learned,
     [eq:slope-form].
     """
     return step(

@@ -56,13 +56,14 @@ def fluctuation_blocks(examples: Examples) -> Iterator[Step]:
 def _lyapunov() -> Step:
     """An Ornstein-Uhlenbeck process
 
-    A deviation {n_t} into the normal space, which [step:area] reads off the weights, is pulled back
-    by the Hessian and kicked by the centred noise {zeta}, [eq:normal-step]. What pulls in a step is
-    the Hessian of its sample, of which the mean is left at leading order, as [step:order-by-order]
-    shows. A covariance {Gamma} that a step leaves as it is satisfies [eq:covariance-step]; with
-    {Gamma} of order {eta}, its leading order is the Lyapunov equation [eq:lyapunov]. Every
-    deviation is pulled back where the minimum is strict, and the equation then has one solution: in
-    the eigenbasis of {H} it says {entries}, with positive eigenvalues {h_a} and {h_b}.
+    A normal deviation {n_t}, which [step:area] reads off the weights, is pulled back by the Hessian
+    and kicked by the centred noise {zeta}, [eq:normal-step]. What pulls in a step is the Hessian of
+    its sample, of which the mean is left at leading order, as [step:order-by-order] shows. As the
+    noise of a fresh sample is independent of the deviation, a covariance {Gamma} that a step leaves
+    as it is satisfies [eq:covariance-step]; with {Gamma} of order {eta}, its leading order is the
+    Lyapunov equation [eq:lyapunov]. Every deviation is pulled back where the minimum is strict, and
+    the equation then has one solution: in the eigenbasis of {H} it says {entries}, with positive
+    eigenvalues {h_a} and {h_b}.
     """
     size = NORMAL.shape[0]
     identity = sp.Identity(size)

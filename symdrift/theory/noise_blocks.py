@@ -10,7 +10,7 @@ from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import GAMMA, symbol
-from symdrift.derivation.vocabulary import BLOCK_NOISE, OWN_NOISE, REACH
+from symdrift.derivation.vocabulary import BLOCK_NOISE, OWN_NOISE
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.aligned import any_direction, block_of
 from symdrift.theory.linear.curvature import connected_blocks, hessian
@@ -34,26 +34,131 @@ LATEX: dict[sp.Basic, str] = {
 }
 
 
+_PUSHED = (
+    -sp.sqrt(symbol("singular_value", "i") + symbol("singular_value", "l")) * ERROR_I * INPUT_L
+)
+_OWN_PUSHED = -sp.sqrt(2 * symbol("singular_value", "i")) * ERROR_I * INPUT_I
+_CONSTANT = GAMMA * sp.sqrt(2 * symbol("singular_value", "i"))
+_SPLIT_ERROR = sp.Eq(ERROR_I, symbol("residual_map", "i") * INPUT_I + LABEL_I)
+
+
 def noise_blocks(examples: Examples) -> Iterator[Step]:
     """Noise of Gaussian inputs in the blocks of shared axes."""
-    yield _noise_entries()
     yield _noise_blocks(examples)
+    yield _noise_entries()
+
+
+def _noise_blocks(examples: Examples) -> Step:
+    """Noise blocks
+
+    On shared axes, and with Gaussian inputs, the covariance of the gradient falls into the same
+    blocks as the Hessian, [step:blocks]: of a map with a single entry the operator
+    [eq:map-noise-gaussian] makes that entry and its mirror image, and [eq:noise-intertwined]
+    carries both to the weights.
+
+    Hidden unit {l} hands on {activity}, and the error {error} comes back to hidden unit {i} as
+    {reached}: along the unit vectors [eq:reached] the gradient of a sample has {push} and, but for
+    a constant, {own_push}. Of this the covariance, as inputs and label noise of different axes are
+    independent and {fourth}, is [eq:noise-pair] for two axes, uncorrelated with any other, and
+    [eq:noise-own] for one, with residuals {E_i} and {E_l} and label-noise variances {variance_i}
+    and {variance_l}. Without label noise the block of two axes has rank one; what an axis does not
+    explain of its target is noise for the others.
+    """
+    representative = examples.representative
+    pair, own = representative.pair_block, representative.diagonal_block
+    lam_i, e_i = symbol("input_variance", "i"), symbol("residual_map", "i")
+    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
+    to_residual = {GAMMA: lam_i * e_i}
+    inner = pair.noise.xreplace(to_residual).applyfunc(
+        lambda entry: sp.expand(sp.cancel(entry / (s_i + s_l)))
+    )
+    displayed = sp.MatMul(s_i + s_l, inner, evaluate=False)
+    own_displayed = sp.factor(own.noise[0].xreplace(to_residual))
+
+    def explicit(other_active: bool) -> sp.ImmutableMatrix:
+        other = active_direction("3") if other_active else inactive_direction("3")
+        first = active_direction("1")
+        values: dict[sp.Basic, sp.Expr] = {}
+        for index, direction in (("i", first), ("l", other)):
+            values |= {
+                symbol("input_variance", index): direction.input_variance,
+                symbol("singular_value", index): direction.singular_value,
+                symbol("residual_map", index): direction.residual,
+                symbol("label_noise", index): symbol("label_noise", direction.index),
+            }
+        return displayed.doit().xreplace(values)
+
+    def joins_nothing(curved: sp.ImmutableMatrix, shaken: sp.ImmutableMatrix) -> bool:
+        return connected_blocks([curved, shaken]) == connected_blocks([curved])
+
+    spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
+    four = examples.four_axes
+    return step(
+        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
+        noise_pair=(BLOCK_NOISE["il"], displayed),
+        noise_own=(OWN_NOISE, own_displayed),
+        symbols={
+            "activity": sp.sqrt(s_l) * INPUT_L,
+            "reached": sp.sqrt(s_i) * ERROR_I,
+            "error": _SPLIT_ERROR,
+            "push": sp.Eq(PUSH, _PUSHED),
+            "own_push": sp.Eq(OWN_PUSH, _OWN_PUSHED),
+            "fourth": sp.Eq(Mean(INPUT_I**4), 3 * lam_i**2),
+            "variance_i": symbol("label_noise", "i") ** 2,
+            "variance_l": symbol("label_noise", "l") ** 2,
+        },
+        checks=(
+            vanishes(
+                "With three learned axes, the block found in the full covariance of all weights "
+                "is the displayed one.",
+                (
+                    explicit(True),
+                    block_of(examples.all_active, 0, 2).within(examples.all_active.noise),
+                ),
+            ),
+            vanishes(
+                "The same with one axis left out.",
+                (
+                    explicit(False),
+                    block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.noise),
+                ),
+            ),
+            vanishes(
+                "Projecting the full covariance on the unit vectors loses nothing: traces agree, "
+                "with three learned axes, with a bottleneck and with a silent hidden unit.",
+                *(
+                    (space.noise.trace(), sum(block.noise.trace() for block in space.blocks))
+                    for space in spaces
+                ),
+            ),
+            holds(
+                "The connected components of Hessian and noise together are those of the Hessian: "
+                "three learned axes, a bottleneck, a silent hidden unit, and four learned axes.",
+                Method.CASES,
+                lambda: all(
+                    joins_nothing(*matrices)
+                    for matrices in (
+                        *((space.hessian, space.noise) for space in spaces),
+                        (hessian(four), gradient_noise(four)),
+                    )
+                ),
+            ),
+        ),
+        assumptions=("Inputs are Gaussian.",),
+    )
 
 
 def _noise_entries() -> Step:
     """A block of the noise, entry by entry
 
-    The noise along a unit vector is what the gradient of one sample, [eq:gradient-first] and
-    [eq:gradient-second], has along it.
-    On shared axes the hidden activity of unit {l} is {activity}, and the error reaches unit {i} as
-    {reached}. Between two different axes there is no weight to decay, which leaves [eq:noise-push]:
-    the error of one output times the input of another axis, with {x_i} and {x_l} the components of
-    the sample. The error {e_i} is what the residual map {E_i} leaves of the input {x_i}, with the
-    label noise {epsilon_i}. The means of such products need no more than the moment rule
-    [eq:moments] and that different inputs and label noise are independent of each other. They give
-    the first entry of the block, [eq:noise-first]; the last one is the same with {i} and {l}
-    exchanged, and [eq:noise-cross] stands between them. For one axis the mean does not vanish, and
-    the variance is [eq:noise-axis].
+    What the gradient of one sample, [eq:gradient-first] and [eq:gradient-second], has along a unit
+    vector of two axes is [eq:noise-push]; between two different axes there is no weight to decay.
+    The error {e_i} is what the residual map {E_i} leaves of the input {x_i}, with the label noise
+    {epsilon_i}. The means of such products need no more than the moment rule [eq:moments] and that
+    different inputs and label noise are independent of each other. They give the first entry of
+    [eq:noise-pair], [eq:noise-first]; the last one is the same with {i} and {l} exchanged, and
+    [eq:noise-cross] stands between them. For one axis the mean does not vanish, and the variance is
+    [eq:noise-axis].
     """
     minimum = AlignedMinimum((any_direction("i"), any_direction("l")), 2, 2, 2)
     network, gradient = minimum.network, minimum.sample_gradient
@@ -106,7 +211,7 @@ def _noise_entries() -> Step:
                 "the entries of [eq:gradient-first] and [eq:gradient-second]",
                 -(s_l * ERROR_I * INPUT_L + s_i * ERROR_I * INPUT_L) / norm,
             ),
-            ("collected", -norm * ERROR_I * INPUT_L),
+            ("collected", _PUSHED),
             value=value,
         ),
         noise_first=chain(
@@ -160,115 +265,18 @@ def _noise_entries() -> Step:
             value=value,
         ),
         symbols={
-            "activity": sp.sqrt(s_l) * INPUT_L,
-            "reached": sp.sqrt(s_i) * ERROR_I,
             "x_i": INPUT_I,
-            "x_l": INPUT_L,
             "e_i": ERROR_I,
             "epsilon_i": LABEL_I,
-            "error": sp.Eq(ERROR_I, e_i * INPUT_I + LABEL_I),
-            "own_push": sp.Eq(
-                OWN_PUSH, GAMMA * sp.sqrt(2 * s_i) - sp.sqrt(2 * s_i) * ERROR_I * INPUT_I
-            ),
+            "error": _SPLIT_ERROR,
+            "own_push": sp.Eq(OWN_PUSH, _CONSTANT + _OWN_PUSHED),
         },
         checks=(
             vanishes(
                 "The gradient of a sample along the unit vector of one axis is the stated one.",
                 (
                     (gradient.T * own)[0],
-                    value(GAMMA * sp.sqrt(2 * s_i) - sp.sqrt(2 * s_i) * ERROR_I * INPUT_I),
-                ),
-            ),
-        ),
-        assumptions=("Inputs are Gaussian.",),
-    )
-
-
-def _noise_blocks(examples: Examples) -> Step:
-    """Noise blocks
-
-    On shared axes, and with Gaussian inputs, the covariance of the gradient falls into the same
-    blocks as the Hessian, [step:blocks]: of a map with a single entry the operator
-    [eq:map-noise-gaussian] makes that entry and its mirror image, and [eq:noise-intertwined]
-    carries both to the weights.
-
-    In the unit vectors [eq:reached] error times input, through {J}, makes the noise [eq:noise-pair]
-    of two axes, uncorrelated with any other, and [eq:noise-own] of one, with residuals {E_i} and
-    {E_l} and label-noise variances {variance_i} and {variance_l}. Without label noise the block of
-    two axes has rank one; what an axis does not explain of its target is noise for the others.
-    """
-    representative = examples.representative
-    pair, own = representative.pair_block, representative.diagonal_block
-    lam_i, e_i = symbol("input_variance", "i"), symbol("residual_map", "i")
-    s_i, s_l = symbol("singular_value", "i"), symbol("singular_value", "l")
-    to_residual = {GAMMA: lam_i * e_i}
-    inner = pair.noise.xreplace(to_residual).applyfunc(
-        lambda entry: sp.expand(sp.cancel(entry / (s_i + s_l)))
-    )
-    displayed = sp.MatMul(s_i + s_l, inner, evaluate=False)
-    own_displayed = sp.factor(own.noise[0].xreplace(to_residual))
-
-    def explicit(other_active: bool) -> sp.ImmutableMatrix:
-        other = active_direction("3") if other_active else inactive_direction("3")
-        first = active_direction("1")
-        values: dict[sp.Basic, sp.Expr] = {}
-        for index, direction in (("i", first), ("l", other)):
-            values |= {
-                symbol("input_variance", index): direction.input_variance,
-                symbol("singular_value", index): direction.singular_value,
-                symbol("residual_map", index): direction.residual,
-                symbol("label_noise", index): symbol("label_noise", direction.index),
-            }
-        return displayed.doit().xreplace(values)
-
-    def joins_nothing(curved: sp.ImmutableMatrix, shaken: sp.ImmutableMatrix) -> bool:
-        return connected_blocks([curved, shaken]) == connected_blocks([curved])
-
-    spaces = (examples.all_active, examples.bottleneck, examples.silent_unit)
-    four = examples.four_axes
-    return step(
-        under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
-        noise_pair=(BLOCK_NOISE["il"], displayed),
-        noise_own=(OWN_NOISE, own_displayed),
-        symbols={
-            "J": REACH,
-            "variance_i": symbol("label_noise", "i") ** 2,
-            "variance_l": symbol("label_noise", "l") ** 2,
-        },
-        checks=(
-            vanishes(
-                "With three learned axes, the block found in the full covariance of all weights "
-                "is the displayed one.",
-                (
-                    explicit(True),
-                    block_of(examples.all_active, 0, 2).within(examples.all_active.noise),
-                ),
-            ),
-            vanishes(
-                "The same with one axis left out.",
-                (
-                    explicit(False),
-                    block_of(examples.bottleneck, 0, 2).within(examples.bottleneck.noise),
-                ),
-            ),
-            vanishes(
-                "Projecting the full covariance on the unit vectors loses nothing: traces agree, "
-                "with three learned axes, with a bottleneck and with a silent hidden unit.",
-                *(
-                    (space.noise.trace(), sum(block.noise.trace() for block in space.blocks))
-                    for space in spaces
-                ),
-            ),
-            holds(
-                "The connected components of Hessian and noise together are those of the Hessian: "
-                "three learned axes, a bottleneck, a silent hidden unit, and four learned axes.",
-                Method.CASES,
-                lambda: all(
-                    joins_nothing(*matrices)
-                    for matrices in (
-                        *((space.hessian, space.noise) for space in spaces),
-                        (hessian(four), gradient_noise(four)),
-                    )
+                    value(_CONSTANT + _OWN_PUSHED),
                 ),
             ),
         ),

@@ -43,8 +43,7 @@ COMPONENT = sp.Symbol("w_i", real=True)
 STIMULUS = sp.Symbol("x_i", real=True)
 DIFFUSION = sp.Symbol("D_h", positive=True)
 RATE = sp.Symbol("decay_rate", positive=True)
-AUTOCORRELATION = sp.Function("c_h")
-DISPLACEMENT = sp.Function("MSD_h")
+AUTOCORRELATION, DISPLACEMENT = sp.symbols("autocorrelation displacement", positive=True)
 INDEXED_COMPONENT, INDEXED_STIMULUS, INDEXED_DECAY = (
     sp.IndexedBase(name) for name in ("w", "x", "Delta")
 )
@@ -66,6 +65,8 @@ LATEX = {
     MEAN_ROTATION: r"\mathbb{E}[Q_\tau]",
     RATE: "k",
     DIFFUSION: "D_h",
+    AUTOCORRELATION: r"c_h(\tau)",
+    DISPLACEMENT: r"\operatorname{MSD}_h(\tau)",
     HIDDEN_VECTOR: "w",
     MEAN_MATRIX: r"\bar\mu",
     PLANE_ANGLE: r"\xi_{\Omega}",
@@ -88,6 +89,8 @@ MEANINGS = (
     (MEAN_MATRIX, "mean rotation of all planes", "rad per step"),
     (DIFFUSION, "diffusion of a representation", "per step"),
     (RATE, "decay rate of a representation", "per step"),
+    (AUTOCORRELATION, "autocorrelation of a representation", "scalar"),
+    (DISPLACEMENT, "mean-squared displacement of a representation", "scalar"),
     (SPEED, "speed of a representation by steady rotation", "per step"),
 )
 
@@ -345,7 +348,7 @@ def _stimulus(examples: Examples) -> Step:
     return step(
         component=(COMPONENT, sp.sqrt(s_i) * STIMULUS),
         representation_diffusion=(DIFFUSION, quadratic),
-        autocorrelation=(AUTOCORRELATION(TIME), correlation),
+        autocorrelation=(AUTOCORRELATION, correlation),
         decay_rate=(RATE, quadratic / norm),
         symbols={
             "Delta": DECAY,
@@ -433,7 +436,7 @@ def _displacement(examples: Examples) -> Step:
         yield forward.xreplace({TIME: sp.Integer(0)}), sp.eye(2)
 
     return step(
-        displacement=(DISPLACEMENT(TIME), drift + fluctuation),
+        displacement=(DISPLACEMENT, drift + fluctuation),
         symbols={"power": (sp.Identity(2) - ETA * BLOCK_HESSIAN["il"]) ** TIME},
         memory=chain(
             MEMORY[I_INDEX, L_INDEX],
