@@ -291,6 +291,10 @@ class Notation:
     shape: str = ""
 
 
+Stem: TypeAlias = tuple[str, bool]
+"""What tells letters apart but for their index."""
+
+
 @dataclass(frozen=True)
 class Derivation:
     """Everything derived for one study, in the order in which a paper would tell it.
@@ -327,6 +331,11 @@ class Derivation:
         # The last steps of such derivations, which stand at every level.
         planes = {"rule-planes", "deep-planes", "own-drift"}
         return bool(self.underived) or any(step.identifier in planes for step in self.steps)
+
+    def stem(self, item: sp.Basic) -> Stem:
+        """Print of a symbol without its index, and whether it counts: an index is no gain."""
+        name = self.symbol_names.get(item, str(item)).partition("_")[0]
+        return name, bool(getattr(item, "is_integer", False))
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 import sympy as sp
 
-from symdrift.derivation.steps import Check, Derivation, Equation, Notation, Step
+from symdrift.derivation.steps import Check, Derivation, Equation, Notation, Stem, Step
 from symdrift.documents.numbers import Cell, shape
 from symdrift.documents.pages import EQUATION_WIDTH
 from symdrift.documents.prose import (
@@ -231,24 +231,21 @@ class _Assembler(Generic[Markup]):
             ),
         )
 
-    def _first_places(self) -> dict[sp.Basic | str, str]:
+    def _first_places(self) -> dict[sp.Basic | Stem, str]:
         """For each symbol, and for its print without an index, the first step that uses it."""
-        found: dict[sp.Basic | str, str] = {}
+        found: dict[sp.Basic | Stem, str] = {}
         for step in self._derivation.steps:
             shown = (e.told for e in step.equations)
             lines = (link.expression for e in step.equations for link in e.links)
             for item in symbols_in((*step.symbols.values(), *shown, *lines)):
                 found.setdefault(item, step.identifier)
-                found.setdefault(self._stem(item), step.identifier)
+                found.setdefault(self._derivation.stem(item), step.identifier)
         return found
 
-    def _first_place(self, row: Notation, places: Mapping[sp.Basic | str, str]) -> str:
+    def _first_place(self, row: Notation, places: Mapping[sp.Basic | Stem, str]) -> str:
         item = row.symbol.base if isinstance(row.symbol, sp.Indexed) else row.symbol
-        key = self._stem(item) if row.role in ROLES else item
+        key = self._derivation.stem(item) if row.role in ROLES else item
         return places.get(key, "")
-
-    def _stem(self, item: sp.Basic) -> str:
-        return self._derivation.symbol_names.get(item, str(item)).partition("_")[0]
 
     def _step(self, step: Step) -> StepView[Markup]:
         return StepView(

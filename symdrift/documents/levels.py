@@ -62,10 +62,10 @@ ELABORATIONS = frozenset([
     "on-axes", "hidden-units", "chosen",
     "one-step-expanded", "expected-change", "without-memory", "next-fluctuation",
     "step-in-powers", "moments-in-powers", "rotation-in-powers", "expected-error",
-    "pairings-of-axes", "read-equal", "frequency-plane", "frequency-apart", "noise-turning",
+    "frequency-plane", "frequency-apart", "noise-turning",
     "total-variance",
     "small-blocks", "small-solutions", "small-noise", "diffusion-near",
-    "moments-solved", "quiet-limit", "quiet-slope", "noisy-block",
+    "moments-solved",
     "frame-pull", "frame-operators", "angle-between",
     "varied-hessian", "varied-quiet", "varied-noise",
     "error-split", "slope-pairs", "slope-axes", "hessian-pull",
@@ -329,14 +329,10 @@ def notation_of(derivation: Derivation, shown: Iterable[sp.Basic]) -> list[Notat
     """Rows of the notation for the symbols in some expressions, with or without an index."""
     kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
     used = {item for expression in shown for item in expression.atoms(*kinds)}
-
-    def stem(item: sp.Basic) -> str:
-        return derivation.symbol_names.get(item, str(item)).partition("_")[0]
-
-    names = {stem(item) for item in used}
+    names = {derivation.stem(item) for item in used}
     return [
         row
         for row in derivation.notation
         if (row.symbol.base if isinstance(row.symbol, sp.Indexed) else row.symbol) in used
-        or (row.role in ROLES and stem(row.symbol) in names)
+        or (row.role in ROLES and derivation.stem(row.symbol) in names)
     ]

@@ -28,6 +28,8 @@ from symdrift.derivation.vocabulary import (
     OTHER_METRIC,
     ROTATION_STEP,
     SIZE,
+    STEP_FIRST,
+    STEP_SECOND,
     TURN,
     WEIGHTS,
 )
@@ -40,11 +42,14 @@ from symdrift.theory.step_orders import TURN_SO_FAR, one_step
 from symdrift.typesetting.printer import Mean
 
 MEAN_ROTATION = symbol("mean_rotation", real=True)
+NEXT_TURN, TURNED_BY = (sp.MatrixSymbol(name, SIZE, SIZE) for name in ("turn_next", "turned_by"))
 EXPECTED_CHANGE = sp.Symbol("expected_change", real=True)
 KEPT, CORRECTOR_ENTRY = sp.IndexedBase("turn_ab"), sp.IndexedBase("corrector_ab")
 
 LATEX = {
     TURN_SO_FAR: r"\tilde Q_t",
+    NEXT_TURN: r"\tilde Q_{t+1}",
+    TURNED_BY: r"\mathrm{e}^{\xi_t \tilde\Omega}",
     EXPECTED_CHANGE: (
         r"\mathbb{E}_t[G \xi_t + \delta_{t+1}^{\mathsf{T}} K \delta_{t+1}"
         r" - \delta_t^{\mathsf{T}} K \delta_t]"
@@ -71,12 +76,14 @@ def _area(network: LinearNetwork) -> Step:
     Write the weights as a rotated copy of the canonical point {theta_star} plus a deviation {n_t},
     [eq:slice], where {turn} is what a rotation of the hidden layer does to all weights. The
     deviation is normal to the orbit, [eq:normal], with {Omega} the action of a generator on weight
-    space. The rotation {xi} of a step leads from one frame to the next: it is chosen such that the
-    next deviation is normal again, and takes away what the step has along the tangent vector, whose
-    squared length is {G}: by [eq:orthogonal] a step is orthogonal to the orbit through the weights,
-    which is not the orbit through the minimum. At leading order the rotation is [eq:rotation-step],
-    bilinear in the deviation and its change: twice the area that the fluctuation sweeps in the
-    plane of the generator, over {G}.
+    space. The rotation {xi} of a step leads from one frame to the next, {next_turn}: it is chosen
+    such that the next deviation is normal again, and takes away what the step has along the tangent
+    vector, whose squared length is {G}: by [eq:orthogonal] a step is orthogonal to the orbit
+    through the weights, which is not the orbit through the minimum. At leading order the rotation
+    is [eq:rotation-step], bilinear in the deviation and its change: over {G}, twice the area that
+    the columns of {first} and the rows of {second}, the two layers of the deviation, sweep together
+    in the plane of the generator. The frame turns in the opposite sense, since no step turns the
+    whole.
 
     The gradient of a sample turns with the weights, so that each step can be seen from the frame in
     which it begins. What the difference of the two orbits makes is [eq:transfer].
@@ -135,7 +142,14 @@ def _area(network: LinearNetwork) -> Step:
             ),
             value=lambda line: evaluate_matrix(line, entries).xreplace(known),
         ),
-        symbols={"theta_star": MINIMUM_POINT, "turn": TURN_SO_FAR, "step": -ETA * GRADIENT},
+        symbols={
+            "theta_star": MINIMUM_POINT,
+            "turn": TURN_SO_FAR,
+            "step": -ETA * GRADIENT,
+            "next_turn": sp.Eq(NEXT_TURN, TURN_SO_FAR * TURNED_BY, evaluate=False),
+            "first": STEP_FIRST,
+            "second": STEP_SECOND,
+        },
         checks=(
             vanishes(
                 "At weights turned through an arbitrary angle the gradient of one sample is the "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
 import sympy as sp
@@ -15,8 +15,10 @@ from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
+    ERROR,
     FIRST_LAYER,
     I_INDEX,
+    INPUT,
     J_INDEX,
     L_INDEX,
     OUTPUTS,
@@ -27,24 +29,27 @@ from symdrift.derivation.vocabulary import (
     STEP_SECOND,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.equal_axes import LABEL_NOISE, Pairings, inverse_rates
+from symdrift.theory.linear.equal_axes import LABEL_NOISE, inverse_rates
+from symdrift.theory.linear.second_moments import SEEN
 from symdrift.theory.mean_square import (
     CRITICAL_RATE,
     EXCESS,
+    GROWN,
     GROWTH,
     MOMENTS,
     RELAXATION,
+    RELAXED,
     SAMPLED,
+    SECOND_MOMENT,
     SPREAD_ERROR,
     SPREAD_INPUT,
     VARIANCES,
     pair_read,
 )
-from symdrift.theory.noise import B, D, O, U
+from symdrift.theory.noise import O, U
 from symdrift.theory.small_numbers import LABELS
 
 SPLIT, STRAIGHT, CROSSED = sp.symbols("moment_1 moment_2 moment_3", real=True)
-NEXT_SPLIT, NEXT_STRAIGHT, NEXT_CROSSED = sp.symbols("next_1 next_2 next_3", real=True)
 POWERS = sp.IndexedBase("power")
 POWER_VECTOR, MOMENT_VECTOR = (sp.MatrixSymbol(name, SIZE, 1) for name in ("powers", "moments"))
 OWN_BLOCKS, READ_POWERS, FED_BACK = (
@@ -61,17 +66,19 @@ WEIGHTS_READ = (
     MatrixElement(STEP_SECOND, L_INDEX, I_INDEX),
 )
 
-QUIET_LIMIT = sp.MatrixSymbol("quiet_limit", 3, 3)
-QUIET_SLOPE = sp.MatrixSymbol("quiet_slope", 3, 1)
-NOISY_BLOCK = sp.MatrixSymbol("noisy_block", 2, 2)
+COMMON_PART, APART_PART, SEEN_TOGETHER, SEEN_APART = (
+    sp.MatrixSymbol(name, INPUTS, INPUTS)
+    for name in ("part_common", "part_apart", "seen_together", "seen_apart")
+)
+LABELLED = sp.MatrixSymbol("epsilon", INPUTS, 1)
+TRACE, TRACE_OF_MEAN, TRACE_OF_SAMPLE, HEARD_TRACE, HEARD_ENTRIES = sp.symbols(
+    "trace trace_of_mean trace_of_sample heard_trace heard_entries", positive=True
+)
 
 LATEX: dict[sp.Basic, str] = {
     SPLIT: r"\mathcal{V}_1",
     STRAIGHT: r"\mathcal{V}_2",
     CROSSED: r"\mathcal{V}_3",
-    NEXT_SPLIT: r"\mathcal{V}'_1",
-    NEXT_STRAIGHT: r"\mathcal{V}'_2",
-    NEXT_CROSSED: r"\mathcal{V}'_3",
     POWERS.label: r"\mathcal{K}",
     POWER_VECTOR: r"\mathcal{K}",
     MOMENT_VECTOR: r"\Psi",
@@ -85,10 +92,16 @@ LATEX: dict[sp.Basic, str] = {
     FED: r"(\Pi \Psi)^{\mathcal{K}}_{il}",
     LABEL_POWER: r"\mathcal{K}^{\sigma}_{i}",
     HEARD: r"\langle (\delta U)_{li}^2 \rangle",
-    QUIET_LIMIT: r"\mathcal{R}_3 |_{\gamma = 0}",
-    QUIET_SLOPE: r"\frac{\partial \mathcal{R}_3}{\partial \gamma}"
-    r" (0\, 1\, 0)^{\mathsf{T}}",
-    NOISY_BLOCK: r"\mathcal{R}_2",
+    COMMON_PART: r"\delta_{+}",
+    APART_PART: r"\delta_{\perp}",
+    SEEN_TOGETHER: r"(H_x \delta_{+})_{+}",
+    SEEN_APART: r"(H_x \delta_{\perp})_{\perp}",
+    LABELLED: r"\varepsilon",
+    TRACE: r"\operatorname{tr}_{+}(H)",
+    TRACE_OF_MEAN: r"\operatorname{tr}_{+}(H^2)",
+    TRACE_OF_SAMPLE: r"\mathbb{E}[\operatorname{tr}_{+}(H_x^2)]",
+    HEARD_TRACE: r"\mathbb{E}[\operatorname{tr}(H_x \delta_{\perp})_{\perp}^{\;2}]",
+    HEARD_ENTRIES: r"\mathbb{E}[\lVert (H_x \delta_{\perp})_{\perp} \rVert^2]",
 }
 
 MEANINGS = (
@@ -99,8 +112,9 @@ MEANINGS = (
     (FED_BACK, "what is fed back of the powers", "matrix"),
     (READING, "what samples read of three weights", "3 by 3"),
     (EXCHANGE, "exchange of what is read and what is pulled at", "3 by 3"),
-    (QUIET_LIMIT, "inverse rates of the sum of the layers, equal axes", "3 by 3"),
-    (NOISY_BLOCK, "those of their difference", "2 by 2"),
+    (COMMON_PART, "sum of the layers of a deviation of equal axes over the root of two", "n by n"),
+    (APART_PART, "difference of these layers over the root of two", "n by n"),
+    (TRACE, "trace over all of these sums", "scalar"),
 )
 
 
@@ -337,26 +351,28 @@ def _equal_axes() -> Step:
 
     Let all {n} axes be alike and learned, with as many inputs as outputs. A rotation or reflection
     of inputs, outputs and hidden layer together then changes nothing, and of the second moment that
-    grows fastest, again a positive matrix, the average over all of these is left. It has the three
-    coefficients of [eq:pairings-of-axes], one for each way to pair its indices, with Kronecker's
-    symbols, and [eq:read-shared] turns them into [eq:read-equal]. The deviation across the orbit is
-    any matrix, the sum of both layers, and a symmetric one, their difference: seven numbers in all
-    are left of its second moment. The inverse of the critical rate is the largest eigenvalue of a
-    matrix of seven rows, that of relaxation turned around times that of growth.
-    [step:seven-numbers] derives it.
+    grows fastest, again a positive matrix, the average over all of these is left. The deviation
+    across the orbit is any matrix {both}, the sum of the two layers over {root}, and a symmetric
+    one {apart}, the first layer less the second over {root}. Seven numbers are left of its second
+    moment, and [step:seven-numbers] derives the matrix of seven rows of which the inverse of the
+    critical rate is the largest eigenvalue. Two limits of small weight decay need only traces.
 
-    Without label noise and without weight decay this matrix is [eq:quiet-limit] on the three
-    coefficients {V_1}, {V_2} and {V_3} of the sum, and vanishes beside. Its largest eigenvalue has
-    the left eigenvector {left_row} and the right one {right_column}, of which the derivative of the
-    matrix by {gamma}, at fixed singular value, makes [eq:quiet-slope]. To first order in {gamma}
-    the inverse of the critical rate without label noise is [eq:critical-quiet]: samples disperse
-    the learned map, and the rate times {s} times the power {power} of all inputs, over {batch},
-    must be small. With label noise, weight decay can be so small that the difference of the layers
-    disperses first: the inverse rate then tends to [eq:critical-labels], and the critical rate to
-    zero with {gamma}. This is the larger eigenvalue of [eq:noisy-block], the last two rows and
-    columns at leading order; nothing else in the matrix grows as the inverse of {gamma} and feeds
-    back on itself. So far away from balance, terms that the linearised dynamics leave out hold the
-    layers together: what ends there is the theory, not the training.
+    Without label noise the error of a sample at the minimum is {missed}, and what the sample makes
+    of {both} has by [eq:sample-hessian] the part [eq:alike-pull] along {both}. Without weight decay
+    only the first term is left, and applied twice it is on average a multiple of {both}, by
+    [eq:moments]. So entries of {both} that are uncorrelated and of equal variance solve
+    [eq:critical]. There the quotient of {growth} and {decay} is stationary, so that this second
+    moment gives it to first order in {gamma} too: with the traces [eq:alike-traces] over all {both}
+    it is [eq:critical-quiet]. Samples disperse the learned map, and the rate times {s} times the
+    power {power} of all inputs, over {batch}, must be small.
+
+    With label noise, weight decay can be so small that the difference of the layers disperses
+    first, since second moments of {apart} relax by {slow} only, and no others slow down. Label
+    noise makes of {apart} the part [eq:heard-pull] along {apart}, and of its squares
+    [eq:heard-squares]. In the squared trace and the sum of squared entries this is a matrix of two
+    rows. Its larger eigenvalue, over {slow} and {batch}, is the limit [eq:critical-labels]: the
+    critical rate tends to zero with {gamma}. So far away from balance, terms that the linearised
+    dynamics leave out hold the layers together: what ends there is the theory, not the training.
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)
@@ -364,69 +380,83 @@ def _equal_axes() -> Step:
     quiet_matrix = quiet_matrix.xreplace({LABEL_NOISE: sp.Integer(0)}).applyfunc(cancel)
     limit = quiet_matrix.xreplace({GAMMA: sp.Integer(0)})
     slope = quiet_matrix.diff(GAMMA).xreplace({GAMMA: sp.Integer(0)})
-    own = value * variance
-    largest = own * (1 + (INPUTS + 1) / BATCH)
-    lowered = ((INPUTS + 1) ** 2 - BATCH * (INPUTS - 1)) / (2 * BATCH * INPUTS)
-    left, right = sp.Matrix([[1, INPUTS, 1, 0, 0, 0, 0]]), sp.eye(7)[:, 1]
+    own, n = value * variance, INPUTS
+    largest = own * (1 + (n + 1) / BATCH)
+    lowered = ((n + 1) ** 2 - BATCH * (n - 1)) / (2 * BATCH * n)
+    left, right = sp.Matrix([[1, n, 1, 0, 0, 0, 0]]), sp.eye(7)[:, 1]
     unknown = sp.Symbol("largest")
     polynomial, noisy_polynomial = (matrix.charpoly(unknown).as_expr() for matrix in (limit, noisy))
-    spread = INPUTS + 2
-    steep = labels * variance * (spread + sp.sqrt(spread**2 + 16)) / (32 * BATCH * GAMMA)
-    row, column = left[:, :3], (slope * right)[:3, :].applyfunc(sp.factor)
-    changed = sp.Add(*(a * b for a, b in zip(row, column, strict=True)))
-    block = sp.ImmutableMatrix([[0, 2], [2, spread]])
-    noisy_rate = labels * variance / (16 * BATCH * GAMMA)
+    steep = labels * variance * (n + 2 + sp.sqrt((n + 2) ** 2 + 16)) / (32 * BATCH * GAMMA)
+    traces = {
+        TRACE: 2 * n**2 * own + n * (n - 1) * GAMMA,
+        TRACE_OF_MEAN: 2 * n * (n + 1) * own**2 + 2 * n * (n - 1) * (own + GAMMA) ** 2,
+        TRACE_OF_SAMPLE: 4 * n**2 * (n + 2) * own**2
+        - 8 * n * GAMMA * own
+        + GAMMA**2 * n * (n**2 + 5 * n - 2) / 2,
+    }
+    quotient = (TRACE_OF_MEAN + (TRACE_OF_SAMPLE - TRACE_OF_MEAN) / BATCH) / (2 * TRACE)
+    heard = labels * variance
+    squares = (
+        heard * sp.Trace(APART_PART * APART_PART),
+        heard / 4 * ((n + 2) * sp.Trace(APART_PART * APART_PART) + sp.Trace(APART_PART) ** 2),
+    )
+    of_squares = heard * sp.Matrix([[0, 1], [sp.Rational(1, 4), (n + 2) / 4]])
     alike = (Premise.GAUSSIAN, Premise.SHARED_AXES, Premise.EQUAL_AXES)
+
+    def to_first_order(line: sp.Expr) -> sp.Expr:
+        explicit = line.xreplace(traces)
+        near = {GAMMA: sp.Integer(0)}
+        return explicit.xreplace(near) + GAMMA * explicit.diff(GAMMA).xreplace(near)
+
     return step(
         under={
-            **dict.fromkeys(("pairings_of_axes", "read_equal"), alike),
-            "quiet_limit": (*alike, Premise.QUIET_LABELS),
-            "noisy_block": (*alike, Premise.SMALL_DECAY),
+            **dict.fromkeys(("alike_pull", "alike_traces"), (*alike, Premise.QUIET_LABELS)),
             "critical_quiet": (*alike, Premise.SMALL_DECAY, Premise.QUIET_LABELS),
-            "critical_labels": (*alike, Premise.SMALL_DECAY),
+            **dict.fromkeys(
+                ("heard_pull", "heard_squares", "critical_labels"), (*alike, Premise.SMALL_DECAY)
+            ),
         },
-        pairings_of_axes=(
-            MOMENTS[O, B, U, D],
-            SPLIT * sp.KroneckerDelta(O, B) * sp.KroneckerDelta(U, D)
-            + STRAIGHT * sp.KroneckerDelta(O, U) * sp.KroneckerDelta(B, D)
-            + CROSSED * sp.KroneckerDelta(O, D) * sp.KroneckerDelta(B, U),
-        ),
-        read_equal=[
-            (NEXT_SPLIT, variance**2 * CROSSED),
-            (NEXT_STRAIGHT, variance**2 * (SPLIT + (INPUTS + 1) * STRAIGHT + CROSSED)),
-            (NEXT_CROSSED, variance**2 * SPLIT),
-        ],
-        quiet_limit=(QUIET_LIMIT, sp.MatMul(own, _sums_of_batch(limit[:3, :3] / own))),
-        quiet_slope=(
-            QUIET_SLOPE,
-            sp.MatMul(-1 / (2 * BATCH), sp.ImmutableMatrix(-2 * BATCH * column), evaluate=False),
-        ),
+        alike_pull=(SEEN_TOGETHER, _seen_together()),
+        alike_traces=list(traces.items()),
         critical_quiet=chain(
             1 / CRITICAL_RATE,
             (
-                "the left eigenvector times [eq:quiet-slope], over {overlap}, its product with the "
-                "right one",
-                largest + GAMMA / INPUTS * changed,
+                "the quotient, where entries of {both} are uncorrelated and of equal variance",
+                quotient,
                 {1 / CRITICAL_RATE: largest - GAMMA * lowered},
             ),
-            ("added up", largest - GAMMA * lowered),
+            ("[eq:alike-traces], to first order in {gamma}", largest - GAMMA * lowered),
+            value=to_first_order,
+            method=Method.ORDER,
         ),
-        noisy_block=(NOISY_BLOCK, sp.MatMul(noisy_rate, block, evaluate=False)),
+        heard_pull=(SEEN_APART, _seen_apart()),
+        heard_squares=list(zip((HEARD_TRACE, HEARD_ENTRIES), squares, strict=True)),
         critical_labels=(1 / CRITICAL_RATE, steep),
         symbols={
-            "power": INPUTS * variance,
-            "overlap": INPUTS,
-            "V_1": SPLIT,
-            "V_2": STRAIGHT,
-            "V_3": CROSSED,
-            "left_row": sp.ImmutableMatrix(row),
-            "right_column": sp.ImmutableMatrix(right[:3, :].T),
+            "both": COMMON_PART,
+            "apart": APART_PART,
+            "root": sp.sqrt(2),
+            "missed": GAMMA / variance * INPUT,
+            "growth": sp.Trace(SECOND_MOMENT * GROWN),
+            "decay": sp.Trace(SECOND_MOMENT * RELAXED),
+            "power": n * variance,
+            "slow": 4 * GAMMA,
         },
         checks=(
             vanishes(
-                "Summing the pairings with the fourth moments of Gaussian inputs gives "
-                "[eq:read-equal], entry by entry, with two axes and with three.",
-                *(_missed_pairings(axes) for axes in (2, 3)),
+                "With two axes, [eq:alike-pull] and [eq:heard-pull] are sum and difference over "
+                "{root} of [eq:sample-hessian], symmetric as far as the difference is.",
+                *_missed_parts(),
+            ),
+            vanishes(
+                "With one axis, two, three and four, the map [eq:alike-pull] and its mean have the "
+                "traces [eq:alike-traces], and the part of label noise has the mean squares "
+                "[eq:heard-squares].",
+                *(
+                    missed
+                    for axes in (1, 2, 3, 4)
+                    for missed in (*_missed_traces(axes, traces), *_missed_squares(axes, squares))
+                ),
             ),
             vanishes(
                 "Without label noise the matrix of seven rows has, in the limit of no weight "
@@ -448,9 +478,9 @@ def _equal_axes() -> Step:
             ),
             vanishes(
                 "With label noise, the matrix times weight decay has the eigenvalue "
-                "[eq:critical-labels] in that limit; of the others one is negative, and the rest "
-                "vanish.",
-                (noisy[5:, 5:], block * noisy_rate * GAMMA),
+                "[eq:critical-labels] in that limit, as [eq:heard-squares] over relaxation and "
+                "batch has; of the others one is negative, and the rest vanish.",
+                (of_squares / (4 * GAMMA * BATCH)).charpoly(unknown).as_expr().subs(unknown, steep),
                 sp.expand(noisy_polynomial.subs(unknown, steep * GAMMA)),
                 sp.cancel(noisy_polynomial / unknown**5).subs(unknown, 0)
                 + (variance * labels / BATCH) ** 2 / 64,
@@ -460,29 +490,102 @@ def _equal_axes() -> Step:
     )
 
 
-def _sums_of_batch(matrix: sp.MatrixBase) -> sp.ImmutableMatrix:
-    """Each entry as a sum of powers of the batch size."""
-    return sp.ImmutableMatrix(matrix.applyfunc(lambda entry: sp.collect(sp.expand(entry), BATCH)))
+def _seen_together() -> sp.MatrixExpr:
+    """What a sample without label noise makes of the sum of both layers, along this sum."""
+    squared = INPUT * INPUT.T
+    turned = COMMON_PART.T * squared + squared * COMMON_PART.T
+    pulled = 2 * symbol("singular_value") * COMMON_PART * squared
+    return pulled - GAMMA / (2 * symbol("input_variance")) * turned + GAMMA * COMMON_PART
 
 
-def _missed_pairings(axes: int) -> sp.ImmutableMatrix:
-    """Explicit sums over the pairings of a number of axes, minus the displayed coefficients."""
-    numbers = SPLIT, STRAIGHT, CROSSED
-    variance = symbol("input_variance")
-    changed = Pairings(*numbers).sampled.coefficients
-    places = list(product(range(axes), repeat=4))
+def _seen_apart() -> sp.MatrixExpr:
+    """What label noise makes of the difference of the layers, along this difference."""
+    heard = LABELLED * INPUT.T + INPUT * LABELLED.T
+    return (APART_PART * heard + heard * APART_PART) / 4
 
-    def moment(values: tuple[sp.Expr, ...], o: int, a: int, u: int, b: int) -> sp.Expr:
-        pairs = ((o == a, u == b), (o == u, a == b), (o == b, a == u))
-        return sp.Add(*(c for c, pair in zip(values, pairs, strict=True) if all(pair)))
 
-    missed = []
-    for o, c, u, d in places:
-        summed = sp.Add(
-            *(
-                moment(numbers, o, a, u, b) * (int(a == b and c == d) + int(a == d and c == b))
-                for a, b in product(range(axes), repeat=2)
-            )
-        )
-        missed.append(variance**2 * (summed - moment(changed, o, c, u, d).subs(INPUTS, axes)))
-    return sp.ImmutableMatrix(missed)
+def _missed_parts() -> Iterator[sp.ImmutableMatrix]:
+    """Sum and difference of what a sample makes of both layers, minus the displayed parts."""
+    common, apart = (
+        sp.ImmutableMatrix(2, 2, sp.symbols(f"{name}_1:5")) for name in ("common", "apart")
+    )
+    apart = sp.ImmutableMatrix(apart + apart.T)
+    sample, noise = (sp.ImmutableMatrix(sp.symbols(f"{name}_1:3")) for name in ("x", "epsilon"))
+    layer = sp.ImmutableMatrix(sp.sqrt(symbol("singular_value")) * sp.eye(2))
+    known: dict[sp.Basic, sp.ImmutableMatrix] = {
+        FIRST_LAYER: layer,
+        SECOND_LAYER: layer,
+        COMMON_PART: common,
+        APART_PART: apart,
+        INPUT: sample,
+        LABELLED: noise,
+    }
+
+    def seen(first: sp.MatrixBase, second: sp.MatrixBase, error: sp.MatrixBase) -> list[sp.Matrix]:
+        steps = dict(zip((STEP_FIRST, STEP_SECOND, ERROR), (first, second, error), strict=True))
+        images = (evaluate_matrix(formula, known | steps) for formula in SEEN)
+        return [sp.Matrix(image) for image in images]
+
+    half = 1 / sp.sqrt(2)
+    missed = GAMMA / symbol("input_variance") * sample
+    upper, lower = seen(half * common, half * common, missed)
+    together = evaluate_matrix(_seen_together(), known)
+    yield sp.ImmutableMatrix((half * (upper + lower) - together).applyfunc(sp.expand))
+    upper, lower = seen(half * apart, -half * apart, noise)
+    difference = half * (upper - lower) - GAMMA * apart
+    symmetric = (difference + difference.T) / 2 - evaluate_matrix(_seen_apart(), known)
+    yield sp.ImmutableMatrix(symmetric.applyfunc(sp.expand))
+
+
+def _missed_traces(axes: int, traces: Mapping[sp.Symbol, sp.Expr]) -> Iterator[sp.Expr]:
+    """Traces of explicit maps, averaged over Gaussian inputs, minus the displayed ones."""
+    variance, value = symbol("input_variance"), symbol("singular_value")
+    places = list(product(range(axes), repeat=2))
+    products = {pair: sp.Symbol(f"x_{min(pair)}{max(pair)}") for pair in places}
+    mean = {item: variance * int(a == b) for (a, b), item in products.items()}
+    names = sorted(set(products.values()), key=str)
+    pairs = {item: pair for pair, item in products.items()}
+
+    def entry(row: tuple[int, int], column: tuple[int, int]) -> sp.Expr:
+        """What the entry of the row gets of that of the column."""
+        (a, b), (c, d) = row, column
+        pulled = 2 * value * products[d, b] * int(a == c)
+        turned = products[c, b] * int(a == d) + products[a, d] * int(b == c)
+        return pulled - GAMMA / (2 * variance) * turned + GAMMA * int(row == column)
+
+    def averaged(polynomial: sp.Expr) -> sp.Expr:
+        total = sp.Integer(0)
+        for exponents, coefficient in sp.Poly(polynomial, *names).terms():
+            present = [pairs[x] for x, k in zip(names, exponents, strict=True) for _ in range(k)]
+            if len(present) == 2:
+                (a, b), (c, d) = present
+                ways = ((a, b, c, d), (a, c, b, d), (a, d, b, c))
+                coefficient *= variance**2 * sum(i == j and k == l for i, j, k, l in ways)
+            else:
+                coefficient *= sp.Mul(*(variance * int(a == b) for a, b in present))
+            total += coefficient
+        return total
+
+    of_sample = sp.Matrix(len(places), len(places), lambda k, q: entry(places[k], places[q]))
+    of_mean = of_sample.xreplace(mean)
+    squared = sp.Add(*(sp.expand(x * y) for x, y in zip(of_sample, of_sample.T, strict=True)))
+    found = of_mean.trace(), (of_mean * of_mean).trace(), averaged(squared)
+    for shown, explicit in zip(traces.values(), found, strict=True):
+        yield sp.expand(shown.subs(INPUTS, axes) - explicit)
+
+
+def _missed_squares(axes: int, squares: Iterable[sp.Expr]) -> Iterator[sp.Expr]:
+    """Mean squares of what label noise makes of a symmetric matrix, minus the displayed ones."""
+    apart = sp.ImmutableMatrix(axes, axes, lambda a, b: sp.Symbol(f"d_{min(a, b)}{max(a, b)}"))
+    heard = symbol("input_variance") * LABEL_NOISE**2
+    found = [sp.Integer(0), sp.Integer(0)]
+    # Products of one label noise and one input are independent of each other.
+    for o, a in product(range(axes), repeat=2):
+        one = sp.zeros(axes, axes)
+        one[o, a] += 1
+        part = (apart * (one + one.T) + (one + one.T) * apart) / 4
+        found[0] += heard * part.trace() ** 2
+        found[1] += heard * sp.Add(*(entry**2 for entry in part))
+    for shown, explicit in zip(squares, found, strict=True):
+        displayed = evaluate_matrix(shown, {APART_PART: apart})
+        yield sp.expand(displayed.subs(INPUTS, axes) - explicit)

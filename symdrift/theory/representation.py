@@ -159,25 +159,27 @@ def _average_rotation() -> Step:
     """Average rotation
 
     The hidden layer starts in the canonical frame and turns by small rotations with mean and
-    covariance as derived, independent from step to step beyond a few relaxation times. Many such
-    times together make a group of steps, still with small angles {angle}. Planes with a silent
-    hidden unit do not rotate, since neither noise nor deviation has a part there; the rotation is
-    that of the active units. To first order in covariance and mean the average rotation {turned} of
-    a group is {one_step} for each of its steps; what steps of a group fail to commute by is skew
-    and of the next order of the mean rotation. By [eq:one-turn] the covariances in it are those of
-    [eq:covariance], with the correlations between near steps summed up; the square of the mean of
-    the whole group is in [eq:mean-rotation]. The average after {tau} steps, a product over groups
-    of many relaxation times each, which are independent, is [eq:mean-rotation], where
-    [eq:mean-matrix] collects the mean rotations of all planes, with a generator {generator} for
-    each, and [eq:decay-matrix] the covariances. Planes may be correlated, and the decay matrix need
-    not be diagonal.
+    covariance as derived, independent from step to step beyond a few relaxation times. Planes with
+    a silent hidden unit do not rotate, since neither noise nor deviation has a part there; the
+    rotation is that of the active units. Over {tau} steps, many relaxation times but still with
+    small angles {angle}, the means of these add up to {tau} times [eq:mean] and their covariances
+    to {tau} times [eq:covariance], in which correlations between near steps are summed up. To first
+    order in both the average rotation of such a group of steps is {group}. This is [eq:one-turn].
+    The square of the mean of a group is the next term of [eq:mean-rotation]; what its steps fail to
+    commute by is skew and of the next order of the mean rotation. The average after any number
+    {tau} of steps, a product over groups of many relaxation times each, which are independent, is
+    [eq:mean-rotation], where [eq:mean-matrix] collects the mean rotations of all planes, with a
+    generator {generator} for each, and [eq:decay-matrix] the covariances. Planes may be correlated,
+    and the decay matrix need not be diagonal.
     """
     turn = _small_turn()
     second_order = turn.rotation + turn.rotation**2 / 2
     unit = sp.Identity(RANK)
+    group = unit + TIME * (MEAN_MATRIX - DECAY)
     entries = {
         unit: sp.ImmutableMatrix(sp.eye(3)),
-        MEAN_TURN: sp.ImmutableMatrix(sp.eye(3) + second_order.applyfunc(turn.average)),
+        # Means and covariances of all steps together.
+        MEAN_TURN: sp.ImmutableMatrix(sp.eye(3) + TIME * second_order.applyfunc(turn.average)),
         SUMMED_MEANS: turn.steady,
         SUMMED_PLANES: -2 * turn.decay,
         MEAN_MATRIX: turn.steady,
@@ -188,9 +190,9 @@ def _average_rotation() -> Step:
             MEAN_TURN,
             (
                 "to second order, the square of the means left out",
-                unit + SUMMED_MEANS + SUMMED_PLANES / 2,
+                unit + TIME * (SUMMED_MEANS + SUMMED_PLANES / 2),
             ),
-            ("by [eq:mean-matrix] and [eq:decay-matrix]", unit + MEAN_MATRIX - DECAY),
+            ("by [eq:mean-matrix] and [eq:decay-matrix]", group),
             value=lambda line: evaluate_matrix(line, entries),
             method=Method.ORDER,
         ),
@@ -200,8 +202,7 @@ def _average_rotation() -> Step:
         symbols={
             "generator": GENERATOR,
             "angle": PLANE_ANGLE,
-            "turned": MEAN_TURN,
-            "one_step": unit + MEAN_MATRIX - DECAY,
+            "group": group,
         },
         checks=(
             vanishes(

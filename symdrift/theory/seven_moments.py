@@ -18,12 +18,13 @@ from symdrift.derivation.vocabulary import (
     STEP_FIRST,
     STEP_SECOND,
 )
-from symdrift.theory.critical_rate import CROSSED, SPLIT, STRAIGHT
+from symdrift.theory.critical_rate import APART_PART, COMMON_PART, CROSSED, SPLIT, STRAIGHT
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.equal_axes import (
     LABEL_NOISE,
     VALUE,
     VARIANCE,
+    Pairings,
     curvatures,
     inverse_rates,
     response,
@@ -31,10 +32,12 @@ from symdrift.theory.linear.equal_axes import (
 from symdrift.theory.mean_square import (
     CRITICAL_RATE,
     EXCESS,
+    MOMENTS,
     RELAXATION,
     SPREAD_ERROR,
     SPREAD_INPUT,
 )
+from symdrift.theory.noise import B, D, O, U
 
 RATES = sp.symbols("h_both h_turned h_apart", positive=True)
 """Hessian eigenvalues of equal axes: of symmetric and skew deviations that both layers share, and
@@ -50,9 +53,7 @@ ERROR_SPREAD, EXCESS_COMMON, EXCESS_APART = (
     sp.MatrixSymbol(f"{name}_alike", INPUTS, INPUTS)
     for name in ("error_spread", "excess_1", "excess_2")
 )
-COMMON_PART, APART_PART = (
-    sp.MatrixSymbol(f"part_{name}", INPUTS, INPUTS) for name in ("common", "apart")
-)
+NEXT_SPLIT, NEXT_STRAIGHT, NEXT_CROSSED = sp.symbols("next_1 next_2 next_3", real=True)
 SAME_SIDE, OTHER_SIDE, SAME_ERRORS, OTHER_ERRORS = (
     sp.MatrixSymbol(f"growth_{name}", 3, 3)
     for name in ("same", "other", "same_errors", "other_errors")
@@ -77,8 +78,9 @@ LATEX: dict[sp.Basic, str] = {
     ERROR_SPREAD: r"\delta(e x^{\mathsf{T}})",
     EXCESS_COMMON: r"((H_x - H) \delta_t)_{+}",
     EXCESS_APART: r"((H_x - H) \delta_t)_{\perp}",
-    COMMON_PART: r"\delta_{+}",
-    APART_PART: r"\delta_{\perp}",
+    NEXT_SPLIT: r"\mathcal{V}'_1",
+    NEXT_STRAIGHT: r"\mathcal{V}'_2",
+    NEXT_CROSSED: r"\mathcal{V}'_3",
     SEVEN_RELAXED: r"\Theta_7",
     SEVEN_MEAN: r"\Pi_7",
     SEVEN_SAMPLES: r"\Pi'_7",
@@ -95,8 +97,6 @@ MEANINGS = (
     (SAME_SIDE, "growth by products that stand on the same side of both deviations", "3 by 3"),
     (SAME_ERRORS, "the same for error times input", "3 by 3"),
     (COLUMNS["++"], "coefficients of the pairings as a column", "3"),
-    (COMMON_PART, "sum of the layers of a deviation of equal axes over the root of two", "n by n"),
-    (APART_PART, "difference of these layers over the root of two", "n by n"),
     (RATES[0], "curvature of symmetric deviations that both layers share", "scalar"),
     (RATES[1], "curvature of skew ones", "scalar"),
     (RATES[2], "curvature of deviations in which the layers differ", "scalar"),
@@ -119,8 +119,11 @@ def seven_moments(examples: Examples) -> Iterator[Step]:
 def _seven_numbers() -> Step:
     """The matrix of seven rows
 
-    A deviation of equal axes is {both}, the sum of the two layers over {root}, and {apart}, their
-    difference over {root}, which is symmetric. The curvatures are {h_both} for the symmetric part
+    A second moment that no rotation or reflection changes has the three coefficients of
+    [eq:pairings-of-axes], one for each way to pair its indices, with Kronecker's symbols, and
+    [eq:read-shared] turns them into [eq:read-equal]. A deviation of equal axes is {both}, the sum
+    of the two layers over {root}, and {apart}, the first layer less the second over {root}, which
+    is symmetric. The curvatures are {h_both} for the symmetric part
     of {both}, {h_turned} for its skew part, and {h_apart} for {apart}: with [eq:seven-curvatures]
     these are all eigenvalues of the Hessian across the orbit. Let {plain}, {mixed} and {alone} be
     the columns of the three coefficients of [eq:pairings-of-axes]: of {both} with itself, of {both}
@@ -185,6 +188,17 @@ def _seven_numbers() -> Step:
     inner = SEVEN_RELAXED - CRITICAL_RATE * (SEVEN_MEAN + SEVEN_SAMPLES / BATCH)
     return step(
         under=_ALIKE,
+        pairings_of_axes=(
+            MOMENTS[O, B, U, D],
+            SPLIT * sp.KroneckerDelta(O, B) * sp.KroneckerDelta(U, D)
+            + STRAIGHT * sp.KroneckerDelta(O, U) * sp.KroneckerDelta(B, D)
+            + CROSSED * sp.KroneckerDelta(O, D) * sp.KroneckerDelta(B, U),
+        ),
+        read_equal=[
+            (NEXT_SPLIT, variance**2 * CROSSED),
+            (NEXT_STRAIGHT, variance**2 * (SPLIT + (INPUTS + 1) * STRAIGHT + CROSSED)),
+            (NEXT_CROSSED, variance**2 * SPLIT),
+        ],
         seven_curvatures=list(rates.items()),
         seven_relaxed=(RELAXED_DIAGONAL, sp.ImmutableMatrix([relaxed])),
         seven_mean=(MEAN_DIAGONAL, sp.ImmutableMatrix([mean])),
@@ -235,6 +249,11 @@ def _seven_numbers() -> Step:
         },
         checks=(
             vanishes(
+                "Summing the pairings with the fourth moments of Gaussian inputs gives "
+                "[eq:read-equal], entry by entry, with two axes and with three.",
+                *(_missed_pairings(axes) for axes in (2, 3)),
+            ),
+            vanishes(
                 "With two axes, [eq:seven-pulls] are sum and difference over {root} of "
                 "[eq:read-excess].",
                 *_missed_pulls(pulls),
@@ -272,6 +291,29 @@ _SAME, _OTHER, _SAME_LABELS, _OTHER_LABELS = (
         [[0, 1, 0], [1, 0, 0], [0, 0, 1]],
     )
 )
+
+
+def _missed_pairings(axes: int) -> sp.ImmutableMatrix:
+    """Explicit sums over the pairings of a number of axes, minus the displayed coefficients."""
+    numbers = SPLIT, STRAIGHT, CROSSED
+    variance = symbol("input_variance")
+    changed = Pairings(*numbers).sampled.coefficients
+    places = list(product(range(axes), repeat=4))
+
+    def moment(values: tuple[sp.Expr, ...], o: int, a: int, u: int, b: int) -> sp.Expr:
+        pairs = ((o == a, u == b), (o == u, a == b), (o == b, a == u))
+        return sp.Add(*(c for c, pair in zip(values, pairs, strict=True) if all(pair)))
+
+    missed = []
+    for o, c, u, d in places:
+        summed = sp.Add(
+            *(
+                moment(numbers, o, a, u, b) * (int(a == b and c == d) + int(a == d and c == b))
+                for a, b in product(range(axes), repeat=2)
+            )
+        )
+        missed.append(variance**2 * (summed - moment(changed, o, c, u, d).subs(INPUTS, axes)))
+    return sp.ImmutableMatrix(missed)
 
 
 def _squares() -> tuple[sp.MatrixExpr, sp.MatrixExpr, sp.MatrixExpr]:
