@@ -26,7 +26,7 @@ ESSENTIAL = frozenset([
     "axis-residual", "active", "reduction", "generator", "metric", "reach",
     "dimension", "hessian-pair", "coupling", "hessian-own", "noise-pair",
     "noise-own", "lyapunov", "lyapunov-solution", "fluctuation-own", "excess-loss",
-    "rotation-step", "corrector", "sylvester", "covariance", "mean", "overlap",
+    "transfer", "rotation-step", "corrector", "sylvester", "covariance", "mean", "overlap",
     "own-overlap", "sylvester-left", "sylvester-right", "resultant", "solution-left",
     "solution-right", "term", "own-resultant", "own-solution-left", "own-solution-right",
     "own-sylvester", "own-term", "total", "mean-rotation", "axis-decay",
@@ -68,10 +68,10 @@ ELABORATIONS = frozenset([
     "moments-solved",
     "frame-pull", "frame-operators", "angle-between",
     "varied-hessian", "varied-quiet", "varied-noise",
-    "error-split", "slope-pairs", "slope-axes", "hessian-pull",
+    "error-split", "slope-axes", "hessian-pull",
     "pull-first", "pull-second", "stretched-first", "stretched-second",
     "lyapunov-bracket", "tangent-pull", "corrector-entries", "carried",
-    "cayley-left", "cayley-inverse", "white-axis", "white-block", "white-rows", "one-turn",
+    "white-axis", "white-block", "white-rows", "one-turn",
     *(f"{kind}-terms-{term}" for kind in ("frequency", "noise") for term in (121, 122, 123, 231)),
     *(f"small-terms-{term}" for term in (121, 122, 123, 231, 232, 234)),
     *(f"small-terms-{plane}{kind}" for plane in (12, 23) for kind in ("in", "out")),
@@ -80,7 +80,7 @@ ELABORATIONS = frozenset([
 
 CONCISE = frozenset([
     "gradient", "balance", "factored", "tangent", "hessian-blocks", "map-noise", "noise-blocks",
-    "fluctuation-blocks", "terms", "irrelevant", "average-rotation", "study-minimum", "study",
+    "fluctuation-blocks", "terms", "irrelevant", "average-rotation", "study",
 ])  # fmt: skip
 """Steps of which the outline tells single sentences, understood without what leads up to them."""
 

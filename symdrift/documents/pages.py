@@ -146,7 +146,7 @@ def page_of(width: str, level: str = "full") -> Page:
     return replace(
         page,
         options=Latex(page.options.replace("11pt", "10pt")) if width in PAGES else page.options,
-        text_width=Latex("46em") if width == "article" else page.text_width,
+        text_width=Latex("47em") if width == "article" else page.text_width,
         notation="notation_text.tex.jinja",
         compact=True,
     )

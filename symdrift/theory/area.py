@@ -28,8 +28,6 @@ from symdrift.derivation.vocabulary import (
     OTHER_METRIC,
     ROTATION_STEP,
     SIZE,
-    STEP_FIRST,
-    STEP_SECOND,
     TURN,
     WEIGHTS,
 )
@@ -79,14 +77,14 @@ def _area(network: LinearNetwork) -> Step:
     space. The rotation {xi} of a step leads from one frame to the next, {next_turn}: it is chosen
     such that the next deviation is normal again, and takes away what the step has along the tangent
     vector, whose squared length is {G}: by [eq:orthogonal] a step is orthogonal to the orbit
-    through the weights, which is not the orbit through the minimum. At leading order the rotation
-    is [eq:rotation-step], bilinear in the deviation and its change: over {G}, twice the area that
-    the columns of {first} and the rows of {second}, the two layers of the deviation, sweep together
-    in the plane of the generator. The frame turns in the opposite sense, since no step turns the
-    whole.
+    through the weights, which is not the orbit through the minimum, and has along this
+    [eq:transfer]. At leading order the rotation is [eq:rotation-step], bilinear in the deviation
+    and its change: over {G}, twice the area that its columns in the first layer and its rows in the
+    second sweep in the plane of the generator. The frame turns in the opposite sense, since no step
+    turns the whole.
 
     The gradient of a sample turns with the weights, so that each step can be seen from the frame in
-    which it begins. What the difference of the two orbits makes is [eq:transfer].
+    which it begins.
     """
     frame = any_turn(network.hidden)
     first, second = network.layers
@@ -147,8 +145,6 @@ def _area(network: LinearNetwork) -> Step:
             "turn": TURN_SO_FAR,
             "step": -ETA * GRADIENT,
             "next_turn": sp.Eq(NEXT_TURN, TURN_SO_FAR * TURNED_BY, evaluate=False),
-            "first": STEP_FIRST,
-            "second": STEP_SECOND,
         },
         checks=(
             vanishes(
@@ -180,14 +176,15 @@ def _corrector() -> Step:
     takes the pull away. The pull is quadratic in the deviation, and so is {bounded} with a
     symmetric matrix {K}. With the deviation of a step given and averaged over its sample, the
     rotation and the change of this quantity are [eq:without-pull] together: where the pull drops
-    out, a constant is left, the mean rotation, and a form one order of {eta} smaller.
+    out, a constant is left, {G} times the mean rotation, and a form one order of {eta} smaller.
 
-    Let the symmetric matrix {K}, the corrector, solve [eq:corrector]. With it the pull of the
-    Hessian drops out, and the matrix {coloured} solves the Sylvester equation [eq:sylvester]. The
-    rotation of one step is minus the change of the stationary quantity {bounded} plus a kick with
-    {Y} in the place of {Omega}, [eq:martingale]; kicks of different steps are uncorrelated. The
-    last term of [eq:martingale] is of second order in the learning rate: it has the mean
-    {constant}, and what it varies by has no memory at this order and is smaller than the kicks.
+    By [eq:rotation-step] and [eq:normal-step] {rotated}, a pull of the Hessian and a kick of the
+    noise. Let the symmetric matrix {K}, the corrector, solve [eq:corrector]. With it the pull drops
+    out, and the matrix {coloured} solves the Sylvester equation [eq:sylvester]. The rotation of one
+    step is minus the change of the stationary quantity {bounded} plus a kick with {Y} in the place
+    of {Omega}, [eq:martingale]. The last term of [eq:martingale] is of second order in the learning
+    rate: it has the mean {constant}, and what it varies by has no memory at this order and is
+    smaller than the kicks.
 
     Deviation and noise are normal to the orbit, and {Omega} stands for its part within the normal
     space, where all eigenvalues of {H} are positive. In its eigenbasis {K} has therefore the
@@ -299,6 +296,9 @@ def _corrector() -> Step:
         symbols={
             "bounded": stored,
             "constant": ETA**2 * sp.Trace(CORRECTOR * NOISE),
+            "rotated": sp.Eq(
+                METRIC * ROTATION_STEP, ETA * sp.Trace(across * TURN * NORMAL), evaluate=False
+            ),
             "coloured": sp.Eq(COLOURED, TURN - 2 * CORRECTOR),
         },
         checks=(
@@ -316,12 +316,13 @@ def _statistics() -> Step:
     """Covariance and mean of the rotation
 
     Noise and deviation of one step are independent. Over many steps the stationary quantity of
-    [eq:martingale] no longer counts, and kicks of different steps add their covariances. The
-    covariance per step of the rotations in two planes, and their mean per step, are therefore
-    [eq:covariance] and [eq:mean]; primes mark the second plane. The mean is that of the last term
-    of [eq:martingale], by [eq:mean-kicked]. With {Gamma} of order {eta} the covariance is of third
-    order in the learning rate and the mean of second. Half the covariance is the diffusion tensor.
-    Both formulas hold for any teacher and any inputs.
+    [eq:martingale] no longer counts, and kicks of different steps, which are uncorrelated, add
+    their covariances. The covariance per step of the rotations in two planes, and their mean per
+    step, that of [eq:rotation-step] by [eq:normal-step], are therefore [eq:covariance] and
+    [eq:mean]; primes mark the second plane. The last term of [eq:martingale] has the same mean, by
+    [eq:mean-kicked]. With {Gamma} of order {eta} the covariance is of third order in the learning
+    rate and the mean of second. Half the covariance is the diffusion tensor. Both formulas hold for
+    any teacher and any inputs.
     """
     names = ("C", "F")
     cov = {

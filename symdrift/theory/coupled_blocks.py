@@ -80,13 +80,13 @@ def _couplings(examples: Examples) -> Step:
     {j} and {l} into each other, for each {l}. In rows of the first and columns of the second it is
     a multiple of the identity, [eq:overlap], and with rows and columns exchanged it is minus that,
     since {Omega} is skew. Of single weights it makes [eq:carried]; the other two weights of the
-    second block, {W_lj} and {U_jl}, belong to no unit that turns unless {l} is {i}. For {l} equal
-    to {i} the first block has a single row, to which both unit vectors of the second contribute
-    alike: the identity becomes a row of ones, [eq:own-overlap]. What {u_jl} has along {W_jl}
-    becomes part of {u_il}, and what {u_lj} has along {U_lj} becomes part of {u_li}, by the same
-    factors of [eq:reached]. No two planes share a pair of blocks. A plane with a silent hidden unit
-    couples none: the overlaps vanish with its singular value, and for {l} equal to that unit there
-    is no block, since noise does not reach it.
+    second block, {W_lj} and {U_jl}, belong to no unit that turns unless {l} is {i}, which is the
+    case that follows. For {l} equal to {i} the first block has a single row, to which both unit
+    vectors of the second contribute alike: the identity becomes a row of ones, [eq:own-overlap].
+    What {u_jl} has along {W_jl} becomes part of {u_il}, and what {u_lj} has along {U_lj} becomes
+    part of {u_li}, by the same factors of [eq:reached]. No two planes share a pair of blocks. A
+    plane with a silent hidden unit couples none: the overlaps vanish with its singular value, and
+    for {l} equal to that unit there is no block, since noise does not reach it.
     """
     minimum = AlignedMinimum(
         (active_direction("i"), active_direction("j"), any_direction("l")), 3, 3, 3
@@ -221,13 +221,13 @@ def _sylvester_blocks() -> Step:
 
     In rows of the block of {i} and {l} and columns of that of {j} and {l} the matrix {Y} of
     [eq:sylvester] is the overlap times {left}; with rows and columns exchanged it is minus the
-    overlap times the transpose of {right}. Without the overlap the equation becomes
-    [eq:sylvester-left], and transposed [eq:sylvester-right]. By the theorem of Cayley and Hamilton
-    the solutions are polynomials in the two blocks: the first is [eq:solution-left], divided by the
-    resultant [eq:resultant] of the characteristic polynomials of {first} and {negative}. The sum of
-    both equations is solved by {sum}, which gives the second solution, [eq:solution-right]. The
-    resultant is positive, as the traces and determinants of both blocks are, so that each equation
-    has one solution.
+    overlap times the transpose of {right}, and where the rotation couples no blocks it vanishes.
+    Without the overlap the equation becomes [eq:sylvester-left], and transposed
+    [eq:sylvester-right]. By the theorem of Cayley and Hamilton the solutions are polynomials in the
+    two blocks: the first is [eq:solution-left], divided by the resultant [eq:resultant] of the
+    characteristic polynomials of {first} and {negative}. The sum of both equations is solved by
+    {sum}, which gives the second solution, [eq:solution-right]. The resultant is positive, as the
+    traces and determinants of both blocks are, so that each equation has one solution.
 
     The right side of [eq:sylvester] is in these places the overlap times {twice}, and minus the
     overlap times {other_twice}. To find the first solution, [eq:sylvester-left] is used to move

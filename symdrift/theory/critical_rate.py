@@ -110,6 +110,7 @@ MEANINGS = (
     (OWN_BLOCKS, "growth of second moments within blocks", "matrix"),
     (READ_POWERS, "what reads the powers off the moments", "matrix"),
     (FED_BACK, "what is fed back of the powers", "matrix"),
+    (SIX_POWERS, "powers of an axis as a matrix", "3 by 3"),
     (READING, "what samples read of three weights", "3 by 3"),
     (EXCHANGE, "exchange of what is read and what is pulled at", "3 by 3"),
     (COMMON_PART, "sum of the layers of a deviation of equal axes over the root of two", "n by n"),
@@ -140,17 +141,22 @@ def _powers_of_axes() -> Step:
     noise has a power of its own, [eq:label-power]. By [eq:read-power] and [eq:read-labels] powers
     therefore add [eq:fed-power] to the growth of these moments, and nothing else joins the blocks.
     A weight of the second layer stands among those of {i}, {l} and of {l}, {i}, and grows by both;
-    for {l} equal to {i} two of the three are one, and their rows and columns are added.
-    Of an axis {i} that is not learned there is no hidden unit: {w_il} and {u_li} drop out.
+    for {l} equal to {i} two of the three are the same, and their rows and columns are added. Of an
+    axis {i} that is not learned there is no hidden unit: {w_il} and {u_li} drop out, and {u_il} of
+    an {l} that is not.
 
-    In coordinates in which {relaxation} is the identity, let {own} be what a step does within
-    blocks and {read} what reads all powers off the moments; they are fed back by its transpose and
-    a matrix {fed}, which exchanges them as in [eq:fed-power]. Then {whole} is all of {growth}.
-    Moments of the eigenvalue {value} are {moments}, and their own powers are {power} again,
-    [eq:powers-again]. No solution is missed, as a positive second moment has positive powers. The
-    critical rate is the smallest for which there is a solution: one equation for a few numbers by
-    axis. By pair of axes there would be ten: six products of the three directions across the orbit
-    between both, and four of the two directions of one axis by itself with the two of the other.
+    In coordinates across the orbit in which {relaxation} is the identity, let {own} be what a step
+    does within blocks and {read} what reads all powers off the moments; they are fed back by its
+    transpose, meant for the trace of products, in which {six} counts as a whole matrix, and by a
+    matrix {fed}. By [eq:fed-power] this puts, over {batch}, {exchanged} with {label_power} added to
+    its last diagonal entry in the place of {six}, and the last diagonal entry of {six} in the place
+    of {label_power}. Then {whole} is all of {growth}. Moments of the eigenvalue {value} are
+    {moments}, and their own powers are {power} again, [eq:powers-again]. No solution is missed and
+    none is added, as the product of {det_own} and {det_loop} is the characteristic polynomial of
+    {whole}. The critical rate is the smallest for which there is a solution: one equation for seven
+    numbers by axis, six powers and that of the label noise. By pair of axes there would be ten: six
+    products of the three directions across the orbit between both, and four of the two directions
+    of one axis by itself with the two of the other.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     variance, labels = sp.IndexedBase(VARIANCES), sp.IndexedBase(LABELS)
@@ -189,6 +195,13 @@ def _powers_of_axes() -> Step:
             "six": SIX_POWERS,
             "pair_moments": PAIR_MOMENTS,
             "exchange": EXCHANGE,
+            "exchanged": EXCHANGE * SIX_POWERS * EXCHANGE,
+            "label_power": LABEL_POWER,
+            "batch": BATCH,
+            "det_own": sp.Determinant(value * sp.Identity(SIZE) - OWN_BLOCKS),
+            "det_loop": sp.Determinant(
+                sp.Identity(SIZE) - READ_POWERS * solved * READ_POWERS.T * FED_BACK
+            ),
             "relaxation": RELAXATION,
             "growth": GROWTH,
             "own": OWN_BLOCKS,

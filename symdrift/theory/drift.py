@@ -208,11 +208,11 @@ def _terms(examples: Examples) -> Step:
 def _total(examples: Examples) -> Step:
     """The diffusion tensor
 
-    The rotation of the plane of {i} and {j} has the variance per step [eq:total], a sum over all
-    axes, where a batch divides noise and fluctuation by its size; axes without input count as axes
-    of zero input variance, those without output as axes of zero gain and label noise. Half of the
-    variance is the diffusion coefficient {D_ij} of the plane. The weight that an axis without input
-    or output lacks has neither noise nor coupling, and adds nothing.
+    The rotation of the plane of {i} and {j} has the variance per step [eq:total], twice its
+    diffusion coefficient {D_ij}: a sum over all axes, where a batch divides noise and fluctuation
+    by its size; axes without input count as axes of zero input variance, those without output as
+    axes of zero gain without label noise. The weight that an axis without input or output lacks has
+    neither noise nor coupling, and adds nothing.
     """
     representative = examples.representative
     total = (

@@ -100,8 +100,8 @@ def _factored(examples: Examples) -> Step:
 
     Turn the hidden layer so that the symmetric matrix [eq:balance] becomes diagonal, [eq:frame]:
     the rows of the first layer are orthogonal to each other, as are the columns of the second, and
-    both have the same squared lengths, so that the layers are the factors [eq:factored] and
-    [eq:factored-second]. In the eigenbasis of [eq:balance], the canonical frame, the product of the
+    both have the same squared lengths. In the eigenbasis of [eq:balance], the canonical frame, the
+    layers are therefore the factors [eq:factored] and [eq:factored-second], and the product of the
     layers is the singular value decomposition [eq:learned-map] of the learned map, of rank {r},
     with orthonormal columns of {P} and of {R}. Half of the squared weights is therefore the sum of
     the singular values, the nuclear norm [eq:nuclear]. Hidden axes are numbered by decreasing
@@ -237,10 +237,10 @@ def _factored(examples: Examples) -> Step:
 def _slope(examples: Examples) -> Step:
     """Stationarity in terms of the slope
 
-    The task pulls at the learned map with the slope {Lambda}, [eq:slope]. With it the two
-    conditions [eq:stationary] are [eq:slope-pairs], and in the factors [eq:factored] and
-    [eq:factored-second], without their common root, [eq:slope-axes]. On the axes of this map it
-    equals the weight decay, and the rest of it, {rest}, joins axes that are not learned,
+    The task pulls at the learned map with the slope {Lambda}, [eq:slope]. With it the mean
+    gradients vanish where [eq:slope-pairs] holds. In the factors [eq:factored] and
+    [eq:factored-second], without their common root, this is [eq:slope-axes]. On the axes of the map
+    it equals the weight decay, and the rest of it, {rest}, joins axes that are not learned,
     [eq:slope-form].
     """
     return step(
@@ -258,7 +258,10 @@ def _slope(examples: Examples) -> Step:
             (LEFT_AXES.T * UNLEARNED, sp.ZeroMatrix(*RIGHT_AXES.T.shape)),
             (UNLEARNED * RIGHT_AXES, sp.ZeroMatrix(*LEFT_AXES.shape)),
         ],
-        symbols={"Lambda": SLOPE, "rest": UNLEARNED},
+        symbols={
+            "Lambda": SLOPE,
+            "rest": UNLEARNED,
+        },
         checks=(
             vanishes(
                 "With a slope of this form the mean gradient of both layers vanishes: the two "

@@ -276,12 +276,12 @@ def _map_hessian(examples: Examples) -> Step:
     """The Hessian on learned maps
 
     The Hessian keeps the reached space, the image of all pulls {F} on the map, in which noise
-    stays: what it does to the image {image} of {F} under {J} is the image of what the operator
-    {curvature} does to {F}, [eq:intertwined], which makes it [eq:map-hessian]: the task, with the
-    covariance of the inputs; what is gained from changing both layers together, with the slope; and
-    weight decay. It involves the number of hidden units nowhere, and it is rational in axes,
-    singular values, slope, covariance and weight decay, since {inner} is {inner_axes} and {outer}
-    is {outer_axes}.
+    stays, since but for weight decay a sample pulls at the weights by {pushed}: what it does to the
+    image {image} of {F} under {J} is the image of what the operator {curvature} does to {F},
+    [eq:intertwined], which makes it [eq:map-hessian]: the task, with the covariance of the inputs;
+    what is won by changing both layers together, with the slope; and weight decay. It involves the
+    number of hidden units nowhere, and it is rational in axes, singular values, slope, covariance
+    and weight decay, since {inner} is {inner_axes} and {outer} is {outer_axes}.
 
     To see it, let the weights change along the image of {F} in [eq:mean-first] and
     [eq:mean-second], and put {pair_first} and {pair_second} for the layers beside the slope, as
@@ -346,6 +346,7 @@ def _map_hessian(examples: Examples) -> Step:
             "F": ANY_MAP,
             "J": REACH,
             "curvature": MAP_HESSIAN,
+            "pushed": REACH * SAMPLE_PRODUCT,
             "image": sp.Tuple(*image.values()),
             "pair_first": sp.Eq(GAMMA * FIRST_LAYER, SECOND_LAYER.T * SLOPE, evaluate=False),
             "pair_second": sp.Eq(GAMMA * SECOND_LAYER, SLOPE * FIRST_LAYER.T, evaluate=False),

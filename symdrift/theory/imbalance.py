@@ -441,13 +441,15 @@ def _mean_length() -> Step:
     When all {n} axes are alike and learned, the two layers stay balanced on average, as
     [eq:imbalance-fed] vanishes, and all mean values are multiples of the identity. Noise reaches
     only the part of a deviation that both layers have in common: each deviates by the sum of {even}
-    and {odd}, a symmetric and a skew matrix. An entry of {even} has the variance {diagonal} over
-    {batch} on the diagonal, and half of it beside. Products of one of each matrix average to zero,
-    and [eq:bent] becomes [eq:alike-bent]. The Hessian multiplies a shift of both layers by a
-    multiple of the identity by {stiff}, so that [eq:mean-shift] is [eq:alike-shift]. The inner
-    products [eq:mean-gram] become [eq:mean-length]: the singular value less {half} times the
-    variance {own} of [eq:fluctuation-own] divided by {batch}. All representations are shorter than
-    those on the manifold, the more so the more axes there are.
+    and {odd}, a symmetric and a skew matrix. The unit vector [eq:reached] of one axis has the share
+    {one_share} in each layer; of two axes the sum of both unit vectors over {root} has curvature
+    and noise of one axis, and the share {two_share} in each of four weights. So an entry of {even}
+    has the variance {diagonal} over {batch} on the diagonal, and half of it beside. Products of one
+    of each matrix average to zero, and [eq:bent] becomes [eq:alike-bent]. The Hessian multiplies a
+    shift of both layers by a multiple of the identity by {stiff}, so that [eq:mean-shift] is
+    [eq:alike-shift]. The inner products [eq:mean-gram] become [eq:mean-length]: the singular value
+    less {half} times the variance {own} of [eq:fluctuation-own] divided by {batch}. All
+    representations are shorter than those on the manifold, the more so the more axes there are.
     """
     value, one = symbol("singular_value"), sp.Identity(INPUTS)
     variance, labels = symbol("input_variance"), symbol("label_noise") ** 2
@@ -499,6 +501,9 @@ def _mean_length() -> Step:
         symbols={
             "own": symbol("fluctuation", "ii"),
             "diagonal": symbol("fluctuation", "ii") / 2,
+            "one_share": 1 / sp.sqrt(2),
+            "two_share": sp.Rational(1, 2),
+            "root": sp.sqrt(2),
             "half": (INPUTS + 1) / 2,
             "even": EVEN_PART,
             "odd": ODD_PART,

@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from symdrift.derivation.chapter import holds, step, vanishes
+from symdrift.derivation.chapter import chain, holds, step, vanishes
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import ETA, INPUTS
 from symdrift.theory.area import MEAN_ROTATION
@@ -174,14 +174,15 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     the second. In powers of the root of {eta}, [eq:increments] is [eq:free-turns-3] to
     [eq:free-turns-5]: to the rotation of a step comes what it changes {waited} by, in Taylor's
     series along the parts of {moved}, and the first commutator; {second_waited} is of second
-    degree. Of the sixth power only the mean is needed: that of the rotation of a step, what the
-    next two parts of the generator make of the last two parts of {waited} before, and in several
-    planes the means of commutators. At the power {next_power} the terms with {waited_k} have the
-    mean {generated}. On the right of [eq:poisson] stands the mean {left} over samples that this
-    power has without them, taken from its stationary mean at leading order. In one plane, where
-    nothing fails to commute, the first two lines are [eq:poisson-first]. What is left of the right
-    side, a number, is the mean rotation at this power: in one plane [eq:mean-next], as odd powers
-    vanish by the symmetry of [eq:read-step].
+    degree. Of the sixth power only the mean is needed: in several planes with half the means of the
+    commutators of two of the three exponents in [eq:increments], of which those of all three begin
+    with the seventh power, as {waited} has the same second part before and after a step. At the
+    power {next_power} the terms with {waited_k} have the mean {generated}. On the right of
+    [eq:poisson] stands the mean {left} over samples that this power has without them, taken from
+    its stationary mean at leading order. In one plane, where nothing fails to commute, the first
+    two lines are [eq:poisson-first], and the sixth power has [eq:poisson-sixth]. What is left of
+    the right side, a number, is the mean rotation at this power: in one plane [eq:mean-next], as
+    odd powers vanish by the symmetry of [eq:read-step].
 
     Rotations whose mean does not depend on what went before are uncorrelated when this mean is
     taken away, and their variances add up. In one plane, with the angles {angle} of these
@@ -225,6 +226,20 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
         free_turns={power: (FREE_TURNS[power], shown) for power, shown in FREE_OF_MEMORY.items()},
         poisson=(FIRST_GENERATOR * WAITING_PARTS[POWER], relaxed),
         poisson_first=first_two,
+        poisson_sixth=chain(
+            FIRST_GENERATOR * WAITING_PARTS[4],
+            ("[eq:poisson] for the fourth part", STEADY_LEFT[6][0] - LEFT[6]),
+            (
+                "the mean rotation of a step, and what the next two parts of the generator make of "
+                "the parts of {waited} before",
+                STEADY_LEFT[6][0]
+                - Mean(TURN_PARTS[6])
+                - GENERATORS[1] * WAITING_PARTS[3]
+                - GENERATORS[2] * WAITING_PARTS[2],
+            ),
+            value=lambda line: _in_one_plane(plane, line),
+            method=Method.POINTS,
+        ),
         mean_next=(MEAN_ROTATION, ETA**2 * STEADY_LEFT[4][0] + ETA**3 * STEADY_LEFT[6][0]),
         variance_next=(NEXT_VARIANCE, next_variance),
         decay_equation=(THERE, HERE * DECAYED),
@@ -422,6 +437,21 @@ def _decay_by_order(waiting: sp.Expr, following: sp.Expr) -> bool:
     return balanced and all(
         sp.expand(whole.coeff(small, power) - part) == 0 for power, part in shown.items()
     )
+
+
+def _in_one_plane(plane: StationaryPolynomials, line: sp.Expr) -> sp.Expr:
+    """A line on the sixth power as a polynomial in the deviation, for a network of one plane."""
+    waiting = plane.waiting
+    left = plane.average(plane.angles(6, {2: waiting[2], 3: waiting[3]}))
+    known = {
+        FIRST_GENERATOR * WAITING_PARTS[4]: plane.generated(waiting[4]),
+        GENERATORS[1] * WAITING_PARTS[3]: plane.generated(waiting[3], 1),
+        GENERATORS[2] * WAITING_PARTS[2]: plane.generated(waiting[2], 2),
+        LEFT[6]: left,
+        STEADY_LEFT[6][0]: left.ring(plane.mean(left, 0)),
+        Mean(TURN_PARTS[6]): plane.average(plane.angles(6, {})),
+    }
+    return sp.Add(*(c * known[term].as_expr() for term, c in line.as_coefficients_dict().items()))
 
 
 def _first_lines(plane: StationaryPolynomials) -> bool:

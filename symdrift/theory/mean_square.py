@@ -216,21 +216,22 @@ def _second_moments() -> Step:
     second moments in the trace of one times the image of the other changes nothing: this map is
     symmetric too, and its largest eigenvalue is the largest value of {quotient} among all symmetric
     {Psi} across the orbit with {unit}. It keeps positive matrices positive, so that none of its
-    eigenvalues is larger by size (Perron and Frobenius; for matrices, Krein and Rutman). Across
-    the orbit {decay} is positive. Weights of silent hidden units are left out: a sample pulls at
-    them in proportion to themselves, so that they stay zero. The largest eigenvalue is thus smaller
-    than one, and noise that is added in each step dies out, exactly as long as {eta} times {growth}
-    is smaller than {decay} for all {Psi}. The boundary is the critical rate {critical}, the
-    smallest positive rate for which [eq:critical] has a solution; its inverse is the largest value
-    of {growth} over {decay}, the largest eigenvalue of {inverse}. From this rate on the linearised
-    deviation has no stationary variance, even where {eta} times every curvature is small, and
-    nothing of the theory is left.
+    eigenvalues is larger by size (Perron and Frobenius; for matrices, Krein and Rutman). Across the
+    orbit {decay} is positive. Weights of silent hidden units are left out: a sample pulls at them
+    in proportion to themselves, so that they stay zero. The largest eigenvalue is thus smaller than
+    one, and noise that is added in each step dies out, exactly as long as {eta} times {growth} is
+    smaller than {decay} for all {Psi}. The boundary is the critical rate {critical}, the smallest
+    positive rate for which [eq:critical] has a solution other than zero; its inverse is the largest
+    value of {growth} over {decay}, the largest eigenvalue of {inverse}. From this rate on the
+    linearised deviation has no stationary variance, even where {eta} times every curvature is
+    small, and nothing of the theory is left.
 
-    Below this rate the second moment is [eq:moments-solved]. On the solution of [eq:critical]
-    {inverse} is one over {critical}: the part of the fluctuation that grows fastest exceeds the
-    leading order by the factor {above}, and in the powers of {eta} each term is {ratio} times the
-    one before. This is what later orders of any number of the fluctuation or the drift are
-    estimated by, [step:expected-error].
+    Below this rate the solution of [eq:stationary-moments] is {solved} times what the Lyapunov
+    equation gives. This is [eq:moments-solved]. On the solution of [eq:critical] {inverse} is one
+    over {critical}: the part of the fluctuation that grows fastest exceeds the leading order by the
+    factor {above}, and in the powers of {eta} each term is {ratio} times the one before. This is
+    what later orders of any number of the fluctuation or the drift are estimated by,
+    [step:expected-error].
     """
     h, x = sp.symbols("H Psi", commutative=False)
     sample, other = sp.symbols("D_1 D_2", commutative=False)
@@ -300,6 +301,7 @@ def _second_moments() -> Step:
             "critical": CRITICAL_RATE,
             "relaxation": RELAXATION,
             "inverse": RELAXATION.I * GROWTH,
+            "solved": (one - ETA * RELAXATION.I * GROWTH).I,
             "above": CRITICAL_RATE / (CRITICAL_RATE - ETA),
             "ratio": ETA / CRITICAL_RATE,
         },

@@ -88,7 +88,7 @@ def _two_axes_frame(case: TwoAxes) -> Step:
     what follows {frame_sigma} is this matrix. As both directions are learned, [eq:slope-form] makes
     the slope {gamma} times the identity, the residual map {residual_here} and the teacher
     [eq:frame-teacher]. The operator [eq:map-hessian] is then [eq:frame-pull]. In the order 11, 12,
-    21, 22 of the entries of a map it is the matrix [eq:frame-hessian].
+    21, 22 of the entries of a map the operator [eq:map-hessian] is the matrix [eq:frame-hessian].
     """
     minimum = case.minimum
     covariance = minimum.input_covariance
@@ -136,10 +136,10 @@ def _two_axes_traces(case: TwoAxes) -> Step:
     [eq:map-turn], is the matrix [eq:frame-turn], and the noise [eq:frame-noise], to be divided by
     the size of a batch.
 
-    With [eq:frame-hessian] and such matrices the equations [eq:map-equations] are linear systems
-    for matrices of four rows. Their solutions give the mean rotation per step, [eq:frame-mean], and
-    its variance per step, [eq:frame-variance]. Both are leading orders in {eta}, without any other
-    approximation.
+    With [eq:frame-hessian], and with rotation and noise as matrices in the same order, the
+    equations [eq:map-equations] are linear systems for matrices of four rows. Their solutions give
+    the mean rotation per step, [eq:frame-mean], and its variance per step, [eq:frame-variance].
+    Both are leading orders in {eta}, without any other approximation.
     """
     metric = 2 * (S_1 + S_2)
     mean = ETA * sp.Trace(CURVATURE.T * TURN * FLUCTUATION) / metric
@@ -259,8 +259,9 @@ def _small_angle(case: TwoAxes) -> Step:
     teacher towards the second. To first order the singular values, which are even in the angle,
     stay those of the aligned task, [eq:angle-values]. In the canonical frame the first axes of
     inputs and teacher lie at small angles, their off-diagonal entries over the difference of their
-    diagonal ones, and {angle} is the difference of these angles, [eq:angle-between]. The
-    misalignment in the canonical frame is therefore [eq:angle-correlation].
+    diagonal ones: the difference {angle} of these angles is {between}, by [eq:frame-covariance] and
+    [eq:frame-teacher]. This is collected in [eq:angle-between]. The misalignment in the canonical
+    frame is therefore [eq:angle-correlation].
 
     The mean rotation is [eq:angle-rate], linear in the angle, where <quotients> without
     misalignment. The numerator is a trace that was divided by {correlation}: {response} and {noise}
@@ -290,6 +291,7 @@ def _small_angle(case: TwoAxes) -> Step:
     )
 
     slant = GAMMA * SIGMA_12 / (LAMBDA_1 * LAMBDA_2 * (A_1 - A_2))
+    apart = SIGMA_12 / (LAMBDA_1 - LAMBDA_2) + slant
     between = SIGMA_12 * ANGLE / TILT
     quotients = ", ".join(
         f"{{{text}}}, [eq:angle-{text}], is {{{text}_part}} over {{common}}"
@@ -310,7 +312,7 @@ def _small_angle(case: TwoAxes) -> Step:
             ANGLE,
             (
                 "by [eq:frame-covariance] and [eq:frame-teacher]",
-                SIGMA_12 / (LAMBDA_1 - LAMBDA_2) + slant,
+                apart,
                 {ANGLE: between.xreplace(LEARNED)},
             ),
             ("by [eq:angle-values]", between, LEARNED),
@@ -326,6 +328,7 @@ def _small_angle(case: TwoAxes) -> Step:
             "lambda_1": LAMBDA_1,
             "lambda_2": LAMBDA_2,
             "angle": ANGLE,
+            "between": apart,
             "q": QUOTIENTS[GAUSSIAN],
             "response": RESPONSE,
             "noise": NOISE,
@@ -383,11 +386,12 @@ def _small_decay(case: TwoAxes) -> Step:
     """Small misalignment and weak decay
 
     When angle and weight decay are both small, the singular values are the gains, and without label
-    noise the mean rotation is [eq:decay-rate-quiet], of order {orders}. It is [eq:angle-rate], with
-    its quotients, at the lowest power of {gamma}. Noise is then of second order in the weight
-    decay, so that the diffusion, which needs noise and fluctuation, is of order {diffusion}: before
-    it has spread the axes by a radian the steady rotation has turned them by an angle of the order
-    of {turned}, which is large when {eta} and {gamma} are small.<added>
+    noise the mean rotation [eq:frame-mean] with [eq:angle-correlation] is [eq:decay-rate-quiet], of
+    order {orders}. It is [eq:angle-rate], with its quotients, at the lowest power of {gamma}. Noise
+    is then of second order in the weight decay, so that the diffusion, which needs noise and
+    fluctuation, is of order {diffusion}: before it has spread the axes by a radian the steady
+    rotation has turned them by an angle of the order of {turned}, which is large when {eta} and
+    {gamma} are small.<added>
     """
     gains = {S_1: A_1, S_2: A_2}
     weak = {

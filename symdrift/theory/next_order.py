@@ -19,7 +19,7 @@ from symdrift.rules.linear import TwoLayerLinear
 from symdrift.theory.drift import PLANE_VARIANCE
 from symdrift.theory.examples import Examples
 from symdrift.theory.later_moments import FIRST_GENERATOR, ROOT, TURN
-from symdrift.theory.later_orders import WAITING
+from symdrift.theory.later_orders import ANGLE, WAITING
 from symdrift.theory.linear.aligned import renaming
 from symdrift.theory.linear.isotropic_expansion import (
     LETTERS,
@@ -109,10 +109,11 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
 
     Now let all {n} inputs have one variance and all outputs one gain, let all axes be learned, and
     measure in units in which {lambda} and {a} are 1, so that {s} is {value}. The layers then
-    deviate by [eq:alike-layers]: a symmetric matrix {both} and an antisymmetric one {turning} that
-    they have in common, and a symmetric one {apart} in which they differ, as an antisymmetric
-    difference would be a rotation. The lines [eq:collected-2] to [eq:collected-6] then fix {turn}.
-    It begins with [eq:alike-turn] where there is no label noise.
+    deviate by [eq:alike-layers], with deviations counted in units of {unit}: a symmetric matrix
+    {both} and an antisymmetric one {turning} that they have in common, and a symmetric one {apart}
+    in which they differ, as an antisymmetric difference would be a rotation. The lines
+    [eq:collected-2] to [eq:collected-6] then fix {turn}. It begins with [eq:alike-turn] where there
+    is no label noise.
 
     As no axis is singled out, everything is made of products of these matrices and {sample}, and
     of traces of such products. The number of inputs enters as the trace of the identity alone: what
@@ -130,6 +131,7 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
         symbols={
             "turn": TURN,
             "value": 1 - GAMMA,
+            "unit": sp.sqrt(VALUE),
             "both": BOTH,
             "turning": TURNED,
             "apart": APART,
@@ -251,14 +253,16 @@ def _without_memory(found: IsotropicExpansion) -> Step:
 
     No rotation is steady here, so that the rotations of [eq:increments] have no mean. Without label
     noise {waited} begins with [eq:alike-poisson], and these rotations begin with
-    [eq:alike-increment], as {waited} has no part in the lowest power. The covariance of the
-    rotation is the stationary mean of their products within one step.
+    [eq:alike-increment]: the gradient noise is symmetric and the same in both layers, without a
+    part along {turning} or {apart}, so that of [eq:free-turns-3] the rotation [eq:alike-turn] of
+    the step is left. The covariance of the rotation is the stationary mean of their products within
+    one step.
     """
     return step(
         under=_QUIET,
         alike_poisson=(FIRST_WAITED, _shown(found.poisson.terms[2], found)),
         alike_increment=(FIRST_INCREMENT, _shown(found.delta.terms[3], found)),
-        symbols={"waited": WAITING},
+        symbols={"waited": WAITING, "turning": TURNED, "apart": APART},
         checks=(
             vanishes(
                 "The mean of these rotations vanishes at the third, fourth and fifth power, for "
@@ -278,14 +282,16 @@ def _next_fluctuation(
 ) -> Step:
     """Fluctuation where all axes are alike
 
-    Without label noise the excess loss is larger than its leading order by the fraction {eta} times
-    [eq:next-excess], and the fluctuation of the weights by the fraction {eta} times
-    [eq:next-weights]. What is left of these in a large batch is due to discrete steps. The rest,
-    divided by {batch}, is due to curvatures that differ between samples and to a loss that is no
-    parabola, and grows with the number of inputs. The squared norm of a representation differs from
-    that on the manifold by the fraction {eta} times [eq:next-norm], label noise included, as
-    [eq:mean-length] has it already: the fluctuation adds to it, but the mean of the weights is
-    drawn in by more.
+    Each number is the sum of the stationary means of its parts, each to the next order of its own.
+    Without label noise the excess loss, of the parts of the loss of second to fourth degree in the
+    deviation, is larger than its leading order by the fraction {eta} times [eq:next-excess], and
+    the fluctuation of the weights, of second moments less the squares of means, by the fraction
+    {eta} times [eq:next-weights]. What is left of these in a large batch is due to discrete steps.
+    The rest, divided by {batch}, is due to curvatures that differ between samples and to a loss
+    that is no parabola, and grows with the number of inputs. The squared norm of a representation
+    differs from that on the manifold by the fraction {eta} times [eq:next-norm], label noise
+    included, as [eq:mean-length] has it already: the fluctuation adds to it, but the mean of the
+    weights is drawn in by more.
     """
     orders = (quiet.excess_loss, quiet.weight_variance)
     shares = [following / leading for leading, following in orders]
@@ -320,13 +326,15 @@ def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
     Without label noise the variance of the rotation is larger than its leading order by the
     fraction {eta} times [eq:next-rotation], in every plane. So are the decay rates of
     representations: that a rotation depends on the deviation which earlier ones have left does not
-    change them here.
+    change them here. The variance is [eq:variance-next] over the mean square of {angle} at leading
+    order; in [eq:decay-next], over [eq:decay-first], the first term vanishes.
     """
     leading, following = found.rotation_variance
     form = in_units(following / leading)
     return step(
         under=_QUIET,
         next_rotation=(MISSED_VARIANCE / (ETA * PLANE_VARIANCE), form.expression),
+        symbols={"angle": ANGLE},
         checks=(
             vanishes(
                 "At leading order it is the isotropic result.",

@@ -12,7 +12,7 @@ from symdrift.algebra.matrices import evaluate_matrix
 from symdrift.algebra.wick import expectation
 from symdrift.derivation.chapter import Side, chain, step, vanishes
 from symdrift.derivation.steps import Method, Step
-from symdrift.derivation.symbols import BATCH, ETA, TIME, symbol
+from symdrift.derivation.symbols import BATCH, ETA, INPUTS, TIME, symbol
 from symdrift.derivation.vocabulary import (
     BLOCK_HESSIAN,
     CANONICAL_FIRST,
@@ -27,6 +27,7 @@ from symdrift.derivation.vocabulary import (
     UNIT_J,
 )
 from symdrift.theory.examples import Examples
+from symdrift.theory.hessian_blocks import NORMAL_IL
 from symdrift.theory.linear.network import generator
 from symdrift.theory.linear.propagator import (
     decay_matrix,
@@ -57,6 +58,8 @@ SPEED = sp.Symbol("mean_speed", nonnegative=True)
 PLANE_ANGLE = sp.Symbol("plane_angle", real=True)
 MEAN_TURN = sp.MatrixSymbol("mean_turn", RANK, RANK)
 DISPLACED = sp.Symbol("displaced", positive=True)
+ROTATION_NOW = sp.MatrixSymbol("rotation_now", RANK, RANK)
+STEP_OF_FIRST = sp.MatrixSymbol("step_of_first", RANK, INPUTS)
 WEIGHT_NOW, WEIGHT_LATER = sp.symbols("weight_now weight_later", real=True)
 SUMMED_PLANES = sp.MatrixSymbol("summed_planes", RANK, RANK)
 SUMMED_MEANS = sp.MatrixSymbol("summed_means", RANK, RANK)
@@ -72,6 +75,8 @@ LATEX = {
     PLANE_ANGLE: r"\xi_{\Omega}",
     MEAN_TURN: r"\mathbb{E}[\mathrm{e}^{\sum_{\Omega} \xi_{\Omega} \Omega}]",
     DISPLACED: r"\mathbb{E}[\lVert Q_\tau w - w \rVert^2]",
+    ROTATION_NOW: "Q_t",
+    STEP_OF_FIRST: r"\delta W_t",
     WEIGHT_NOW: r"(\delta W_t)_{il}",
     WEIGHT_LATER: r"(\delta W_{t+\tau})_{il}",
     EXPONENTIAL: r"\mathrm{e}^{\tau(\bar\mu - \Delta)}",
@@ -326,11 +331,12 @@ def _stimulus(examples: Examples) -> Step:
     """One stimulus, axis by axis
 
     Along the hidden axis {i} the representation of a stimulus is [eq:component], its diffusion per
-    step is the sum [eq:representation-diffusion], and its autocorrelation [eq:autocorrelation]
-    starts at the squared norm of the representation and falls axis by axis, each at its pace: at
-    first with the rate [eq:decay-rate], a mean of these. With the diagonal {Delta} diffusion and
-    rate are [eq:diffusion] and [eq:rate], and the autocorrelation is {correlated}; the steady
-    motion [eq:speed] vanishes.
+    step, half of what its mean squared distance from where it was gains, is the sum
+    [eq:representation-diffusion], and its autocorrelation [eq:autocorrelation] starts at the
+    squared norm of the representation and falls axis by axis, each at its pace: at first with the
+    rate [eq:decay-rate], a mean of these. With the diagonal {Delta} diffusion and rate are
+    [eq:diffusion] and [eq:rate], and the autocorrelation is {correlated}; the steady motion
+    [eq:speed] vanishes.
     """
     s_i = symbol("singular_value", "i")
     minimum = examples.bottleneck.minimum
@@ -379,13 +385,15 @@ def _stimulus(examples: Examples) -> Step:
 def _displacement(examples: Examples) -> Step:
     """Mean-squared displacement
 
-    Between two times a lag {tau} apart a representation moves by drift and by fluctuation of
-    the first layer, [eq:displacement]. By drift it moves as in [eq:autocorrelation]: twice the
-    squared norm, less twice the autocorrelation. The weights of one hidden unit lie in different
-    blocks, and their fluctuations are uncorrelated. That of the weight from input {l} to hidden
-    axis {i} is remembered for a few relaxation times; what is lost of its variance is
-    [eq:memory], with the blocks of a single sample and the batch size {batch}. Drift takes over at
-    long lags and saturates at twice the squared norm.
+    A representation is {seen} at each time, and between two times a lag {tau} apart it moves by
+    drift and by fluctuation of the first layer, [eq:displacement]; at this order their products
+    average to zero, as one is even in the deviation and the other odd. By drift it moves as in
+    [eq:autocorrelation]: twice the squared norm, less twice the autocorrelation. The weights of one
+    hidden unit lie in different blocks, and their fluctuations are uncorrelated. That of the weight
+    from input {l} to hidden axis {i}, which has a part in the unit vector {u_il} of [eq:reached]
+    alone, is remembered for a few relaxation times; what is lost of its variance is [eq:memory],
+    with the blocks of a single sample and the batch size {batch}. Drift takes over at long lags and
+    saturates at twice the squared norm.
     """
     drift = sp.Sum(
         drift_displacement(INDEXED_COMPONENT[I_INDEX] ** 2, INDEXED_DECAY[I_INDEX]),
@@ -438,7 +446,11 @@ def _displacement(examples: Examples) -> Step:
 
     return step(
         displacement=(DISPLACEMENT, drift + fluctuation),
-        symbols={"power": (sp.Identity(2) - ETA * BLOCK_HESSIAN["il"]) ** TIME},
+        symbols={
+            "seen": ROTATION_NOW * (CANONICAL_FIRST + STEP_OF_FIRST) * INPUT,
+            "u_il": NORMAL_IL,
+            "power": (sp.Identity(2) - ETA * BLOCK_HESSIAN["il"]) ** TIME,
+        },
         memory=chain(
             MEMORY[I_INDEX, L_INDEX],
             (

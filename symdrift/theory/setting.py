@@ -110,8 +110,7 @@ def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
             ),
         ),
         assumptions=(
-            f"{inputs}; label noise has no mean and is independent of the inputs and from "
-            "output to output.",
+            f"{inputs}; label noise has no mean and is independent of inputs and between outputs.",
         ),
     )
 
@@ -119,11 +118,11 @@ def _loss(network: LinearNetwork, inputs: str, size: str) -> Step:
 def _gradient(network: LinearNetwork, size: str) -> Step:
     """Gradient of one sample
 
-    Differentiating [eq:sample-loss] by every weight gives the gradients of the two layers. With the
-    weights of both layers in one vector {theta}, and their gradients in {g}, online gradient
-    descent takes one step [eq:update] for each fresh sample, with learning rate {eta}; a batch of
-    {batch} samples uses the mean of their gradients. What follows is written for single samples,
-    except where {batch} is displayed.
+    Differentiating [eq:sample-loss] by every weight gives the gradients of the two layers. With all
+    weights in one vector {theta}, and their gradients in {g}, online gradient descent takes one
+    step [eq:update] for each fresh sample, with learning rate {eta}; a batch of {batch} samples
+    uses the mean of their gradients. What follows is written for single samples, except where
+    {batch} is displayed.
     """
     gradient_first, gradient_second = RULE.gradient(LAYERS, INPUT, ERROR)
     explicit_gradient = sp.Matrix(

@@ -214,8 +214,8 @@ def _irrelevant(examples: Examples) -> Step:
 
     Axes that do not fit through the bottleneck keep their whole gain as residual, and this is noise
     for those that do. For an autoencoder, with gain one on every axis, whose learned axes have
-    input variance {lambda}, each of {count} axes of smaller variance {nu} that are left out adds
-    the same amount to the diffusion of every plane; to leading order in the weight decay the sum is
+    input variance {lambda}, each of {count} axes of smaller variance {nu} that are left out adds as
+    much to the diffusion of every plane; to leading order in the weight decay the sum is
     [eq:irrelevant], half of [eq:total] with {metric}. It does not vanish with {gamma}, it grows
     with the number of irrelevant axes and, while they are weak, with the square of their variance,
     and it diverges where they begin to compete for a hidden unit. Inputs that no output asks for

@@ -267,11 +267,12 @@ def _order_by_order() -> Step:
 
     Such terms could still enter with one power of {root}, through their products with the leading
     ones. They do not. A step, to all orders, stays as it is when {root}, {hat} and {next} change
-    their sign and {xi} does not, because the weights {before} stay the same. An average in the
-    stationary state is therefore the same with the other sign of {root} and of all deviations. Of
-    what is even in the deviation, such as second moments and the variance of {xi}, averages contain
-    whole powers of {eta} only. Multiplicative noise, cubic terms and the fluctuation of the rate
-    [eq:gauge-slope] change them at the relative order {eta}, no earlier.
+    their sign and {xi} does not, because the weights {before} stay the same. Power by power,
+    averages in the stationary state are fixed by equations made from the step alone, and are
+    therefore the same with the other sign of {root} and of all deviations. Of what is even in the
+    deviation, such as second moments and the variance of {xi}, averages contain whole powers of
+    {eta} only. Multiplicative noise, cubic terms and the fluctuation of the rate [eq:gauge-slope]
+    change them at the relative order {eta}, no earlier.
 
     The last term of [eq:normal-orders] keeps the deviation normal: by the derivative of
     [eq:orthogonal] at the minimum it takes away the part of {bent} along the tangent vector, which

@@ -274,11 +274,11 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     {first} exceeds the variance {lambda} of the others. The stimulus of an axis is the unit vector
     along it, and decays by [eq:decay-rate] with the rate {own_rate} of the axis, here the first. At
     the isotropic point {at}, and without label noise, this rate changes by [eq:frequency-rate], and
-    its difference from the rate {other_rate} of any other stimulus by [eq:frequency-difference].
-    Both are negative: the frequent stimulus drifts more slowly, and more slowly than the others
-    when there are more than two. The diffusion {own_diffusion} of its representation, which also
-    grows with the learned weights, changes by [eq:frequency-diffusion]; it falls as long as
-    {bound}.
+    its difference from the rate {other_rate} of any other stimulus by [eq:frequency-difference],
+    which are negative with more than two axes. The frequent stimulus drifts more slowly, and more
+    slowly than the others; two axes share their only plane. The diffusion {own_diffusion} of its
+    representation, which also grows with the learned weights, changes by [eq:frequency-diffusion];
+    it falls as long as {bound}.
 
     The block of axis 1, here {i}, and another one changes by [eq:varied-hessian] and
     [eq:varied-quiet], with rows and columns exchanged where axis 1 is its second, and so do, by
@@ -289,8 +289,8 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     to [eq:frequency-terms-231] of the terms of the axes 1, 2 and 3. They change the plane of the
     axes 1 and 2 by [eq:frequency-plane], where {D} is [eq:isotropic-quiet], and that of the axes 2
     and 3 by [eq:frequency-apart]. By [eq:axis-decay] all planes through an axis add up to its rate:
-    with what blocks, overlaps and {length} change by, [eq:varied-term] and [eq:varied-own] give in
-    [eq:total] the four slopes above.
+    with what blocks, overlaps and {length} change by, [eq:varied-term] and [eq:varied-own] in
+    [eq:total] give [eq:frequency-rate] to [eq:frequency-diffusion].
     """
     slopes = _slopes(examples, sp.Integer(0), "frequency-terms")
     varied = _varied_block(examples, sp.Integer(0))

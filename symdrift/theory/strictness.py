@@ -69,13 +69,15 @@ def _unreached(examples: Examples) -> Step:
     The normal directions that noise never excites matter for stability alone. Between two active
     axes, within one, and between an active axis and a silent hidden unit their curvature is
     {between}. These directions leave the learned map as it is: with a symmetric matrix {stretch}
-    where a tangent vector has a generator, the layers change by {stretched}. The Hessian multiplies
-    this by {between}, [eq:stretched-first] and [eq:stretched-second]. Since the map does not
-    change, the directions are orthogonal to the image of {J}. They are orthogonal to the tangent
-    vectors too: by [eq:balance] the product with one is minus the trace of {turned}, two terms that
-    cancel, as transposing one of them shows. A silent hidden unit has the curvatures [eq:silent]
-    along an axis {l} that is not learned: its two weights of this axis are coupled by the slope
-    {slope} alone, and their sum and their difference are curved by themselves.
+    where a tangent vector has a generator, the layers change by {stretched}. By [eq:slope-pairs]
+    the slope pulls at this as much as weight decay does, and in the same sense, so that the Hessian
+    multiplies it by {between}. For both layers this is [eq:stretched-first] and
+    [eq:stretched-second]. Since the map does not change, the directions are orthogonal to the image
+    of {J}. They are orthogonal to the tangent vectors too: by [eq:balance] the product with one is
+    minus the trace of {turned}, two terms that cancel, as transposing one of them shows. A silent
+    hidden unit has the curvatures [eq:silent] along an axis {l} that is not learned: its two
+    weights of this axis are coupled by the slope {slope} alone, and their sum and their difference
+    are curved by themselves.
 
     There are no other directions. The tangent vectors, the directions that noise reaches, the free
     entries of {stretch} but for those between silent units, and the weights between silent units

@@ -99,8 +99,8 @@ def diffusion_tensor(examples: Examples, subject: Subject) -> Step:
             )
     if not planes:
         text = (
-            " The plane of two active axes {i} and {j} has the variance [eq:study-variance], with "
-            "one term for each axis {l}. This is [eq:total] in the letters of the study."
+            " The plane of two active axes {i} and {j} has the variance [eq:study-variance], a sum "
+            "over axes {l}. This is [eq:total] in the letters of the study."
         )
     elif len(planes) == 1:
         (only,) = planes
