@@ -8,6 +8,7 @@ is undecided.
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from statistics import NormalDist
 
@@ -58,6 +59,23 @@ def is_confirmed(deviation: float, error: float, units: int) -> bool:
         As for `critical_z`.
     """
     return abs(deviation) + float(stdtrit(units - 1, CONFIDENCE)) * error <= MATTERING_MISS
+
+
+def is_refuted(first: float, found: float, error: float, excused: float, units: int) -> bool:
+    """Whether further networks show no deviation, and exclude one as large as the first showed.
+
+    Parameters
+    ----------
+    first, found, error : float
+        Deviation that the first networks have shown, that of the others, and its standard error.
+    excused : float
+        Deviation that higher orders may account for.
+    units : int
+        Of the others, as for `critical_z`.
+    """
+    margin = float(stdtrit(units - 1, CONFIDENCE)) * error
+    smaller = math.copysign(1.0, first) * (first - found) > margin
+    return smaller and abs(found) <= margin + excused
 
 
 def rule(rows: int, units: int, exempted: str) -> str:
