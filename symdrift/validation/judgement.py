@@ -32,7 +32,7 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
 
 
-def critical_z(rows: int, units: int) -> float:
+def critical_z(rows: int, units: float) -> float:
     """Standard errors allowed per row.
 
     Chosen so that all rows together fail by chance as rarely as a single one at
@@ -41,11 +41,17 @@ def critical_z(rows: int, units: int) -> float:
     Parameters
     ----------
     rows : int
-    units : int
-        Independent units, two at least, whose scatter gave the standard errors.
+    units : float
+        Independent units, two at least, whose scatter gave the standard errors; infinite where
+        these are known.
     """
     tail = NormalDist().cdf(-TOLERATED_ERRORS) / max(1, rows)
     return -float(stdtrit(units - 1, tail))
+
+
+def chance(errors: float, rows: int) -> float:
+    """Probability that one of so many independent normal numbers is off by so many errors."""
+    return -math.expm1(rows * math.log1p(-2 * NormalDist().cdf(-errors)))
 
 
 def is_confirmed(deviation: float, error: float, units: int) -> bool:
