@@ -560,6 +560,24 @@ def test_a_budget_is_kept_and_its_run_repeated_to_the_last_bit(
     assert again.to_dict() == short.to_dict()
 
 
+def test_a_second_look_is_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a machine that is slower than it was."""
+    hours = Hours()
+    steps = plan_extrapolation(TWO, evaluate(TWO), precision=0.04).replica_steps
+    speed = 0.3 * (1 + SECOND_SHARE) * steps
+    at_speed(monkeypatch, hours, speed, 0.6 * speed)
+
+    def wrong(problem: LearningProblem, *options: Any) -> Evaluation:
+        return spoiled(evaluate(problem, *options), 1.4)
+
+    monkeypatch.setattr(extrapolation, "evaluate", wrong)
+    judged = validate_limit(TWO, seed=3, clock=hours.clock(3.0), threads=2)
+    assert judged.verdict is Verdict.DISAGREE
+    assert judged.second is not None
+    assert judged.second.replicas == judged.runs[0].replicas // 2
+    assert hours.now < 3.0
+
+
 def test_a_budget_that_a_busy_machine_uses_up_names_the_least_at_its_speed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -845,9 +863,9 @@ def test_what_is_missed_is_judged_by_further_networks_alone(coarse: Extrapolatio
     assert known.to_dict()["second"]["rows"][0]["extrapolated_z"] == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("factor", [1.0, 1.05])
+@pytest.mark.parametrize(("factor", "precision"), [(1.0, 0.05), (1.05, 0.015)])
 def test_a_miss_is_looked_at_again_with_random_numbers_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, factor: float
+    monkeypatch: pytest.MonkeyPatch, factor: float, precision: float
 ) -> None:
     """Chance is not confirmed, here by luck that is made up; a theory wrong by a few percent is."""
 
@@ -864,7 +882,7 @@ def test_a_miss_is_looked_at_again_with_random_numbers_of_its_own(
         return replace(found, rows=(off, *others)) if replicas == 512 and factor == 1 else found
 
     monkeypatch.setattr(Run, "compare", lucky)
-    found = validate_limit(TWO, seed=2, precision=0.015)
+    found = validate_limit(TWO, seed=2, precision=precision)
     assert found.second is not None
     assert [row.quantity for row in found.second.rows] == ["V[12]"]
     assert found.second.replicas == 256
