@@ -1,6 +1,6 @@
 """Corrected predictions and the limits of the leading order beside simulations at finite rates.
 
-    python benchmarks/next_order.py [--precision P]
+    python benchmarks/next_order.py [--precision P] [--forms]
 
 The first table has the excess loss of isotropic autoencoders over its leading order: what the
 critical rate says, ``1 / (1 - eta / eta_c)``, what the next order says, and simulations, which may
@@ -9,17 +9,24 @@ measures without reading it off representations, and squared norms, at ``eta h_m
 study's own rate: by how much the leading order and the corrected prediction are off.  What the
 critical rate says in the first table and the corrected predictions of the second fail where they
 are off by more than 3 %, two standard errors apart, or the simulation is too short to tell; the
-exit code is then 1.
+exit code is then 1.  With ``--forms`` there is another table alone: how far the corrected numbers
+of every shipped study are off at several rates, and how far they would be if their correction ``c``
+were the beginning of another form than ``1 + c``.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from slopes import of_two_layers
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.validity import RUNS_AWAY_ABOVE
@@ -47,6 +54,18 @@ STUDIES = {
     "bottleneck": None,
 }
 """Rates, as ``eta h_max``; None for a study's own."""
+
+FORMS: dict[str, Callable[[float, float], float]] = {
+    "leading order": lambda c, r: 1.0,
+    "1 + c": lambda c, r: 1 + c,
+    "1 / (1 - c)": lambda c, r: 1 / (1 - c),
+    "exp c": lambda c, r: math.exp(c),
+    "1 + c / (1 - r)": lambda c, r: 1 + c / (1 - r),
+}
+"""What multiplies the leading order, by its correction and the rate over the critical one."""
+
+FORM_RATES = (0.05, 0.1, 0.2)
+"""Of that table, as ``eta h_max``."""
 
 
 def isotropic(size: int, rate: float) -> LearningProblem:
@@ -102,12 +121,17 @@ class Deviation(NamedTuple):
     corrected: float
     error: float
 
+    @property
+    def correction(self) -> float:
+        """Of the next order, relative to the leading one."""
+        return (1 + self.corrected) / (1 + self.leading) - 1
+
 
 def deviations(problem: LearningProblem, precision: float) -> Iterator[Deviation]:
     """Those of all numbers that do not vanish."""
     theory = theory_of(problem)
     assert theory.next_order is not None
-    run = validate_rate(problem, precision=precision, theory=theory)
+    run = validate_rate(problem, precision=precision, theory=theory, judged=False)
     rate = problem.learning_rate
 
     def entry(name: str, leading: float, term: float, simulated: float, error: float) -> Deviation:
@@ -155,11 +179,52 @@ def corrected_predictions(precision: float) -> bool:
     return held
 
 
+def kind(quantity: str) -> str:
+    """What a quantity is, without its indices; both of the fluctuation are one."""
+    if quantity in ("weight variance", "excess loss"):
+        return "fluctuation"
+    return re.sub(r"\[.*\]| of .*", "", quantity)
+
+
+def other_forms(precision: float) -> None:
+    """Print what each form is off by, the worst of each kind of quantity."""
+    print(f"| study | eta h_max | r | kind | {' | '.join(FORMS)} | standard error |")
+    print(f"| --- | --- | --- | --- | {'--- | ' * len(FORMS)}--- |")
+    for name, asked in product(of_two_layers(), FORM_RATES):
+        own = read_study(name).problem()
+        if (theory := theory_of(own)).next_order is None:
+            continue
+        problem = at_learning_rate(own, asked / theory.minimum.hessian_max)
+        with suppress(RequestError):
+            share = theory_of(problem).validity.rate_over_critical
+            found = list(deviations(problem, precision))
+            for what in dict.fromkeys(kind(each.quantity) for each in found):
+                alike = [each for each in found if kind(each.quantity) == what]
+                off = [
+                    max(
+                        ((1 + each.leading) * form(each.correction, share) - 1 for each in alike),
+                        key=abs,
+                    )
+                    for form in FORMS.values()
+                ]
+                print(
+                    f"| {name} | {asked:g} | {share:.2f} | {what} | "
+                    f"{' | '.join(f'{each:+.2%}' for each in off)} | "
+                    f"{max(each.error for each in alike):.2%} |",
+                    flush=True,
+                )
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print both tables, or the other one."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--precision", type=float, default=0.0015)
-    precision = parser.parse_args().precision
+    parser.add_argument("--forms", action="store_true")
+    given = parser.parse_args()
+    precision = given.precision
+    if given.forms:
+        other_forms(precision)
+        return
     held = [limits_of_the_leading_order(), corrected_predictions(precision)]
     sys.exit(0 if all(held) else 1)
 

@@ -20,6 +20,7 @@ from symdrift.evaluation.any_rule import (
     critical_rate,
     evaluate_rule,
     fixed_orbits,
+    rule_critical_rate,
     rule_drift,
     stable_space,
 )
@@ -327,6 +328,75 @@ def test_the_critical_rate_is_that_of_the_dense_road(inputs: InputDistribution) 
     )
     expected = evaluate(problem).validity.critical_rate
     assert critical_rate(*two_layers(problem)) == pytest.approx(expected, rel=1e-7)
+
+
+def sample_slopes(rule: Rule, point: tuple[Array, ...], samples: Array) -> Array:
+    """``D F`` of each sample, by central differences."""
+    weights = np.concatenate([matrix.ravel() for matrix in point])
+    ends = np.cumsum([matrix.size for matrix in point])[:-1]
+
+    def update(weights: Array, sample: Array) -> Array:
+        parts = zip(np.split(weights, ends), point, strict=True)
+        moved = tuple(part.reshape(matrix.shape) for part, matrix in parts)
+        changes = rule.update(moved, sample[:, np.newaxis], np.zeros((0, 1)))
+        return np.concatenate([change.ravel() for change in changes])
+
+    steps = 1e-4 * np.eye(len(weights))
+    return np.array([
+        np.transpose([
+            (update(weights + step, sample) - update(weights - step, sample)) / 2e-4
+            for step in steps
+        ])
+        for sample in samples
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("momentum", [0.5, 0.9])
+@pytest.mark.parametrize("rule", [Oja(), SimilarityMatching(0.5)], ids=["gradient", "complex"])
+def test_second_moments_grow_beyond_the_critical_rate(rule: Rule, momentum: float) -> None:
+    """Of the linearised steps of heavy ball: exactly by Gauss nodes, and in simulation."""
+    learner = learner_of(rule, THREE, 2)
+    orbit, *_ = fixed_orbits(learner)
+    learner = replace(learner, rule=HeavyBall(rule, momentum, 1.0))
+    critical = critical_rate(learner, orbit.point)
+    assert critical is not None
+    nodes, weights = np.polynomial.hermite_e.hermegauss(5)
+    samples = np.stack(np.meshgrid(nodes, nodes, nodes), axis=-1).reshape(-1, 3) * np.sqrt(THREE)
+    chances = np.prod(np.meshgrid(weights, weights, weights), axis=0).ravel()
+    chances /= chances.sum()
+    slopes = sample_slopes(rule, orbit.point, samples)
+    mean = np.einsum("s,sij->ij", chances, slopes)
+    # What turns is left out: the space that returns is the range of the mean slopes.
+    rates, axes = np.linalg.eig(mean)
+    returning = np.abs(rates) > 1e-6
+    across = np.real(axes[:, returning] @ np.linalg.inv(axes)[returning])
+
+    def steps(rate: float) -> Array:
+        """On a deviation and ``eta`` times the velocity, across the orbit."""
+        kept = np.broadcast_to(momentum * across, slopes.shape)
+        forced = rate * across @ slopes @ across
+        return np.block([[across + forced, kept], [forced, kept]])
+
+    def growth(rate: float) -> float:
+        step = steps(rate)
+        second = np.einsum("s,sij,skl->ikjl", chances, step, step, optimize=True)
+        return float(np.abs(np.linalg.eigvals(second.reshape(step[0].size, -1))).max())
+
+    assert growth(critical) == pytest.approx(1, abs=1e-6)
+    assert growth(0.95 * critical) < 1 - 1e-3
+    assert growth(1.05 * critical) > 1 + 1e-3
+
+    generator = np.random.default_rng(0)
+    grown = {}
+    for factor in (0.8, 1.2):
+        step = steps(factor * critical)
+        networks = generator.standard_normal((20_000, len(step[0]), 1))
+        sizes = []
+        for _ in range(40):
+            networks = step[generator.choice(len(step), len(networks), p=chances)] @ networks
+            sizes.append(np.sum(networks**2))
+        grown[factor] = sizes[-1] / sizes[19]
+    assert grown[0.8] < 1 < grown[1.2]
 
 
 def test_stimuli_are_seen_as_on_the_dense_road() -> None:
@@ -711,7 +781,7 @@ def test_a_point_that_does_not_attract_is_refused() -> None:
         rule_drift(learner, (np.eye(3)[[0, 2]],))
 
 
-def test_a_rate_without_stationary_fluctuation_is_refused() -> None:
+def test_a_rate_without_stationary_fluctuation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     learner = learner_of(Oja(), THREE, 2, 0.15)
     orbit, *_ = fixed_orbits(learner)
     critical = critical_rate(learner, orbit.point)
@@ -719,11 +789,15 @@ def test_a_rate_without_stationary_fluctuation_is_refused() -> None:
     assert evaluate_rule(learner).validity.critical_rate == pytest.approx(critical)
     with pytest.raises(RequestError, match=r"learning\.rate = 0\.16 must be below 0\.155"):
         evaluate_rule(replace(learner, learning_rate=0.16))
-    with_momentum = evaluate_rule(replace(learner, rule=HeavyBall(Oja(), 0.5, 0.15)))
-    assert with_momentum.validity.critical_rate is None
-    assert any("neither for rules with momentum" in each for each in with_momentum.warnings)
+    with_momentum = replace(learner, rule=HeavyBall(Oja(), 0.5, 0.8), learning_rate=0.8)
+    with pytest.raises(RequestError, match=r"learning\.rate = 0\.8 must be below 0\.0923"):
+        evaluate_rule(with_momentum)
+    monkeypatch.setattr(rule_critical_rate, "MOST_OPERATIONS", 0)
+    unknown = evaluate_rule(learner)
+    assert unknown.validity.critical_rate is None
+    assert any("is not computed for so many weights" in each for each in unknown.warnings)
     with pytest.raises(RequestError, match=r"learning\.rate = 0\.8 is unstable: .* at up to 4 per"):
-        evaluate_rule(replace(learner, rule=HeavyBall(Oja(), 0.5, 0.8), learning_rate=0.8))
+        evaluate_rule(with_momentum)
     with pytest.raises(RequestError, match=r"learning\.minimum = 2 is not there: 1 orbit where"):
         evaluate_rule(replace(learner, minimum=2))
 

@@ -27,6 +27,7 @@ from symdrift.errors import CheckFailed
 from symdrift.simulation.estimators import Estimate
 from symdrift.validation.extrapolate import Extrapolation
 from symdrift.validation.rows import ExtrapolatedRow, Row
+from symdrift.validation.second_look import SecondLook
 from symdrift.validation.validate import Similarity, Validation
 
 COMMANDS = (
@@ -501,10 +502,12 @@ def made_extrapolation(z: float, completed: float = 1.0) -> Extrapolation:
         fitted=(True, True),
         own=0,
         rows=(extrapolated,),
+        units=10**9,
         seed=7,
         white_noise=(("V[12]", 12.0),),
         completed=completed,
         synaptic_noise=(0.0, 0.0),
+        second=SecondLook(2, 10**9, (extrapolated,)),
     )
 
 

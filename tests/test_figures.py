@@ -479,3 +479,15 @@ def test_the_error_along_a_line_is_that_of_its_points() -> None:
     large = read_study("digits").problem()
     unknown = bands.expected_errors(decays[:1], [(large, evaluate(large))], [column])[column]
     assert unknown == pytest.approx(evaluate(large).validity.expected_error)
+
+
+def test_the_furthest_slope_is_told_beside_what_chance_makes_of_so_many() -> None:
+    """Of twenty normal numbers drawn many times, by NumPy's generator."""
+    slope = Slope("V[12]", 1.0, 1.0 + 0.28, 0.1)
+    drawn = np.abs(np.random.default_rng(0).normal(size=(20_000, 20))).max(axis=1)
+    share = 100 * np.mean(drawn > slope.z)
+    text = slopes.caption((slope, *(replace(slope, fitted=1.0),) * 19))
+    found = re.search(r"is 2\.8 standard errors .* in ([\d.]+) % of cases, and within the", text)
+    assert found is not None
+    assert float(found[1]) == pytest.approx(share, abs=1.0)
+    assert "and beyond the 3." in slopes.caption((replace(slope, fitted=1.5),) * 20)

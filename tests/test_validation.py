@@ -31,6 +31,7 @@ from symdrift.validation.judgement import Verdict, is_confirmed
 from symdrift.validation.ladder import FEWEST_WINDOWS
 from symdrift.validation.plan import plan_single
 from symdrift.validation.rows import READ_OFF, Row
+from symdrift.validation.second_look import SecondLook
 from symdrift.validation.validate import (
     Run,
     Similarity,
@@ -225,6 +226,7 @@ def test_one_network_is_cut_into_two_units_or_refused() -> None:
 
 def test_single_windows_are_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     """Interrupted when every network had finished one window, of which there is no successor."""
+
     def cut(*arguments: Any, **options: Any) -> Any:
         sums, _ = ensemble.measure(*arguments, **options)
         return replace(sums, windows=sums.windows / 8, neighbours=0.0 * sums.neighbours), True
@@ -510,7 +512,9 @@ def test_the_rule_for_one_row_is_three_standard_errors_and_stricter_for_more() -
     assert 3.5 < made(10).critical_z < 3.8
     assert "(3 times learning rate times largest Hessian eigenvalue)" in made(1).rule
     off = replace(made(1), rows=(Row("V", 1.0, 1.31, 0.1, 0.0, 1.0),))
-    assert off.verdict is Verdict.DISAGREE
+    assert replace(off, second=SecondLook(1, 10**9, off.rows)).verdict is Verdict.DISAGREE
+    assert off.verdict is Verdict.UNDECIDED
+    assert "that V differ is neither confirmed nor refuted by further replicas" in off.doubts
     near = replace(off, rows=(Row("V", 1.0, 1.31, 0.1, 0.02, 1.0),))
     assert near.verdict is Verdict.UNDECIDED
     assert replace(off, rows=(Row("V", 1.0, 1.031, 0.01, 0.002, 1.0),)).passed

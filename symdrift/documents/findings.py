@@ -109,9 +109,9 @@ class Findings(ABC):
 
 def undecided(validated: Validation) -> tuple[str, ...]:
     """What a simulation at a study's own learning rate leaves open, if anything."""
-    if validated.verdict is not Verdict.UNDECIDED:
-        return ()
-    return (f"at the learning rate of the study, {validated.doubts}",)
+    open_ = validated.doubts if validated.verdict is Verdict.UNDECIDED else None
+    said = filter(None, [open_, validated.looked_again])
+    return tuple(f"at the learning rate of the study, {sentence}" for sentence in said)
 
 
 def quiet(values: Array, size: float) -> Array:

@@ -297,6 +297,7 @@ def simulation_table(
     its ``limit`` at rate zero then takes the place of the deviation.
     """
     rule, layered = validation.rule, any("hidden_" in row.quantity for row in validation.rows)
+    again = [] if limit is None or limit.looked_again is None else [limit.looked_again]
     for name in validation.shown_only:
         rule = rule.replace(printable(name), words_of_quantity(name))
     return Table(
@@ -307,7 +308,7 @@ def simulation_table(
             "z is from the theory with its next order, where that is known."
             if limit is None
             else "The limit is that of the ratio at a vanishing learning rate, where the leading "
-            f"order must be right: 1. There, {limit.objection or AGREED}."
+            f"order must be right: 1. There, {'; '.join([limit.objection or AGREED, *again])}."
         )
         + (" Raised numbers are those of hidden layers." if layered else ""),
         (

@@ -90,7 +90,12 @@ def numbers(study: Study, seed: int | None) -> FrequencySweep | None:
     theory = _evaluations(study, symbol, _GRID.tolist())
     beside = {} if seed is None else _evaluations(study, symbol, _SIMULATED)
     runs = [
-        validate_rate(study.with_values({symbol: value}).problem(), seed=seed, precision=_PRECISION)
+        validate_rate(
+            study.with_values({symbol: value}).problem(),
+            seed=seed,
+            precision=_PRECISION,
+            judged=False,
+        )
         for value in beside
         if seed is not None
     ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from symdrift.evaluation.dense.landscape import minimum_of
@@ -12,7 +12,7 @@ from symdrift.evaluation.next_order.cost import normal_directions
 from symdrift.figures.style import HEIGHT, drawing
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_of
-from symdrift.validation.judgement import TOLERATED_ERRORS
+from symdrift.validation.judgement import chance, critical_z
 from symdrift.validation.measured_slopes import Slope, measured_slopes
 from symdrift.validation.series_slopes import joined_slopes, slopes_beside_series
 
@@ -76,13 +76,9 @@ def draw(data: tuple[Slope, ...]) -> Figure:
 
 def caption(data: tuple[Slope, ...]) -> str:
     """What the figure shows."""
-    missed = np.abs([slope.z for slope in data])
-    apart = int(np.count_nonzero(missed > TOLERATED_ERRORS))
-    verdict = (
-        f"{apart} of them {'is' if apart == 1 else 'are'} further than"
-        if apart
-        else ("all are within")
-    )
+    furthest = max(abs(slope.z) for slope in data)
+    allowed = critical_z(len(data), math.inf)
+    verdict = "within" if furthest <= allowed else "beyond"
     known_best = (
         " Known best is what networks show beside the perturbation series of their own deviations: "
         "its first orders have exact means, and only what is left of the networks has to be "
@@ -96,6 +92,7 @@ def caption(data: tuple[Slope, ...]) -> str:
         "largest of which changes one of the numbers by about a seventh. Deviations from the "
         "leading order are fitted by a line through zero and a square; a bar has what a cube may "
         f"change of the line.{known_best} On the grey line both are equal; the furthest of "
-        f"{len(data)} is {missed.max():.1f} standard errors away from it, and {verdict} "
-        f"{TOLERATED_ERRORS:g}."
+        f"{len(data)} is {furthest:.1f} standard errors away from it, as chance alone makes it "
+        f"of so many in {100 * chance(furthest, len(data)):.2g} % of cases, and "
+        f"{verdict} the {allowed:.1f} that so many comparisons are allowed."
     )

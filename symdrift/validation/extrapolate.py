@@ -28,8 +28,8 @@ from symdrift.study.problem import LearningProblem
 from symdrift.tables import html_page
 from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
-from symdrift.validation.in_rounds import RateRun, TooSlow, in_rounds
-from symdrift.validation.judgement import TOLERATED_ERRORS, Verdict, critical_z, rule
+from symdrift.validation.in_rounds import TooSlow, in_rounds
+from symdrift.validation.judgement import TOLERATED_ERRORS, rule
 from symdrift.validation.ladder import COARSEST_AIM, FEWEST_WINDOWS
 from symdrift.validation.plan import (
     BUDGET_MARGIN,
@@ -43,11 +43,12 @@ from symdrift.validation.plan import (
     schedule_of,
     warn_of_coarse,
 )
-from symdrift.validation.rounds import Plan, occupied
+from symdrift.validation.rounds import SECOND_SHARE, Plan, further, occupied
 from symdrift.validation.rows import READ_OFF, ExtrapolatedRow
+from symdrift.validation.second_look import SecondLook
 from symdrift.validation.speed import Speed, at_small_rate, compile_for, measured_speed
 from symdrift.validation.straight_line import weighted_limit, weighted_line
-from symdrift.validation.validate import Run, Validation
+from symdrift.validation.validate import RateRun, Run, Validation
 from symdrift.validation.verdict import (
     AGREED,
     MATTERING,
@@ -75,6 +76,8 @@ class Extrapolation(Judged[ExtrapolatedRow]):
     own : int
         Index of the run at the study's learning rate (or at that nearest to it).
     rows : tuple of ExtrapolatedRow
+    units : int
+        Independent units that the standard errors rest on, at least.
     seed : int
     white_noise : tuple of pairs of str and float
         Rotation variances, and by how many standard errors the same data miss the white-noise
@@ -86,17 +89,21 @@ class Extrapolation(Judged[ExtrapolatedRow]):
     repeat : str or None
         Options of ``symdrift validate`` that repeat this run to the last bit, on however fast a
         machine; ``None`` where rates were given.
+    second : SecondLook or None
+        At the rows that these networks miss.
     """
 
     runs: tuple[Validation, ...]
     fitted: tuple[bool, ...]
     own: int
     rows: tuple[ExtrapolatedRow, ...]
+    units: int
     seed: int
     white_noise: tuple[tuple[str, float], ...]
     completed: float
     synaptic_noise: tuple[float, ...]
     repeat: str | None = None
+    second: SecondLook[ExtrapolatedRow] | None = None
 
     @property
     def fitted_runs(self) -> tuple[Validation, ...]:
@@ -143,10 +150,16 @@ class Extrapolation(Judged[ExtrapolatedRow]):
     def interrupted(self) -> bool:
         return self.completed < 1
 
-    @property
-    def units(self) -> int:
-        """Independent units that the standard errors rest on, at least."""
-        return min(run.units for run in self.fitted_runs or self.runs)
+    def confirmed_by(self, other: Extrapolation) -> Extrapolation:
+        """The same, where rows that these networks miss are judged by others."""
+        replicas = other.runs[other.own].replicas
+        return replace(
+            self,
+            runs=tuple(
+                run.confirmed_by(again) for run, again in zip(self.runs, other.runs, strict=True)
+            ),
+            second=SecondLook.at(self.missed, other.rows, replicas, other.units),
+        )
 
     @property
     def rule(self) -> str:
@@ -155,14 +168,6 @@ class Extrapolation(Judged[ExtrapolatedRow]):
             "passed when every extrapolated ratio that decides is 1, and every slope the predicted "
             f"one, {rule(len(self.rows), self.units, '')}; {rows_that_decide(self.shown_only)}"
         )
-
-    def judge(self, row: ExtrapolatedRow) -> Verdict:
-        """Whether one ratio misses 1 in the limit; see `rule`."""
-        return row.judge(critical_z(len(self.rows), self.units), self.units)
-
-    def is_missed(self, row: ExtrapolatedRow) -> bool:
-        """Whether standard errors alone do not explain a deviation from limit or slope."""
-        return row.is_missed(critical_z(len(self.rows), self.units))
 
     @property
     def slopes(self) -> str | None:
@@ -207,8 +212,7 @@ class Extrapolation(Judged[ExtrapolatedRow]):
             "errors with what the order behind may bend",
             self.rule,
         ]
-        if self.objection is not None:
-            sentences.append(self.objection)
+        sentences += filter(None, [self.looked_again, self.objection])
         if self.slopes is not None:
             sentences.append(self.slopes)
         if self.precision is not None:
@@ -257,6 +261,7 @@ class Extrapolation(Judged[ExtrapolatedRow]):
             "shown_only": list(self.shown_only),
             "slopes": self.slopes,
             "rule": self.rule,
+            "second": None if self.second is None else self.second.to_dict(),
             "interrupted": self.interrupted,
             "completed": self.completed,
             "precision": self.precision,
@@ -484,7 +489,9 @@ def extrapolated(
     executor: Executor | None,
     clock: Clock | None = None,
 ) -> Extrapolation:
-    """What the runs of a plan show as the rate goes to zero.
+    """What the runs of a plan show as the rate goes to zero, and then at the rate of the study.
+
+    What is missed there is judged by further networks.
 
     Parameters
     ----------
@@ -496,26 +503,46 @@ def extrapolated(
     seed, progress, threads, executor, clock
         As for `validate_limit`.
     """
+
+    def shown(rounds: Sequence[tuple[int, int]]) -> Extrapolation:
+        sums, replicas, cut = in_rounds(planned, rounds, progress, threads, executor, clock)
+        runs = [run.compare(found, replicas) for run, found in zip(planned, sums, strict=False)]
+        done = replicas * sum(
+            run.schedule.steps * made.completed for run, made in zip(planned, runs, strict=False)
+        )
+        own = min(range(len(runs)), key=lambda index: abs(runs[index].learning_rate - own_rate))
+        fitted = plan.fitted[: len(runs)]
+        used = [run for run, small in zip(runs, fitted, strict=True) if small]
+        return Extrapolation(
+            runs=tuple(runs),
+            fitted=fitted,
+            own=own,
+            rows=tuple(_extrapolated_rows(runs, used, own)),
+            units=min(run.units for run in used or runs),
+            seed=seed,
+            white_noise=(),
+            completed=done / plan.replica_steps if cut else 1.0,
+            synaptic_noise=tuple(run.synaptic_noise for run in planned[: len(runs)]),
+            repeat=None if cut else plan.options(replicas, seed),
+        )
+
     rounds = [(0, plan.replicas)]
     if clock is not None:
         rounds = plan.rounds(available_processors() if threads is None else threads)
-    sums, replicas, interrupted = in_rounds(planned, rounds, progress, threads, executor, clock)
-    runs = [run.compare(found, replicas) for run, found in zip(planned, sums, strict=False)]
-    done = replicas * sum(
-        run.schedule.steps * made.completed for run, made in zip(planned, runs, strict=False)
-    )
-    own = min(range(len(runs)), key=lambda index: abs(runs[index].learning_rate - own_rate))
-    return Extrapolation(
-        runs=tuple(runs),
-        fitted=plan.fitted[: len(runs)],
-        own=own,
-        rows=tuple(_extrapolated_rows(runs, plan.fitted, own)),
-        seed=seed,
-        white_noise=(),
-        completed=done / plan.replica_steps if interrupted else 1.0,
-        synaptic_noise=tuple(run.synaptic_noise for run in planned[: len(runs)]),
-        repeat=None if interrupted else plan.options(replicas, seed),
-    )
+    found = shown(rounds)
+    if found.interrupted or not (found.missed or found.runs[found.own].missed):
+        return found
+    replicas = found.runs[found.own].replicas
+    try:
+        other = shown([(replicas, further(replicas))])
+    except TooSlow:
+        # There was no time for them, and what is missed is not decided.
+        return found
+    except KeyboardInterrupt:
+        other = replace(found, completed=0.0)
+    if other.interrupted:
+        return replace(found, completed=1 / (1 + SECOND_SHARE))
+    return found.confirmed_by(other)
 
 
 def seed_of_run(seed: int, index: int) -> int:
@@ -524,9 +551,9 @@ def seed_of_run(seed: int, index: int) -> int:
 
 
 def _extrapolated_rows(
-    runs: Sequence[Validation], fitted: Sequence[bool], own: int
+    runs: Sequence[Validation], used: Sequence[Validation], own: int
 ) -> Iterator[ExtrapolatedRow]:
-    used = [run for run, small in zip(runs, fitted, strict=False) if small]
+    """Of the quantities of one run, by those runs whose rates are small enough."""
     rates = np.array([run.learning_rate for run in used])
     stiffness = np.array([run.stiffness for run in used])
     by_quantity = [

@@ -5,49 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Protocol
 
 from symdrift.progress import Progress, log_stage
-from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.estimators import WindowSums
 from symdrift.validation.clock import Clock
-from symdrift.validation.validate import Validation
-
-
-class RateRun(Protocol):
-    """Networks at one learning rate, to be simulated some after others."""
-
-    schedule: Schedule
-
-    @property
-    def rate(self) -> float:
-        """Learning rate."""
-
-    @property
-    def synaptic_noise(self) -> float:
-        """Variance of the noise on each weight at each step."""
-
-    def simulate(
-        self,
-        first: int,
-        count: int,
-        progress: Progress | None,
-        threads: int | None,
-        executor: Executor | None,
-    ) -> tuple[WindowSums, bool]:
-        """Sums over the windows of some replicas, and whether an interrupt ended them early.
-
-        Parameters
-        ----------
-        first, count : int
-            Replicas ``first, ..., first + count - 1``, whose numbers do not depend on how many
-            are simulated at a time.
-        progress, threads, executor
-            As for `validate`.
-        """
-
-    def compare(self, sums: WindowSums, replicas: int) -> Validation:
-        """What so many replicas have shown, beside the theory."""
+from symdrift.validation.rounds import SECOND_SHARE
+from symdrift.validation.validate import RateRun
 
 
 class TooSlow(Exception):
@@ -90,7 +53,7 @@ def in_rounds(
         When there is no time for the first round.
     """
     whole = sum(run.schedule.steps for run in runs)
-    planned = sum(count for _, count in rounds)
+    planned = sum(rounds[-1])
     total = whole * planned
     sums: list[WindowSums] = []
     replicas = 0
@@ -115,8 +78,11 @@ def in_rounds(
             return sums or made, replicas or count, not late
         sums = [old.beside(new) for old, new in zip(sums, made, strict=True)] if sums else made
         replicas += count
-        if clock is not None and clock.left < clock.spent - begin:
-            break
+        if clock is not None:
+            # A round more, and a second look at all that there is then.
+            ahead = count + SECOND_SHARE * (replicas + count)
+            if clock.left * count < ahead * (clock.spent - begin):
+                break
     return sums, replicas, False
 
 

@@ -8,6 +8,7 @@ is undecided.
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from statistics import NormalDist
 
@@ -31,7 +32,7 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
 
 
-def critical_z(rows: int, units: int) -> float:
+def critical_z(rows: int, units: float) -> float:
     """Standard errors allowed per row.
 
     Chosen so that all rows together fail by chance as rarely as a single one at
@@ -40,11 +41,17 @@ def critical_z(rows: int, units: int) -> float:
     Parameters
     ----------
     rows : int
-    units : int
-        Independent units, two at least, whose scatter gave the standard errors.
+    units : float
+        Independent units, two at least, whose scatter gave the standard errors; infinite where
+        these are known.
     """
     tail = NormalDist().cdf(-TOLERATED_ERRORS) / max(1, rows)
     return -float(stdtrit(units - 1, tail))
+
+
+def chance(errors: float, rows: int) -> float:
+    """Probability that one of so many independent normal numbers is off by so many errors."""
+    return -math.expm1(rows * math.log1p(-2 * NormalDist().cdf(-errors)))
 
 
 def is_confirmed(deviation: float, error: float, units: int) -> bool:
@@ -58,6 +65,23 @@ def is_confirmed(deviation: float, error: float, units: int) -> bool:
         As for `critical_z`.
     """
     return abs(deviation) + float(stdtrit(units - 1, CONFIDENCE)) * error <= MATTERING_MISS
+
+
+def is_refuted(first: float, found: float, error: float, excused: float, units: int) -> bool:
+    """Whether further networks show no deviation, and exclude one as large as the first showed.
+
+    Parameters
+    ----------
+    first, found, error : float
+        Deviation that the first networks have shown, that of the others, and its standard error.
+    excused : float
+        Deviation that higher orders may account for.
+    units : int
+        Of the others, as for `critical_z`.
+    """
+    margin = float(stdtrit(units - 1, CONFIDENCE)) * error
+    smaller = math.copysign(1.0, first) * (first - found) > margin
+    return smaller and abs(found) <= margin + excused
 
 
 def rule(rows: int, units: int, exempted: str) -> str:

@@ -104,6 +104,7 @@ def measured_slopes(
             seconds=seconds,
             theory=replace(evaluate(given), next_order=following),
             seed=int(np.random.SeedSequence((seed, index)).generate_state(1)[0]),
+            judged=False,
         )
 
     with suppress(RequestError):

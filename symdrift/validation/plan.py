@@ -64,8 +64,8 @@ COARSEST_PRECISION = 1.0
 REJECTING_ERRORS = 10.0
 """Standard errors planned between data and white-noise approximation; `SAFETY` adds two."""
 
-BUDGET_SECONDS = 150.0
-"""Time that a planned extrapolation may take."""
+BUDGET_SECONDS = 225.0
+"""Time that a planned extrapolation may take, a third of it for a second look."""
 
 LEAST_MARGIN = 1.6
 """Least budget that is named, over the time that the cheapest plan takes on a machine of its own.

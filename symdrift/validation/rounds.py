@@ -18,6 +18,14 @@ MOST_ROUNDS = 8
 SINGLE_ROUND_MARGIN = 1.4
 """Time kept for a plan of one round, which cannot be cut short, over what it should take."""
 
+SECOND_SHARE = 0.5
+"""Networks of a second look, over those of the first; of a budget the time for them is kept."""
+
+
+def further(replicas: int) -> int:
+    """Networks of a second look at what so many have shown."""
+    return math.ceil(SECOND_SHARE * replicas)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -87,9 +95,9 @@ class Plan:
         return self.seconds_kept(speed, processors) <= seconds
 
     def seconds_kept(self, speed: float, processors: int) -> float:
-        """Time to keep for it: more than it takes where it cannot be cut short."""
+        """Time to keep for it and a second look: more where it cannot be cut short."""
         margin = SINGLE_ROUND_MARGIN if len(self.rounds(processors)) == 1 else 1.0
-        return margin * self.seconds(speed, processors)
+        return margin * (1 + SECOND_SHARE) * self.seconds(speed, processors)
 
 
 def occupied(replicas: int, processors: int) -> int:

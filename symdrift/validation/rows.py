@@ -95,6 +95,37 @@ class Row(Record):
         return self.deviation / self.standard_error
 
     @property
+    def missed_by(self) -> Estimate:
+        """That deviation, relative to the scale."""
+        return Estimate(self.deviation / self.scale, self.standard_error / self.scale)
+
+    @property
+    def excused(self) -> float:
+        """What higher orders may account for of it."""
+        return self.allowance / self.scale
+
+    def is_missed(self, allowed: float) -> bool:
+        """Whether so many standard errors do not explain that deviation."""
+        return not abs(self.predicted_z) <= allowed
+
+    def judge(self, allowed: float, units: int) -> Verdict:
+        """Whether the number is missed, or known well enough to be right.
+
+        Parameters
+        ----------
+        allowed : float
+            Standard errors by which it may be missed, on top of its allowance.
+        units : int
+            Independent units that these rest on.
+        """
+        deviation = abs(self.deviation)
+        if not deviation <= allowed * self.standard_error + self.allowance:
+            return Verdict.DISAGREE
+        found = self.missed_by
+        right = is_confirmed(found.value, found.standard_error, units)
+        return Verdict.AGREE if right else Verdict.UNDECIDED
+
+    @property
     def ratio(self) -> float | None:
         """Simulation over theory; ``None`` where theory is zero beside the standard error."""
         if abs(self.theory) <= NEGLIGIBLE * self.standard_error:
@@ -153,6 +184,16 @@ class ExtrapolatedRow:
         if self.deviation is None:
             return None
         return self.deviation.value / self.deviation.standard_error
+
+    @property
+    def missed_by(self) -> Estimate | None:
+        """The deviation that is judged."""
+        return self.deviation
+
+    @property
+    def excused(self) -> float:
+        """What higher orders may account for of it."""
+        return self.curvature
 
     @property
     def slope_z(self) -> float | None:

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 
@@ -41,7 +42,7 @@ from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 from symdrift.tables import html_page
 from symdrift.validation.expected import theory_of
-from symdrift.validation.judgement import Verdict, critical_z, is_confirmed, rule
+from symdrift.validation.judgement import rule
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
     PRECISION,
@@ -51,6 +52,7 @@ from symdrift.validation.plan import (
     require_memory,
     require_slow_rotation,
 )
+from symdrift.validation.rounds import further
 from symdrift.validation.rows import (
     SECOND_ORDER,
     TOLERATED_STIFFNESS,
@@ -58,6 +60,7 @@ from symdrift.validation.rows import (
     row_of,
     rows_of,
 )
+from symdrift.validation.second_look import SecondLook
 from symdrift.validation.verdict import (
     AGREED,
     MATTERING,
@@ -147,6 +150,8 @@ class Validation(Record, Judged[Row]):
         layer.
     fastest : str
         What the learning rate is multiplied with in ``stiffness``, in words.
+    second : SecondLook or None
+        At the rows that these networks miss; written where there is one.
     """
 
     behind = MappingProxyType(
@@ -170,11 +175,19 @@ class Validation(Record, Judged[Row]):
     displacement: tuple[Displacement, ...]
     decay_rates: tuple[Estimate, ...]
     fastest: str = "largest Hessian eigenvalue"
+    second: SecondLook[Row] | None = None
 
-    @property
-    def critical_z(self) -> float:
-        """Standard errors allowed per row."""
-        return critical_z(len(self.rows), self.units)
+    def written(self) -> tuple[str, ...]:
+        """Names of what is written, in their order."""
+        return tuple(name for name in super().written() if name != "second" or self.second)
+
+    def confirmed_by(self, other: Validation) -> Validation:
+        """The same, where rows that these networks miss are judged by others."""
+        missed = self.missed
+        if not missed:
+            return self
+        second = SecondLook.at(missed, other.rows, other.replicas, other.units)
+        return replace(self, second=second)
 
     @property
     def rule(self) -> str:
@@ -195,19 +208,6 @@ class Validation(Record, Judged[Row]):
             f"{rows_that_decide(self.shown_only)}"
         )
 
-    def judge(self, row: Row) -> Verdict:
-        """Whether one number is missed, or known well enough to be right."""
-        deviation = abs(row.deviation)
-        if not deviation <= self.critical_z * row.standard_error + row.allowance:
-            return Verdict.DISAGREE
-        if is_confirmed(deviation / row.scale, row.standard_error / row.scale, self.units):
-            return Verdict.AGREE
-        return Verdict.UNDECIDED
-
-    def is_missed(self, row: Row) -> bool:
-        """Whether standard errors alone do not explain a deviation from the theory."""
-        return not abs(row.predicted_z) <= self.critical_z
-
     @property
     def doubts(self) -> str:
         """Of what one learning rate decides nothing, why, and what would decide."""
@@ -220,7 +220,8 @@ class Validation(Record, Judged[Row]):
 
     def _repr_html_(self) -> str:
         table = validation_table(self.rows, self.said)
-        return html_page(self.objection or AGREED, [table], [self.rule])
+        said = [self.rule, *filter(None, [self.looked_again])]
+        return html_page(self.objection or AGREED, [table], said)
 
     @property
     def displacement_rows(self) -> tuple[Row, ...]:
@@ -267,6 +268,7 @@ def validate_rate(
     relaxations: float = WINDOW_RELAXATIONS,
     executor: Executor | None = None,
     seconds: float = SINGLE_BUDGET_SECONDS,
+    judged: bool = True,
 ) -> Validation:
     """Simulate a problem at its own learning rate and compare with the theory.
 
@@ -291,6 +293,8 @@ def validate_rate(
         Runs the replicas instead of this process; results are the same.
     seconds : float
         What a planned run may take on two cores, by a rough model of the speed.
+    judged : bool
+        Whether what is missed is simulated again, half as long, for the verdict.
 
     Raises
     ------
@@ -302,16 +306,9 @@ def validate_rate(
     schedule = plan_single(
         problem, minimum_of(problem), steps, replicas, precision, relaxations, seconds
     )
-    return run_planned(
-        problem,
-        theory_of(problem) if theory is None else theory,
-        schedule,
-        replicas,
-        seed,
-        progress,
-        threads,
-        executor,
-    )
+    theory = theory_of(problem) if theory is None else theory
+    run = Run(problem, theory, schedule, replicas, seed)
+    return at_one_rate(run, replicas, progress, threads, executor, judged)
 
 
 def _averaging(problem: LearningProblem, theory: Evaluation, schedule: Schedule) -> Schedule:
@@ -344,15 +341,74 @@ def run_planned(
 ) -> Validation:
     """Simulate a problem as planned and compare with a theory; otherwise as `validate`."""
     run = Run(problem, theory, schedule, replicas, seed)
-    log_stage(
-        f"simulating {counted(replicas, 'replica')} of {schedule.steps} steps at learning rate "
-        f"{problem.learning_rate:.4g}"
-    )
-    sums, interrupted = run.simulate(0, replicas, progress, threads, executor)
-    if sums.units < 2:
-        # A standard error needs two independent units: nothing was measured yet.
-        raise KeyboardInterrupt
-    return replace(run.compare(sums, replicas), interrupted=interrupted)
+    return at_one_rate(run, replicas, progress, threads, executor, judged=False)
+
+
+class RateRun(Protocol):
+    """Networks at one learning rate, to be simulated some after others."""
+
+    schedule: Schedule
+
+    @property
+    def rate(self) -> float:
+        """Learning rate."""
+
+    @property
+    def synaptic_noise(self) -> float:
+        """Variance of the noise on each weight at each step."""
+
+    def simulate(
+        self,
+        first: int,
+        count: int,
+        progress: Progress | None,
+        threads: int | None,
+        executor: Executor | None,
+    ) -> tuple[WindowSums, bool]:
+        """Sums over the windows of some replicas, and whether an interrupt ended them early.
+
+        Parameters
+        ----------
+        first, count : int
+            Replicas ``first, ..., first + count - 1``, whose numbers do not depend on how many
+            are simulated at a time.
+        progress, threads, executor
+            As for `validate`.
+        """
+
+    def compare(self, sums: WindowSums, replicas: int) -> Validation:
+        """What so many replicas have shown, beside the theory."""
+
+
+def at_one_rate(
+    run: RateRun,
+    replicas: int,
+    progress: Progress | None,
+    threads: int | None,
+    executor: Executor | None,
+    judged: bool,
+) -> Validation:
+    """Simulate replicas and, where they are judged and miss a number, further ones."""
+
+    def shown(first: int, count: int, progress: Progress | None) -> Validation:
+        log_stage(
+            f"simulating {counted(count, 'replica')} of {run.schedule.steps} steps at learning "
+            f"rate {run.rate:.4g}"
+        )
+        sums, interrupted = run.simulate(first, count, progress, threads, executor)
+        if sums.units < 2:
+            # A standard error needs two independent units: nothing was measured yet.
+            raise KeyboardInterrupt
+        return replace(run.compare(sums, count), interrupted=interrupted)
+
+    found = shown(0, replicas, progress)
+    if judged and found.missed and not found.interrupted:
+        with suppress(KeyboardInterrupt):
+            other = shown(replicas, further(replicas), None)
+            if not other.interrupted:
+                return found.confirmed_by(other)
+        return replace(found, interrupted=True)
+    return found
 
 
 class Run:

@@ -11,12 +11,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from symdrift.errors import RequestError, counted
+from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule import RuleEvaluation, critical_rate, evaluate_rule
 from symdrift.evaluation.any_rule.traced_rule import Point
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
-from symdrift.progress import Progress, log_stage
+from symdrift.progress import Progress
 from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.orbit_gauge import orbit_of
 from symdrift.simulation.rule_ensemble import measure_rule, rule_model
@@ -59,7 +59,7 @@ from symdrift.validation.plan import (
 from symdrift.validation.rounds import Plan
 from symdrift.validation.rule_run import RuleRun, plane_drift, returns
 from symdrift.validation.speed import MODEL_PROCESSORS, Speed, measured_speed
-from symdrift.validation.validate import Validation
+from symdrift.validation.validate import Validation, at_one_rate
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,14 +210,7 @@ def validate_rule_rate(
             )
     schedule = pace.schedule(rate, windows, replicas)
     run = RuleRun(learner, pace.point, schedule, replicas, seed)
-    log_stage(
-        f"simulating {counted(replicas, 'replica')} of {schedule.steps} steps at learning rate "
-        f"{rate:.4g}"
-    )
-    sums, interrupted = run.simulate(0, replicas, progress, threads, executor)
-    if sums.units < 2:
-        raise KeyboardInterrupt
-    return replace(run.compare(sums, replicas), interrupted=interrupted)
+    return at_one_rate(run, replicas, progress, threads, executor, judged=True)
 
 
 @double_precision()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic
 
 from symdrift.quoting import printable
 from symdrift.tables import Table, record_table, short, with_error
-from symdrift.validation.judgement import MATTERING_MISS, TOLERATED_ERRORS, Verdict
+from symdrift.validation.judgement import MATTERING_MISS, TOLERATED_ERRORS, Verdict, critical_z
 from symdrift.validation.rows import READ_OFF, ExtrapolatedRow, Row
-
-AnyRow = TypeVar("AnyRow", Row, ExtrapolatedRow)
+from symdrift.validation.second_look import MOST_NAMES, AnyRow, SecondLook
 
 _MEASURED = {
     "quantity": "quantity",
@@ -25,8 +24,7 @@ AGREED, DISAGREED = "theory and simulation agree", "theory and simulation disagr
 
 MATTERING = f"{100 * MATTERING_MISS:g} %"
 
-MOST_NAMES = 6
-"""Quantities that one sentence names."""
+UNCONFIRMED = "that {} differ is neither confirmed nor refuted by further replicas"
 
 SHOWN_ONLY = "shown only"
 """Said of a row that decides nothing."""
@@ -48,22 +46,43 @@ class Judged(ABC, Generic[AnyRow]):
     Attributes
     ----------
     rows : tuple of Row or ExtrapolatedRow
+    units : int
+        Independent units that the standard errors rest on.
+    second : SecondLook or None
+        At the rows that these miss.
     """
 
     rows: tuple[AnyRow, ...]
+    units: int
+    second: SecondLook[AnyRow] | None
 
     @property
     @abstractmethod
     def rule(self) -> str:
         """When it counts as passed, in a sentence."""
 
-    @abstractmethod
-    def judge(self, row: AnyRow) -> Verdict:
-        """Whether a row is missed, or known well enough to be right."""
+    @property
+    def critical_z(self) -> float:
+        """Standard errors allowed per row."""
+        return critical_z(len(self.rows), self.units)
 
-    @abstractmethod
+    @property
+    def missed(self) -> tuple[AnyRow, ...]:
+        """Rows at fault, which a second look is to judge."""
+        return tuple(
+            row for row in self.rows if row.judge(self.critical_z, self.units) is Verdict.DISAGREE
+        )
+
+    def judge(self, row: AnyRow) -> Verdict:
+        """Whether a row is missed by both looks, or known well enough to be right."""
+        verdict = row.judge(self.critical_z, self.units)
+        if verdict is not Verdict.DISAGREE:
+            return verdict
+        return Verdict.UNDECIDED if self.second is None else self.second.judge(row)
+
     def is_missed(self, row: AnyRow) -> bool:
         """Whether standard errors alone do not explain its deviation."""
+        return row.is_missed(self.critical_z)
 
     @property
     @abstractmethod
@@ -98,6 +117,11 @@ class Judged(ABC, Generic[AnyRow]):
         return verdict if known or not row.quantity.startswith(READ_OFF) else SHOWN_ONLY
 
     @property
+    def looked_again(self) -> str | None:
+        """What both looks say of the rows that the first misses, where there are two."""
+        return None if self.second is None else self.second.beside(self.missed)
+
+    @property
     def objection(self) -> str | None:
         """Why theory and simulation do not agree, if they do not."""
         if self.verdict is Verdict.UNDECIDED:
@@ -113,9 +137,12 @@ class Judged(ABC, Generic[AnyRow]):
             Of those that are missed by more than standard errors explain, and of the others.
         """
         open_rows = [row for row in self.rows if row.quantity in self.undecided]
+        at_fault = [row.quantity for row in self.missed]
+        others = [row for row in open_rows if row.quantity not in at_fault]
         parted = {
-            missed: [row.quantity for row in open_rows if self.is_missed(row)],
-            vague: [row.quantity for row in open_rows if not self.is_missed(row)],
+            UNCONFIRMED: [row.quantity for row in open_rows if row.quantity in at_fault],
+            missed: [row.quantity for row in others if self.is_missed(row)],
+            vague: [row.quantity for row in others if not self.is_missed(row)],
         }
         return "; ".join(said.format(listed(names)) for said, names in parted.items() if names)
 

@@ -166,7 +166,7 @@ def _warnings(learner: Learner, validity: RuleValidity) -> Iterator[str]:
     if share is None:
         yield (
             "the learning rate from which on the fluctuation has no stationary size is not "
-            "known here: it is computed neither for rules with momentum nor for so many weights"
+            "known here: it is not computed for so many weights"
         )
     else:
         yield from _running_away(learner.learning_rate, share)
