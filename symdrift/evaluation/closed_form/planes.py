@@ -88,7 +88,8 @@ class Planes(NamedTuple):
 
     def rates(self, inputs: int) -> Array:
         """Their sums over the other axis, shape (networks, n)."""
-        summed = self.diffusion @ self.times[: self.diffusion.shape[-1]].astype(float)
+        times = self.times[: self.diffusion.shape[-1]].astype(float)
+        summed = np.einsum("kij,j->ki", self.diffusion, times)
         summed = summed - np.diagonal(self.diffusion, axis1=1, axis2=2)
         rates = np.zeros((len(summed), inputs))
         place = self.place[:, : len(self.kind)]
@@ -120,8 +121,9 @@ def planes_of(
         How many there are in all, which decides whether compiled code is worth its start.
     """
     gamma = np.array(np.broadcast_to(learning[0], len(active)), dtype=float)
-    eta, size = (np.reshape(np.asarray(value, dtype=float), (-1, 1, 1)) for value in learning[1:])
-    most = max(1, int(active.sum(axis=-1).max(initial=0)))
+    eta, size = (np.reshape(np.asarray(value, dtype=float), -1) for value in learning[1:])
+    most = inputs if active[:, :inputs].all() else int(active.sum(axis=-1).max(initial=0))
+    most = max(1, most)
     place = np.broadcast_to(np.arange(active.shape[1]), active.shape)
     in_order = bool(active[:, :most].all())
     if not in_order:
@@ -136,9 +138,10 @@ def planes_of(
     terms = networks * rows * (rows + 1) // 2 * len(first)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         area = swept_areas(directions, gamma, count, rows, white, terms > WORTH_COMPILING)
-        value = directions.singular_value[:, :rows]
-        diffusion = _diffusion(area, value[:, :, None], value[:, None], eta, size)
-    active = active[:, :rows]
+        # Networks last, as areas lie in memory where there are many.
+        value = np.ascontiguousarray(directions.singular_value[:, :rows].T)
+        diffusion = _diffusion(np.moveaxis(area, 0, -1), value[:, None], value, eta, size)
+    diffusion, active = np.moveaxis(diffusion, -1, 0), active[:, :rows]
     if not active.all():
         diffusion = np.where(active[:, :, None] & active[:, None], diffusion, 0.0)
     return Planes(diffusion, count, place, in_order, kind[:most])
