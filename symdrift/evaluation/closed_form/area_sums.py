@@ -34,7 +34,7 @@ from symdrift.evaluation.closed_form.printed_aligned import _joint_term, _own_te
 
 Array = NDArray[np.float64]
 
-WORTH_COMPILING = 15_000_000
+WORTH_COMPILING = 40_000_000
 """Terms above which compiled code is taken: about a second in NumPy."""
 
 AT_A_TIME = 2**14

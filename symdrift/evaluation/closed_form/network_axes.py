@@ -35,6 +35,10 @@ class NetworkAxes(NamedTuple):
     strength_rest: Array
     active: NDArray[np.bool_]
 
+    def networks_last(self) -> NetworkAxes:
+        """The same in memory where networks lie side by side."""
+        return NetworkAxes(*map(np.asfortranarray, self))
+
     def at(self, *index: Any) -> Axis:
         """Directions picked by an index of the last axis."""
         place = (..., *index)

@@ -138,10 +138,11 @@ def planes_of(
     terms = networks * rows * (rows + 1) // 2 * len(first)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         area = swept_areas(directions, gamma, count, rows, white, terms > WORTH_COMPILING)
-        # Networks last, as areas lie in memory where there are many.
+        # Networks last, as areas lie in memory where there are many, and row by row in the cache.
         value = np.ascontiguousarray(directions.singular_value[:, :rows].T)
-        diffusion = _diffusion(np.moveaxis(area, 0, -1), value[:, None], value, eta, size)
-    diffusion, active = np.moveaxis(diffusion, -1, 0), active[:, :rows]
+        for row, single in zip(np.moveaxis(area, 0, -1), value, strict=True):
+            row[...] = _diffusion(row, single, value, eta, size)
+    diffusion, active = area, active[:, :rows]
     if not active.all():
         diffusion = np.where(active[:, :, None] & active[:, None], diffusion, 0.0)
     return Planes(diffusion, count, place, in_order, kind[:most])
@@ -196,6 +197,8 @@ def by_network(
         active = np.broadcast_to(axes.active, (count, axes.active.shape[-1]))
         planes = planes_of(directions, active, inputs, (gamma, eta, size), white, networks * parts)
         part = evaluate(planes, inputs)
+        if networks <= NETWORKS_AT_A_TIME:
+            return part.reshape(*lead, *part.shape[1:])
         if not start:
             everything = np.empty((networks, *part.shape[1:]))
         everything[start : start + count] = part
