@@ -38,6 +38,9 @@ TOGETHER, FEWEST = 2**10, 2**6
 NUMBERS = 3 * 2**12
 """Numbers that one operation is about: few enough for what a term needs to stay in the cache."""
 
+_FEW = 1024
+"""Blocks of a network whose operations are noted once."""
+
 _HELD = threading.local()
 """What a thread used last, which the next part of its networks finds in the cache."""
 
@@ -71,16 +74,10 @@ class _Sums:
         self._terms = TERMS[white]
         self._spare = [np.empty(max(NUMBERS, rows * networks))]
         self._room: Callable[..., Array] = cache(lambda _, shape: np.empty(shape))
-        self._operations = [
-            operation
-            for others, ring in _rings(count, rows, networks)
-            for operation in self._around(others, ring, count)
-        ]
-        self._operations += [
-            (np.copyto, (self._areas[i, j], self._areas[j, i]))
-            for i in range(rows)
-            for j in range(i)
-        ]
+        self._count, self._rows = count, rows
+        # Those of wide networks are long, and many.
+        few = rows * len(count) <= _FEW
+        self._noted = list(self._operations()) if few else None
 
     def areas_of(self, directions: list[Array], weight_decay: Array) -> Array:
         """Areas of networks whose directions are given, shape (directions, networks) each."""
@@ -98,13 +95,19 @@ class _Sums:
         np.multiply(strength, left_out, other)
         np.multiply(rest, left_out, other_rest)
         self._areas.fill(0.0)
-        for function, arguments in self._operations:
+        for function, arguments in self._noted or self._operations():
             function(*arguments)
         return self._areas[..., :count]
 
-    def _around(self, others: Counts, ring: Counts, count: Counts) -> Iterator[Operation]:
+    def _operations(self) -> Iterator[Operation]:
+        for others, ring in _rings(self._count, self._rows, len(self._gamma)):
+            yield from self._around(others, ring)
+        first, second = np.triu_indices(self._rows, 1)
+        yield _copied, (self._areas, first, second)
+
+    def _around(self, others: Counts, ring: Counts) -> Iterator[Operation]:
         """Terms of some directions l, each of which has its ring in a column."""
-        own_term, joint_term = self._terms
+        count, (own_term, joint_term) = self._count, self._terms
         around, turns = len(ring), len(ring) // 2
         shape = (*ring.shape, len(self._gamma))
         near = self._room("near", (PARTS, *shape))
@@ -120,24 +123,33 @@ class _Sums:
         if others[0] < len(self._areas):
             given = [*far[:3], near[0], near[2], *known[:, :around], self._gamma]
             yield from in_place(own_term, given, [area], self._spare)
-            for place, i in np.ndenumerate(ring):
-                j = others[place[1]]
-                yield from self._add(area[place], i, j, 2 if i == j else 1)
+            for x, l in enumerate(others):
+                yield self._added(area[:, x], ring[:, x], l, 1 + (ring[:, x] == l))
         for turn in range(int(count[: len(self._areas)].max() == 1), turns + 1):
             met = turns if 2 * turn == around else around
             given = [*known[:, :met], *known[:, turn : turn + met]]
             yield from in_place(joint_term, given, [area[:met]], self._spare)
-            for (k, x), i in np.ndenumerate(ring[:met]):
-                j, l = ring[(k + turn) % around, x], others[x]
-                if i != j or count[i] > 1:
-                    yield from self._add(area[k, x], i, j, count[l] - (l == i) - (l == j))
+            for x, l in enumerate(others):
+                i, j = ring[:met, x], np.roll(ring[:, x], -turn)[:met]
+                times = count[l] - (l == i) - (l == j)
+                yield self._added(area[:met, x], i, j, times * ((i != j) | (count[i] > 1)))
 
-    def _add(self, area: Array, i: Any, j: Any, times: Any) -> Iterator[Operation]:
-        if times > 1:
-            yield np.multiply, (area, np.float64(times), area)
-        there = self._areas[min(i, j), max(i, j)]
-        if times > 0:
-            yield np.add, (there, area, there)
+    def _added(self, area: Array, i: Counts, j: Any, times: Counts) -> Operation:
+        """To planes, each of which is met once."""
+        weight = times[:, np.newaxis].astype(float)
+        there = slice(None) if times.all() else np.flatnonzero(times)
+        planes = (np.minimum(i, j)[there], np.maximum(i, j)[there])
+        if (times[there] == 1).all():
+            return _added, (self._areas, planes, area, there)
+        return _added, (self._areas, planes, area, there, weight[there])
+
+
+def _added(areas: Array, planes: Any, area: Array, there: Any, weight: Any = None) -> None:
+    areas[planes] += area[there] if weight is None else area[there] * weight
+
+
+def _copied(areas: Array, first: Counts, second: Counts) -> None:
+    areas[second, first] = areas[first, second]
 
 
 def _rings(count: Counts, rows: int, networks: int) -> Iterator[tuple[Counts, Counts]]:

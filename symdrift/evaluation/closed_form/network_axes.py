@@ -37,7 +37,8 @@ class NetworkAxes(NamedTuple):
 
     def networks_last(self) -> NetworkAxes:
         """The same in memory where networks lie side by side."""
-        return NetworkAxes(*map(np.asfortranarray, self))
+        parts: list[Any] = list(map(np.asfortranarray, self))
+        return NetworkAxes(*parts)
 
     def at(self, *index: Any) -> Axis:
         """Directions picked by an index of the last axis."""

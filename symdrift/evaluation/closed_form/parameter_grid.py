@@ -248,7 +248,7 @@ class _Problems:
         self.values = kernels.singular_values(**self.minimum)
         # What noise there is, and who is looked at, makes no other minimum.
         bare, like = given.alike("learning_rate", "label_noise", "batch", "stimuli")
-        few = {
+        few: dict[str, Any] = {
             name: part[bare] if isinstance(part, np.ndarray) and name != "learned" else part
             for name, part in self.minimum.items()
         }
