@@ -27,7 +27,9 @@ from symdrift.evaluation.closed_form import (
     area_sums,
     changing_network,
     derivatives,
+    in_place,
     isotropic_formulas,
+    many_networks,
     network_axes,
     planes,
     two_axes_formulas,
@@ -129,7 +131,10 @@ def test_a_study_has_the_lines_of_the_modules_and_of_their_formulas() -> None:
     """But for titles, imports and defaults; printed formulas that nobody calls are left out."""
     source = standalone_source(kernels, "Title.", None, derivatives)
     printed = (FOLDER / "evaluation" / "closed_form" / "printed_aligned.py").read_text("utf-8")
-    modules = (area_sums, network_axes, planes, changing_network, derivatives, kernels)
+    modules = (
+        area_sums, many_networks, in_place, network_axes, planes, changing_network, derivatives,
+        kernels,
+    )  # fmt: skip
     texts = [inspect.getsource(module) for module in modules]
     assert source.startswith('"""Title.\n')
     assert texts[-1].split('"""')[1].split("\n", 1)[1] in source

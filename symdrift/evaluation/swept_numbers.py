@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -164,12 +165,10 @@ def kind_of_warning(said: str) -> str:
 
 def first_of_each(kinds: Iterable[str]) -> Iterator[tuple[int, int]]:
     """First point with each combination of warnings, and how many points have it."""
-    found: dict[str, list[int]] = {}
-    for place, kind in enumerate(kinds):
-        if kind:
-            found.setdefault(kind, []).append(place)
-    for places in found.values():
-        yield places[0], len(places)
+    listed = list(kinds)
+    many = Counter(listed)
+    for kind in filter(None, many):
+        yield listed.index(kind), many[kind]
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -27,7 +27,7 @@ def sweep_warnings(sweep: Sweep) -> Iterator[str]:
     for first, many in warned:
         for said in sweep[first].evaluation.warnings:
             found.setdefault(kind_of_warning(said), []).append((first, many, said))
-    for first, many in first_of_each(map(kind_of_warning, refused)):
+    for first, many in first_of_each(each and kind_of_warning(each) for each in refused):
         said = refused[first]
         found.setdefault(kind_of_warning(said), []).append((first, many, f"refused: {said}"))
     for each in found.values():

@@ -65,22 +65,23 @@ class DiagonalProblems:
         stimuli = {name: rows[points] for name, rows in self.stimuli.items()}
         return replace(self, **parts, stimuli=stimuli)
 
-    def networks(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """First points of those that differ in the learning rate alone, and which each is like."""
+    def alike(self, *but: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """First points of those that differ in these alone, and which of them each is like."""
+        held = {name: part for name, part in vars(self).items() if name not in but}
         parts = [
             part.reshape(len(self.weight_decay), -1)
-            for part in (*vars(self).values(), *self.stimuli.values())
-            if isinstance(part, np.ndarray) and part is not self.learning_rate
+            for part in (*held.values(), *held.get("stimuli", {}).values())
+            if isinstance(part, np.ndarray)
         ]
         table = np.concatenate(parts, axis=1)
         # What is the same everywhere need not be compared.
         rows = np.ascontiguousarray(table[:, (table != table[0]).any(axis=0)])
         if not rows.shape[1]:
             return np.zeros(1, np.intp), np.zeros(len(rows), np.intp)
-        _, first, network = np.unique(
-            rows.view(f"V{rows.shape[1] * rows.itemsize}"), return_index=True, return_inverse=True
-        )
-        return first, network.reshape(-1)
+        # Integers are sorted sooner than so many bytes.
+        kind = "i8" if rows.shape[1] == 1 else f"V{rows.shape[1] * rows.itemsize}"
+        _, first, like = np.unique(rows.view(kind), return_index=True, return_inverse=True)
+        return first, like.reshape(-1)
 
     def settings(self) -> dict[str, list[Any]]:
         """What has one value at each point, by its name in the parameters of an evaluation."""

@@ -21,33 +21,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.compilation import compiled, digest, inlined
-from symdrift.evaluation.closed_form.network_axes import closeness
-from symdrift.evaluation.closed_form.printed_aligned import (
-    _joint_term,
-    _joint_term_white_noise,
-    _own_term,
-    _own_term_white_noise,
-    _solved_block,
+from symdrift.evaluation.closed_form.many_networks import (
+    FEWEST,
+    KNOWN,
+    PARTS,
+    TERMS,
+    Counts,
+    areas_of_networks,
 )
+from symdrift.evaluation.closed_form.network_axes import closeness
+from symdrift.evaluation.closed_form.printed_aligned import _joint_term, _own_term, _solved_block
 
 Array = NDArray[np.float64]
-Counts = NDArray[np.intp]
 
-WORTH_COMPILING = 15_000_000
+WORTH_COMPILING = 40_000_000
 """Terms above which compiled code is taken: about a second in NumPy."""
 
 AT_A_TIME = 2**14
 """Numbers that one operation of NumPy is about where they are directions of one network."""
 
-TOGETHER, HELD = 2**11, 2**18
-"""Networks that one operation is about, which stay in the cache; entries of blocks at a time."""
-
 CELL, TILE = 64, 4
 """Numbers of a cell, and rows whose blocks are held at a time."""
-
-PARTS, KNOWN = 8, 13
-"""What is known of a direction and of a solved block."""
-
 
 _LOADING = threading.Lock()
 """Threads that begin together would each load compiled code of their own."""
@@ -105,44 +99,20 @@ def swept_areas(
             loop = _compiled_loop()
     if loop is not None:
         return _by_cells(loop, directions, weight_decay, count, rows)
-    size = len(count)
+    if len(weight_decay) >= FEWEST:
+        return areas_of_networks(directions, weight_decay, count, rows, white)
     areas = np.zeros((len(weight_decay), rows, rows))
-    many = len(weight_decay) >= CELL
-    networks = max(CELL, min(TOGETHER, HELD // (rows * size))) if many else 1
-    for first in range(0, len(weight_decay), networks):
-        here = slice(first, first + networks)
-        axes = Directions(*(np.ascontiguousarray(part[here].T) for part in directions))
-        add = _by_networks if many else _by_directions
-        add(axes, weight_decay[here], count, rows, white, areas[here])
+    for axes, gamma, area in zip(zip(*directions, strict=True), weight_decay, areas, strict=True):
+        _by_directions(Directions(*axes), gamma, count, rows, white, area)
     return areas
 
 
-def _by_networks(
-    axes: Directions, gamma: Array, count: Counts, rows: int, white: bool, areas: Array
-) -> None:
-    """Plane by plane and direction by direction, each operation about many networks."""
-    own_term, joint_term = _TERMS[white]
-    size = len(count)
-    blocks = [_solved_row(axes, i, gamma) for i in range(rows)]
-    for i in range(rows):
-        for j in range(i + (count[i] < 2), rows):
-            area = _own(own_term, axes, i, j, [part[i] for part in blocks[j]], gamma)
-            area = area + _own(own_term, axes, j, i, [part[j] for part in blocks[i]], gamma)
-            for l in range(size):
-                others = count[l] - (l == i) - (l == j)
-                if others > 0:
-                    term = joint_term(*(p[l] for p in blocks[i]), *(q[l] for q in blocks[j]))
-                    area += term if others == 1 else others * term
-            areas[:, i, j] = areas[:, j, i] = area
-
-
 def _by_directions(
-    axes: Directions, gamma: Array, count: Counts, rows: int, white: bool, areas: Array
+    axes: Directions, gamma: Any, count: Counts, rows: int, white: bool, areas: Array
 ) -> None:
     """Column by column, each operation about several rows and all directions of one network."""
-    own_term, joint_term = _TERMS[white]
+    own_term, joint_term = TERMS[white]
     size = len(count)
-    axes = Directions(*(part[:, 0] for part in axes))
     step = max(1, AT_A_TIME // size)
     for start in range(0, rows, step):
         tile = np.arange(start, min(start + step, rows))
@@ -159,15 +129,10 @@ def _by_directions(
             area += _own(own_term, axes, met, j, [part[met] for part in right], gamma)
             area += _own(own_term, axes, j, met, [part[: len(met), j] for part in left], gamma)
             area[(met == j) & (count[j] < 2)] = 0.0
-            areas[0, met, j] = areas[0, j, met] = area
+            areas[met, j] = areas[j, met] = area
 
 
-def _solved_row(axes: Directions, i: int, gamma: Array) -> tuple[Array, ...]:
-    """The blocks of one row with every direction, of many networks."""
-    return _solved(axes, slice(i, i + 1), slice(None), gamma)
-
-
-def _solved(axes: Directions, i: Any, l: Any, gamma: Array) -> tuple[Array, ...]:
+def _solved(axes: Directions, i: Any, l: Any, gamma: Any) -> tuple[Array, ...]:
     row, others = (Directions(*(part[k] for part in axes)) for k in (i, l))
     close = closeness(*row[6:], *others[4:])
     return _solved_block(*row[:4], *others[:4], *close, gamma)
@@ -179,13 +144,10 @@ def _own(
     i: Any,
     j: Any,
     block: list[Array],
-    gamma: Array,
+    gamma: Any,
 ) -> Array:
     single = (axes.variance[i], axes.label_noise[i], axes.singular_value[i])
     return own_term(*single, axes.variance[j], axes.singular_value[j], *block, gamma)
-
-
-_TERMS = ((_own_term, _joint_term), (_own_term_white_noise, _joint_term_white_noise))
 
 
 @cache
@@ -217,21 +179,20 @@ def _by_cells(
 ) -> Array:
     """Run the compiled loop: rows of a single network over threads."""
     networks = len(gamma)
-    areas = np.zeros((networks, rows, rows))
     if networks >= CELL:
+        areas = np.zeros((rows, rows, networks))
         loop(*map(np.ascontiguousarray, directions), gamma, count, rows, True, 0, 1, areas)
-        return areas
+        return np.moveaxis(areas, -1, 0)
+    areas = np.zeros((networks, rows, rows, 1))
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     with ThreadPoolExecutor(workers) as pool:
         for k in range(networks):
             axes = [np.ascontiguousarray(part[k : k + 1]) for part in directions]
             given = (*axes, gamma[k : k + 1], count, rows, False)
-            tasks = [
-                pool.submit(loop, *given, w, workers, areas[k : k + 1]) for w in range(workers)
-            ]
+            tasks = [pool.submit(loop, *given, w, workers, areas[k]) for w in range(workers)]
             for task in tasks:
                 task.result()
-    return areas
+    return areas[..., 0]
 
 
 # What follows is compiled.  The pieces that it calls are put in the place of these names.
@@ -367,4 +328,4 @@ def _loop(
                 for i in range(start, last):
                     for x in range(min(CELL, networks - first) if many else 1):
                         area = sums[i - start, x] if many else sums[i - start].sum()
-                        areas[first + x, i, j] = areas[first + x, j, i] = area
+                        areas[i, j, first + x] = areas[j, i, first + x] = area

@@ -94,7 +94,8 @@ def _rows(axes: NetworkAxes, inputs: int) -> _Rows:
     number = np.argsort(~active, axis=-1, kind="stable")[..., :most]
 
     def picked(part: NDArray[Any]) -> NDArray[Any]:
-        return np.take_along_axis(part, number, axis=-1)[..., None]
+        # Networks side by side in memory, as sums and extremes over pairs have them.
+        return np.asfortranarray(np.take_along_axis(part, number, axis=-1))[..., None]
 
     active = picked(axes.active)
     values = (
@@ -227,6 +228,7 @@ def hessian_range(
     smallest, largest : ndarray, shape (...)
     """
     axes = network_axes(covariance, weight_decay, gains, 0.0, inputs, outputs, hidden, learned)
+    axes = axes.networks_last()
     extremes = [
         _curvatures(axes, rows, weight_decay, inputs, outputs, hidden)
         for rows in _tiles(axes, inputs)
@@ -297,6 +299,7 @@ def fluctuation(
     axes = network_axes(
         covariance, weight_decay, gains, label_noise, inputs, outputs, hidden, learned
     )
+    axes = axes.networks_last()
     totals = [_total_fluctuation(axes, rows, weight_decay) for rows in _tiles(axes, inputs)]
     variance, noise = (sum(parts, start=np.zeros(())) for parts in zip(*totals, strict=True))
     eta, size = np.asarray(learning_rate, dtype=float), np.asarray(batch, dtype=float)

@@ -35,6 +35,11 @@ class NetworkAxes(NamedTuple):
     strength_rest: Array
     active: NDArray[np.bool_]
 
+    def networks_last(self) -> NetworkAxes:
+        """The same in memory where networks lie side by side."""
+        parts: list[Any] = list(map(np.asfortranarray, self))
+        return NetworkAxes(*parts)
+
     def at(self, *index: Any) -> Axis:
         """Directions picked by an index of the last axis."""
         place = (..., *index)
@@ -86,16 +91,17 @@ def network_axes(
         raise ValueError("covariance and weight_decay must be positive")
     gain = np.abs(gain)
     lead = np.broadcast_shapes(*(part.shape[:-1] for part in parts), weight_decay.shape)
-    variance, gain, noise = (
-        np.broadcast_to(part, (*lead, size)) for part in (variance, gain, noise)
-    )
     gamma = np.broadcast_to(weight_decay, lead)[..., None]
-    excess = excess_over(variance, gain, gamma)
+    variance, gain, noise, excess = (
+        np.broadcast_to(part, (*lead, size))
+        for part in (variance, gain, noise, excess_over(variance, gain, gamma))
+    )
     learnable = excess > 0
     known = np.where(learnable, variance, 1.0)
     value = np.where(learnable, _singular_value(known, excess), 0.0)
     active, strength, rest = learnable, variance * value**2, np.zeros((*lead, size))
-    if learned is not None or learnable.sum(axis=-1).max(initial=0) > hidden:
+    crowded = size > hidden and learnable.sum(axis=-1).max(initial=0) > hidden
+    if learned is not None or crowded:
         strength, rest = (
             np.where(learnable, part, 0.0) for part in strength_of(known, gain, gamma)
         )
@@ -146,6 +152,8 @@ def strength_of(variance: Array, gain: Array, gamma: Array) -> tuple[Array, Arra
 
 def excess_over(variance: Array, gain: Array, gamma: Array) -> Array:
     """``lambda a - gamma`` to the last digit, close to the threshold too."""
+    if np.all(gain == 1):
+        return np.asarray(variance - gamma)
     product, left = _product(variance, gain)
     return (product - gamma) + left
 

@@ -220,7 +220,7 @@ class _Problems:
         approximation: str,
         parts: float,
     ) -> None:
-        first, self.network = problems.networks()
+        first, self.network = problems.alike("learning_rate")
         given = problems[first]
         self.problems, self.given = problems, given
         self.approximation, self.parts = approximation, parts
@@ -246,7 +246,13 @@ class _Problems:
             "learning_rate": 1.0, "label_noise": noise, "batch": given.batch
         }  # fmt: skip
         self.values = kernels.singular_values(**self.minimum)
-        self.smallest, self.largest = kernels.hessian_range(**self.minimum)
+        # What noise there is, and who is looked at, makes no other minimum.
+        bare, like = given.alike("learning_rate", "label_noise", "batch", "stimuli")
+        few: dict[str, Any] = {
+            name: part[bare] if isinstance(part, np.ndarray) and name != "learned" else part
+            for name, part in self.minimum.items()
+        }
+        self.smallest, self.largest = (part[like] for part in kernels.hessian_range(**few))
         size = max(inputs, noise.shape[1])
 
         def padded(part: Array) -> Array:
@@ -346,14 +352,17 @@ class _Problems:
 
     def _by_stimulus(self, rates: Array) -> Columns:
         found: Columns = {}
-        roots = np.sqrt(self.values)
-        for name, vector in self.given.stimuli.items():
-            vector = vector * self.inputs[:, np.newaxis]
+        # Networks side by side in memory, over which sums and extremes are quick.
+        rates, values = (np.ascontiguousarray(part.T) for part in (rates, self.values))
+        roots = np.sqrt(values)
+        longest = roots.max(axis=0)
+        for name, given in self.given.stimuli.items():
+            vector = np.ascontiguousarray(given.T) * self.inputs
             representation = roots * vector
-            largest = roots.max(axis=1) * np.abs(vector).max(axis=1)
-            none = np.abs(representation).max(axis=1) < REPRESENTATION_TOLERANCE * largest
-            squares = np.where(none[:, np.newaxis], 0.0, representation**2)
-            norm, diffusion = squares.sum(axis=1), (squares * rates).sum(axis=1)
+            largest = longest * np.abs(vector).max(axis=0)
+            none = np.abs(representation).max(axis=0) < REPRESENTATION_TOLERANCE * largest
+            squares = np.where(none, 0.0, representation**2)
+            norm, diffusion = squares.sum(axis=0), (squares * rates).sum(axis=0)
             for key, values in (
                 ("squared_norm", norm / self.curvature),
                 ("diffusion", diffusion / self.curvature),

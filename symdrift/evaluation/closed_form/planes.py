@@ -88,7 +88,8 @@ class Planes(NamedTuple):
 
     def rates(self, inputs: int) -> Array:
         """Their sums over the other axis, shape (networks, n)."""
-        summed = self.diffusion @ self.times[: self.diffusion.shape[-1]].astype(float)
+        times = self.times[: self.diffusion.shape[-1]].astype(float)
+        summed = np.einsum("kij,j->ki", self.diffusion, times)
         summed = summed - np.diagonal(self.diffusion, axis1=1, axis2=2)
         rates = np.zeros((len(summed), inputs))
         place = self.place[:, : len(self.kind)]
@@ -120,8 +121,9 @@ def planes_of(
         How many there are in all, which decides whether compiled code is worth its start.
     """
     gamma = np.array(np.broadcast_to(learning[0], len(active)), dtype=float)
-    eta, size = (np.reshape(np.asarray(value, dtype=float), (-1, 1, 1)) for value in learning[1:])
-    most = max(1, int(active.sum(axis=-1).max(initial=0)))
+    eta, size = (np.reshape(np.asarray(value, dtype=float), -1) for value in learning[1:])
+    most = inputs if active[:, :inputs].all() else int(active.sum(axis=-1).max(initial=0))
+    most = max(1, most)
     place = np.broadcast_to(np.arange(active.shape[1]), active.shape)
     in_order = bool(active[:, :most].all())
     if not in_order:
@@ -136,9 +138,11 @@ def planes_of(
     terms = networks * rows * (rows + 1) // 2 * len(first)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         area = swept_areas(directions, gamma, count, rows, white, terms > WORTH_COMPILING)
-        value = directions.singular_value[:, :rows]
-        diffusion = _diffusion(area, value[:, :, None], value[:, None], eta, size)
-    active = active[:, :rows]
+        # Networks last, as areas lie in memory where there are many, and row by row in the cache.
+        value = np.ascontiguousarray(directions.singular_value[:, :rows].T)
+        for row, single in zip(np.moveaxis(area, 0, -1), value, strict=True):
+            row[...] = _diffusion(row, single, value, eta, size)
+    diffusion, active = area, active[:, :rows]
     if not active.all():
         diffusion = np.where(active[:, :, None] & active[:, None], diffusion, 0.0)
     return Planes(diffusion, count, place, in_order, kind[:most])
@@ -193,6 +197,8 @@ def by_network(
         active = np.broadcast_to(axes.active, (count, axes.active.shape[-1]))
         planes = planes_of(directions, active, inputs, (gamma, eta, size), white, networks * parts)
         part = evaluate(planes, inputs)
+        if networks <= NETWORKS_AT_A_TIME:
+            return part.reshape(*lead, *part.shape[1:])
         if not start:
             everything = np.empty((networks, *part.shape[1:]))
         everything[start : start + count] = part

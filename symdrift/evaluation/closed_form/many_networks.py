@@ -1,0 +1,192 @@
+"""Swept areas of many networks of one shape: few operations, each of them about many terms.
+
+Directions ``i`` and ``j`` of the terms ``(i, j, l)`` of one ``l`` stand on a ring: turns of the
+ring by 1, 2, ... bring each pair together once, and those that meet lie in memory in one order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symdrift.evaluation.closed_form.in_place import Operation, in_place
+from symdrift.evaluation.closed_form.printed_aligned import (
+    _joint_term,
+    _joint_term_white_noise,
+    _own_term,
+    _own_term_white_noise,
+    _solved_block,
+)
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.intp]
+
+TERMS = ((_own_term, _joint_term), (_own_term_white_noise, _joint_term_white_noise))
+"""Terms with the noise as it is, and as if it were white."""
+
+PARTS, KNOWN = 8, 13
+"""What is known of a direction and of a solved block."""
+
+TOGETHER, FEWEST = 2**10, 2**6
+"""Networks that one operation is about."""
+
+NUMBERS = 3 * 2**12
+"""Numbers that one operation is about: few enough for what a term needs to stay in the cache."""
+
+_FEW = 1024
+"""Blocks of a network whose operations are noted once."""
+
+_HELD = threading.local()
+"""What a thread used last, which the next part of its networks finds in the cache."""
+
+
+def areas_of_networks(
+    directions: tuple[Array, ...], weight_decay: Array, count: Counts, rows: int, white: bool
+) -> Array:
+    """Swept areas, shape (networks, rows, rows); arguments are those of `area_sums.swept_areas`."""
+    given = len(weight_decay)
+    parts = -(-given // max(FEWEST, min(TOGETHER, NUMBERS // rows)))
+    networks = -(-given // parts)
+    shape = (networks, rows, white, *count)
+    if getattr(_HELD, "shape", None) != shape:
+        _HELD.shape, _HELD.sums = shape, _Sums(networks, rows, white, count)
+    areas = np.empty((rows, rows, given))
+    for start in range(0, given, networks):
+        here = slice(start, start + networks)
+        areas[:, :, here] = _HELD.sums.areas_of(
+            [part[here].T for part in directions], weight_decay[here]
+        )
+    return np.moveaxis(areas, -1, 0)
+
+
+class _Sums:
+    """What is done with so many networks, in arrays that are kept."""
+
+    def __init__(self, networks: int, rows: int, white: bool, count: Counts) -> None:
+        self._axes = np.empty((PARTS + 2, len(count), networks))
+        self._gamma = np.empty(networks)
+        self._areas = np.empty((rows, rows, networks))
+        self._terms = TERMS[white]
+        self._spare = [np.empty(max(NUMBERS, rows * networks))]
+        self._room: Callable[..., Array] = cache(lambda _, shape: np.empty(shape))
+        self._count, self._rows = count, rows
+        # Those of wide networks are long, and many.
+        few = rows * len(count) <= _FEW
+        self._noted = list(self._operations()) if few else None
+
+    def areas_of(self, directions: list[Array], weight_decay: Array) -> Array:
+        """Areas of networks whose directions are given, shape (directions, networks) each."""
+        count = len(weight_decay)
+        for part, given in (
+            (self._gamma, weight_decay),
+            *zip(self._axes[:PARTS], directions, strict=True),
+        ):
+            part[..., :count] = given
+            # What fills up has to be something.
+            part[..., count:] = given[..., -1:]
+        slack, missed, strength, rest, other, other_rest = self._axes[4:]
+        left_out = missed > 0
+        np.multiply(slack, ~left_out, slack)
+        np.multiply(strength, left_out, other)
+        np.multiply(rest, left_out, other_rest)
+        self._areas.fill(0.0)
+        for function, arguments in self._noted or self._operations():
+            function(*arguments)
+        return self._areas[..., :count]
+
+    def _operations(self) -> Iterator[Operation]:
+        for others, ring in _rings(self._count, self._rows, len(self._gamma)):
+            yield from self._around(others, ring)
+        first, second = np.triu_indices(self._rows, 1)
+        yield _copied, (self._areas, first, second)
+
+    def _around(self, others: Counts, ring: Counts) -> Iterator[Operation]:
+        """Terms of some directions l, each of which has its ring in a column."""
+        count, (own_term, joint_term) = self._count, self._terms
+        around, turns = len(ring), len(ring) // 2
+        shape = (*ring.shape, len(self._gamma))
+        near = self._room("near", (PARTS, *shape))
+        far = self._room("far", (len(self._axes), *shape[1:]))
+        yield self._axes[:PARTS].take, (ring, 1, near, "clip")
+        yield self._axes.take, (others, 1, far, "clip")
+        # The first ones stand behind the last ones again.
+        known = self._room("known", (KNOWN, around + turns, *shape[1:]))
+        given = [*near[:4], *near[6:], *far[:6], *far[8:], self._gamma]
+        yield from in_place(_block, given, known[:, :around], self._spare)
+        yield np.copyto, (known[:, around:], known[:, :turns])
+        area = self._room("area", shape)
+        if others[0] < len(self._areas):
+            given = [*far[:3], near[0], near[2], *known[:, :around], self._gamma]
+            yield from in_place(own_term, given, [area], self._spare)
+            for x, l in enumerate(others):
+                yield self._added(area[:, x], ring[:, x], l, 1 + (ring[:, x] == l))
+        for turn in range(int(count[: len(self._areas)].max() == 1), turns + 1):
+            met = turns if 2 * turn == around else around
+            given = [*known[:, :met], *known[:, turn : turn + met]]
+            yield from in_place(joint_term, given, [area[:met]], self._spare)
+            for x, l in enumerate(others):
+                i, j = ring[:met, x], np.roll(ring[:, x], -turn)[:met]
+                times = count[l] - (l == i) - (l == j)
+                yield self._added(area[:met, x], i, j, times * ((i != j) | (count[i] > 1)))
+
+    def _added(self, area: Array, i: Counts, j: Any, times: Counts) -> Operation:
+        """To planes, each of which is met once."""
+        weight = times[:, np.newaxis].astype(float)
+        there = slice(None) if times.all() else np.flatnonzero(times)
+        planes = (np.minimum(i, j)[there], np.maximum(i, j)[there])
+        if (times[there] == 1).all():
+            return _added, (self._areas, planes, area, there)
+        return _added, (self._areas, planes, area, there, weight[there])
+
+
+def _added(areas: Array, planes: Any, area: Array, there: Any, weight: Any = None) -> None:
+    areas[planes] += area[there] if weight is None else area[there] * weight
+
+
+def _copied(areas: Array, first: Counts, second: Counts) -> None:
+    areas[second, first] = areas[first, second]
+
+
+def _rings(count: Counts, rows: int, networks: int) -> Iterator[tuple[Counts, Counts]]:
+    """Some directions l at a time, and in columns what meets in their terms."""
+    number = np.arange(len(count))
+    active, alone = number < rows, count == 1
+    for others in (number[active & alone], number[active & ~alone], number[~active]):
+        # A direction that is there once has no block with itself.
+        ring = np.array(
+            [[i for i in range(rows) if i != l or count[l] > 1] for l in others], dtype=int
+        ).T
+        width = max(1, NUMBERS // max(1, len(ring) * networks))
+        for start in range(0, len(others) if len(ring) else 0, width):
+            here = slice(start, start + width)
+            yield others[here], ring[:, here]
+
+
+def _block(
+    variance_i: Array,
+    label_noise_i: Array,
+    singular_value_i: Array,
+    residual_i: Array,
+    strength_i: Array,
+    rest_i: Array,
+    variance_l: Array,
+    label_noise_l: Array,
+    singular_value_l: Array,
+    residual_l: Array,
+    slack_l: Array,
+    missed_value_l: Array,
+    strength_l: Array,
+    rest_l: Array,
+    weight_decay: Array,
+) -> tuple[Array, ...]:
+    """The block (i, l); the strength of l counts where it is left out."""
+    gap = (strength_i - strength_l) + (rest_i - rest_l)
+    return _solved_block(
+        variance_i, label_noise_i, singular_value_i, residual_i, variance_l, label_noise_l,
+        singular_value_l, residual_l, slack_l, missed_value_l, gap, weight_decay,
+    )  # fmt: skip
