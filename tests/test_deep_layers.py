@@ -149,13 +149,26 @@ def test_what_stands_in_the_way_of_three_layers_is_named(
         require_derivable(of(document))
 
 
-def test_axes_that_are_not_learned_are_refused_where_a_unit_is_there_for_them() -> None:
-    with pytest.raises(RequestError, match=r"^network\.hidden = \[2, 2\] must be \[3, 3\]"):
-        list(deep_results(of({"teacher": {"map": [0.8, 0.8, 0.1]}})))
-    with pytest.raises(RequestError, match="report have the numbers"):
-        list(deep_results(of({"network": {"hidden": [1, 1]}})))
-    with pytest.raises(RequestError, match=r"^learning\.weight_decay = 0\.3 must be above"):
-        list(deep_results(of({"learning": {"weight_decay": 0.3}})))
+def test_axes_that_are_not_learned_are_refused_where_a_unit_is_there_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At once: deriving what stands above the results takes minutes."""
+    begun: list[str] = []
+    monkeypatch.setattr("symdrift.theory.derive.log_stage", begun.append)
+
+    def refused_at_once(study: Study) -> str:
+        with pytest.raises(RequestError) as refused:
+            derive(study)
+        assert not begun
+        return str(refused.value)
+
+    few = refused_at_once(of({"teacher": {"map": [0.8, 0.8, 0.1]}}))
+    assert few.startswith("network.hidden = [2, 2] must be [3, 3]")
+    assert "report have the numbers" in refused_at_once(of({"network": {"hidden": [1, 1]}}))
+    strong = refused_at_once(of({"learning": {"weight_decay": 0.3}}))
+    assert strong.startswith("learning.weight_decay = 0.3 must be above")
+    wide = refused_at_once(read_study("oja").with_values({"network.hidden": 4}))
+    assert wide.startswith("network.hidden = 4 must be at most 3")
 
 
 def test_units_that_no_axis_needs_are_said_to_change_nothing() -> None:

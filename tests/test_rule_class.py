@@ -121,6 +121,16 @@ def changed(**attributes: Any) -> object:
             changed(update=lambda self, W: {"W": 3}),
             r"^rule\.update\.W = 3 must be made of the weights and the sample",
         ),
+        (
+            changed(update=lambda self, W, x: {"W": W if W @ x else -1 * W}),
+            r"^rule\.update does what a rule cannot do \(W @ x is neither true nor false\)",
+        ),
+        (
+            changed(weights={"W": ("hidden", "input")}),
+            r'^rule\.weights\.W has the axis "input"; axes are inputs, outputs, hidden',
+        ),
+        (changed(weights={"W": ("hidden", 2)}), r"^rule\.weights\.W = .* must be its two axes"),
+        (Oja, r"^rule is the class Oja; give an object of it"),
         (changed(update=3), r"^rule\.update = 3 must be a method"),
         (changed(weights={"W": "hidden"}), r"^rule\.weights\.W = 'hidden' must be its two axes"),
         (changed(weights=3), r"^rule\.weights = 3 must be a dictionary"),

@@ -80,6 +80,9 @@ class Term:
         self._require_square("trace", "trace")
         return self if self.is_scalar else Traced(SCALAR, SCALAR, self)
 
+    def __bool__(self) -> bool:
+        raise TypeError(f"{written(self)} is neither true nor false")
+
     def _require_square(self, function: str, what: str) -> None:
         if self.rows != self.columns:
             raise AxesDoNotFit(

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from symdrift.figures.style import STYLE, WIDTH, colour, drawing
+from symdrift.figures.style import COLOURS, STYLE, WIDTH, colour, drawing
 from symdrift.study.problem import Array
 
 
@@ -20,7 +20,8 @@ class RuleCurves:
     ----------
     name : str
     exact, small : Array
-        ``V / eta^3`` in rad^2 against the irrelevant variance, shape ``(variances,)``.
+        ``V / eta^3`` in rad^2 against the irrelevant variance, shape ``(variances,)``; NaN where
+        there is no small form.
     by_hidden : Array
         ``(p - 1) V`` over its largest value against the hidden units, shape ``(sizes,)``.
     small_ratio : float
@@ -45,12 +46,18 @@ def draw(variances: Array, hidden: Array, curves: Sequence[RuleCurves]) -> Figur
         for place, curve in enumerate(curves):
             # Similarity matching lies upon Oja's rule, and the tied autoencoder near both.
             line: dict[str, Any] = {"color": colour(place), "linewidth": 4 - 1.3 * min(place, 2)}
+            marker = "o"
+            if place >= len(COLOURS):
+                # Colours begin again.
+                line, marker = line | {"linestyle": "-."}, "s"
             left.plot(variances, curve.exact, label=curve.name, **line)
             left.plot(variances, curve.small, color=colour(place), linestyle="--", linewidth=0.9)
-            middle.plot(hidden, curve.by_hidden, marker="o", **line)
+            middle.plot(hidden, curve.by_hidden, marker=marker, **line)
             right.plot(curve.small_ratio, -place, marker="x", color=colour(place))
             ratio, error = curve.simulated
-            right.errorbar(ratio, -place, xerr=error, color=colour(place), marker="o", capsize=2.5)
+            right.errorbar(
+                ratio, -place, xerr=error, color=colour(place), marker=marker, capsize=2.5
+            )
         left.set(
             xscale="log", yscale="log", xlabel=r"irrelevant variance $\nu$ ($\lambda = 1$)",
             ylabel=r"rotation in a plane $V/\eta^3$ (rad$^2$)",
@@ -73,7 +80,7 @@ def caption(beside: str, most_inputs: int, variance: str, decay: str) -> str:
         f"Left: variance of the rotation per step in a plane, of {beside}: exact (lines) and at "
         "small irrelevant variance (dashed). Middle: diffusion of a stimulus along a learned axis, "
         f"(p − 1) V / 2, over its largest value, for {most_inputs} inputs and ν = {variance}; "
-        "Oja's rule, both autoencoders and similarity matching with τ = 1 lie upon each other. "
+        "Oja's rule, all autoencoders and similarity matching with τ = 1 lie upon each other. "
         f"Right: simulation over exact form, extrapolated to a vanishing learning rate, with one "
         "standard error (points), and small form over exact form (crosses) for "
         f"{beside} at ν = {variance}. Learned variances are 1, weight decay is {decay}."

@@ -150,7 +150,7 @@ class OwnRule(Rule):
             found[name] = Letter(SCALAR, SCALAR, name)
         for name, axes in self.weights.items():
             _require_name(f"{TABLE}.weights", name, found)
-            _require_axes(name, axes, self.teacher is not None)
+            require_axes(name, axes, self.teacher is not None)
             found[name] = Letter(*axes, name)
         return found
 
@@ -239,7 +239,17 @@ def _require_name(place: str, name: str, taken: Mapping[str, object]) -> None:
     raise RequestError(f"{place}.{shown(name)}", problem)
 
 
-def _require_axes(name: str, axes: Axes, outputs: bool) -> None:
+def require_axes(name: str, axes: Axes, outputs: bool) -> None:
+    """Refuse axes of a weight matrix that are not there.
+
+    Parameters
+    ----------
+    name : str
+        Of the matrix.
+    axes : tuple of (str, str)
+    outputs : bool
+        Whether there are outputs.
+    """
     place = f"{TABLE}.weights.{name}"
     for axis in axes:
         stem, _, number = axis.partition("_")

@@ -9,7 +9,7 @@ from typing import Any
 
 from symdrift.algebra.matrix_terms import SAMPLE, SCALAR, AxesDoNotFit, Letter, Term, written
 from symdrift.errors import RequestError
-from symdrift.rules.own_rule import TABLE
+from symdrift.rules.own_rule import TABLE, require_axes
 
 _ASKED = "update", "loss", "activity"
 
@@ -28,6 +28,8 @@ def rule_document(rule: Any) -> dict[str, Any]:
         When it lacks something, a method asks for what is not there, or does with matrices what
         a rule cannot do.
     """
+    if isinstance(rule, type):
+        raise RequestError(TABLE, f"is the class {rule.__name__}; give an object of it")
     weights, parameters = _mapping(rule, "weights"), _mapping(rule, "parameters")
     letters = {
         "x": Letter("inputs", SAMPLE, "x"),
@@ -35,9 +37,11 @@ def rule_document(rule: Any) -> dict[str, Any]:
         **{name: Letter(SCALAR, SCALAR, name) for name in ("weight_decay", *parameters)},
     }
     for name, axes in weights.items():
-        if not (isinstance(axes, list | tuple) and len(axes) == 2):
+        pair = isinstance(axes, list | tuple) and len(axes) == 2
+        if not (pair and all(isinstance(axis, str) for axis in axes)):
             raise RequestError(f"{TABLE}.weights.{name}", f"= {axes!r} must be its two axes")
         rows, columns = axes
+        require_axes(name, (rows, columns), outputs=True)
         letters[name] = Letter(rows, columns, name)
     document: dict[str, Any] = {
         "weights": {name: list(axes) for name, axes in weights.items()},

@@ -378,6 +378,8 @@ def _chapters(study: Study) -> Iterable[Chapter]:
         Chapter("left-out-axis", name, partial(left_out_axis.left_out_axis, name)),
     )  # fmt: skip
     faster = (Chapter("momentum", None, momentum.momentum),) if study.has_momentum else ()
+    # Before minutes are spent on what stands above these results.
+    (deep_results if deep else rule_results).require_axes(study)
     results = deep_results.deep_results if deep else rule_results.rule_results
     own = Chapter("rule", [study.name, study.document], lambda: results(study))
     return general, *theory, *faster, own

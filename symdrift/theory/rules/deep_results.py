@@ -94,7 +94,7 @@ class Axes:
             instead = (
                 "units beyond these stay silent, and the drift is the same without them"
                 if hidden > len(found)
-                else f"where some of these axes find no unit {NUMBERS_ALL_THE_SAME}"
+                else f"where some of these axes find no unit, {NUMBERS_ALL_THE_SAME}"
             )
             raise RequestError(
                 "network.hidden",
@@ -142,6 +142,17 @@ class Axes:
     def equal(self) -> bool:
         """Whether the teacher has one gain on all learned axes."""
         return len({self.gains[k] for k in self.learned}) == 1
+
+
+def require_axes(study: Study) -> None:
+    """Refuse axes of which the planes of the study cannot be told.
+
+    Raises
+    ------
+    RequestError
+        As `Axes.learned`.
+    """
+    _ = Axes(study).learned
 
 
 def deep_results(study: Study) -> Iterator[Step]:

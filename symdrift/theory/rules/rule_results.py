@@ -36,12 +36,28 @@ MEANINGS = (
 )
 
 
-def rule_results(study: Study) -> Iterator[Step]:
-    """The rule on representative axes, and the planes of the study."""
-    values = {
+def require_axes(study: Study) -> None:
+    """Refuse axes of which the planes of the study cannot be told.
+
+    Raises
+    ------
+    RequestError
+        As `axis_variances`.
+    """
+    axis_variances(study, _values(study))
+
+
+def _values(study: Study) -> dict[str, sp.Expr]:
+    """By dotted field."""
+    return {
         field: symbolic(value, {s: sp.Symbol(s, positive=True) for s in value.symbols})
         for field, value in study.numbers.items()
     }
+
+
+def rule_results(study: Study) -> Iterator[Step]:
+    """The rule on representative axes, and the planes of the study."""
+    values = _values(study)
     rule = shipped(study.learning.rule)
     numbers = {TAU: values.get("learning.tau", sp.Integer(1))} if rule.has(TAU) else {}
     rule = rule.at(numbers)
