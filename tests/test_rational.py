@@ -5,6 +5,7 @@ import sympy as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from symdrift.algebra.matrices import product
 from symdrift.algebra.rational import (
     RationalField,
     cancel,
@@ -227,3 +228,11 @@ def test_what_stands_in_many_places_is_visited_once() -> None:
         nested = sp.Mul(nested, sp.Add(nested, 1, evaluate=False), evaluate=False)
     assert len(distinct_parts([nested])) == 402
     assert distinct_parts([replaced(nested, {X: sp.Integer(0)})]) == {sp.Integer(0)}
+
+
+def test_a_product_without_its_zeros_is_that_of_sympy() -> None:
+    x, y = sp.symbols("x y", positive=True)
+    left = sp.ImmutableMatrix([[x, 0, 1 / (x + y)], [0, 0, y]])
+    right = sp.ImmutableMatrix([[0, 2], [x, 0], [y, x - y]])
+    assert product(2 * x, left, right, y) == 2 * x * left * right * y
+    assert product(left.T, left) == left.T * left

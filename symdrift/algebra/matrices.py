@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from typing import Any
 
 import sympy as sp
 
@@ -30,8 +32,31 @@ def evaluate_matrix(
             total = total + part
         return total
     if isinstance(expression, (sp.Mul, sp.MatMul)):
-        product = sp.Integer(1)
-        for part in expression.args:
-            product = product * evaluate_matrix(part, entries)
-        return product
+        return product(*(evaluate_matrix(part, entries) for part in expression.args))
     return expression
+
+
+def product(*factors: Any) -> Any:
+    """Product of numbers and explicit matrices, zeros left out.
+
+    Of what it multiplies by zero SymPy asks whether it is finite, which of a long sum takes longer
+    than all other products.
+    """
+    return reduce(_without_zeros, factors)
+
+
+def _without_zeros(left: Any, right: Any) -> Any:
+    if not isinstance(left, sp.MatrixBase):
+        left, right = right, left
+    if not isinstance(left, sp.MatrixBase):
+        return left * right
+    if not isinstance(right, sp.MatrixBase):
+        return left.applyfunc(lambda entry: entry * right if entry != 0 else entry)
+    rows = [
+        [(j, entry) for j, entry in enumerate(left.row(i)) if entry != 0] for i in range(left.rows)
+    ]
+    return sp.ImmutableMatrix(
+        left.rows,
+        right.cols,
+        lambda i, k: sp.Add(*(entry * right[j, k] for j, entry in rows[i] if right[j, k] != 0)),
+    )

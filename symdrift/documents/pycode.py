@@ -11,7 +11,7 @@ import json
 import keyword
 import re
 from collections.abc import Callable, Iterable
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import mul
 from typing import Any
 
@@ -43,12 +43,16 @@ def python_source(equation: Equation) -> str:
     TypeError
         When the equation holds an object that cannot be written.
     """
-    writer = _PythonWriter(
-        part for part in (equation.expression, equation.condition) if part is not None
-    )
-    lines = [f"equation = {writer.source(equation.expression)}"]
-    if equation.condition is not None:
-        lines.append(f"condition = {writer.source(equation.condition)}")
+    return _rebuilding(sp.sympify(equation.expression), equation.condition)
+
+
+@lru_cache(maxsize=2**11)
+def _rebuilding(expression: sp.Basic, condition: sp.Basic | None) -> str:
+    """Kept: to see whether SymPy evaluates an equality takes longer than all else of a page."""
+    writer = _PythonWriter(part for part in (expression, condition) if part is not None)
+    lines = [f"equation = {writer.source(expression)}"]
+    if condition is not None:
+        lines.append(f"condition = {writer.source(condition)}")
     return "\n".join([*writer.preamble(), "", *lines, ""])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symdrift.algebra.equations import solve_sylvester
-from symdrift.algebra.matrices import evaluate_matrix
+from symdrift.algebra.matrices import evaluate_matrix, product
 from symdrift.algebra.rational import factor, is_zero, leading_term, replaced
 from symdrift.derivation.chapter import Side, chain, holds, step, vanishes
 from symdrift.derivation.premises import Premise
@@ -314,13 +314,14 @@ def _sylvester_residue(space: NormalSpace) -> sp.ImmutableMatrix:
     coloured = sp.zeros(size, size)
     for coupling in couplings(space, (0, 1)):
         left, right = coupling.left, coupling.right
-        coloured += (left.basis * coupling.coloured_orientation * right.basis.T) / (
+        coloured += product(left.basis, coupling.coloured_orientation, right.basis.T) / (
             left.squared_norm * right.squared_norm
         )
     basis = sp.Matrix.hstack(*(block.basis for block in space.blocks))
     turn = (minimum.network.rotation(0, 1) / weight).applyfunc(sp.cancel)
-    residue = space.hessian * coloured + coloured * space.hessian - 2 * turn * space.hessian
-    return sp.ImmutableMatrix(basis.T * residue * basis)
+    hessian = space.hessian
+    residue = product(hessian, coloured) + product(coloured, hessian) - 2 * product(turn, hessian)
+    return product(basis.T, residue, basis)
 
 
 def _no_mean_rotation(examples: Examples) -> Step:

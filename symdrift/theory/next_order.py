@@ -228,7 +228,7 @@ def _expected_change(examples: Examples, found: IsotropicExpansion) -> Step:
     return step(
         under=_ALIKE,
         alike_curvatures=[
-            (name, sp.factor(rate.xreplace({REDUCED_VALUE: 1 - GAMMA})))
+            (name, cancel(rate.xreplace({REDUCED_VALUE: 1 - GAMMA})))
             for name, rate in zip(RATES, rates, strict=True)
         ],
         checks=(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +44,7 @@ from symdrift.evaluation.next_order.two_times import TwoTimes
 from symdrift.evaluation.parts import moving_planes
 from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.units import natural_units
+from symdrift.inputs.distribution import InputDistribution
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 if TYPE_CHECKING:
@@ -173,7 +175,28 @@ def general_two_times(problem: LearningProblem, longest: float = LONGEST) -> Two
     _require_affordable(problem, minimum.rank, longest)
     units = natural_units(problem.teacher, problem.input_covariance)
     minimum = in_units(minimum, units)
-    return two_times(units.problem(problem), (minimum.first_layer, minimum.second_layer))
+    own = units.problem(problem)
+    given = (own.teacher, own.label_noise, minimum.first_layer, minimum.second_layer)
+    content = tuple(array.tobytes() for array in given)
+    return _same_steps(_Steps(problem.inputs, own.weight_decay, own.batch, content, own, minimum))
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Of a problem what decides its `TwoTimes`, neither rate nor stimuli, by which it is found."""
+
+    inputs: InputDistribution
+    weight_decay: float
+    batch: int
+    content: tuple[bytes, ...]
+    own: LearningProblem = field(compare=False)
+    minimum: MinimumPoint = field(compare=False)
+
+
+@lru_cache(maxsize=1)
+def _same_steps(steps: _Steps) -> TwoTimes:
+    """The last one is kept: observables ask again and again, runs at one rate after the other."""
+    return two_times(steps.own, (steps.minimum.first_layer, steps.minimum.second_layer))
 
 
 def mean_first_layer(problem: LearningProblem) -> Pair | None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,10 @@ class TwoTimes:
 
     def of(self, function: Polynomial, lags: Array) -> Array:
         """``F_2`` of a function of the deviation in the place of ``v``, shape ``(T,)``."""
-        return np.array([self._polynomial(averages, function) for averages in self._at_all(lags)])
+        crossed = self._crossed(function)
+        return np.array([
+            self._polynomial(averages, function, crossed) for averages in self._at_all(lags)
+        ])  # fmt: skip
 
     def direction(self, x: Array) -> Polynomial:
         """``v / |v|`` of the representation ``v`` of an input that has one."""
@@ -168,32 +172,58 @@ class TwoTimes:
         )  # fmt: skip
         return symmetrised(moved, 0)
 
-    def _polynomial(self, averages: _Averages, function: Polynomial) -> float:
+    def _crossed(self, function: Polynomial) -> tuple[Array, Array, Array]:
+        """Weights of a product of its first power with its second, a sum over three deviations.
+
+        Of ``exp(-h_a - h_b)`` and ``exp(-h_i)``, shapes ``(d, d)`` and ``(d,)``, and of the first
+        differences of these two where they are close.
+        """
+        covariance = self.stationary.covariance
+        both = np.tensordot(function.quadratic, function.linear, (0, 0))
+        # Three deviations, of one time and of the other; and four, of which two pairs are left.
+        still = both * self._third
+        driven = self._bent * (both @ covariance)
+        driven += 2 * np.einsum(
+            "icd,ca,abi,bd->cdi", self.means["bend"], covariance, both, covariance, optimize=True
+        )
+        apart, close = self._apart
+        moved = driven / apart
+        moved[close] = 0.0
+        return (still - moved).sum(axis=2), (still + moved).sum(axis=(0, 1)), driven[close]
+
+    @cached_property
+    def _apart(self) -> tuple[Array, tuple[NDArray[np.intp], ...]]:
+        """By how much ``h_a + h_b`` is more than ``h_i``, and where these are close."""
+        rates = self.slice_.curvatures
+        apart = self._pairs[:, :, np.newaxis] - rates
+        close = np.nonzero(np.abs(apart) < APART * rates.max())
+        apart[close] = 1.0
+        return apart, close
+
+    def _polynomial(
+        self, averages: _Averages, function: Polynomial, crossed: tuple[Array, Array, Array]
+    ) -> float:
         """The same of a function, with what its other powers add."""
         rates, pairs, lag = self.slice_.curvatures, self._pairs, averages.lag
-        covariance, kept, bend = self.stationary.covariance, averages.kept, self.means["bend"]
+        covariance, kept = self.stationary.covariance, averages.kept
         linear, quadratic = function.linear, function.quadratic
-        found = np.sum((linear.T @ linear) * averages.deviations)
-        # Three deviations, of one time and of the other; and four, of which two pairs are left.
-        later = np.exp(-pairs * lag)[:, :, np.newaxis] * self._third
-        later += (first_difference(pairs[:, :, np.newaxis], rates, lag) * self._bent) @ covariance
-        earlier = np.exp(-rates * lag) * self._third
-        driven = bend * first_difference(rates[:, np.newaxis, np.newaxis], pairs, lag)
-        earlier += 2 * np.einsum("icd,ca,db->abi", driven, covariance, covariance, optimize=True)
-        found += np.einsum("qi,qab,abi->", linear, quadratic, later + earlier, optimize=True)
+        found: Any = np.sum((linear.T @ linear) * averages.deviations)
+        of_pairs, of_one, driven = crossed
+        a, b, i = self._apart[1]
+        found += np.sum(np.exp(-pairs * lag) * of_pairs) + np.exp(-rates * lag) @ of_one
+        found += driven @ first_difference(pairs[a, b], rates[i], lag)
         found += np.sum((linear.T @ function.cubic) * (kept + kept.T))
-        found += 2 * np.einsum("qab,qcd,ac,bd->", quadratic, quadratic, kept, kept, optimize=True)
+        found += 2 * np.sum((kept.T @ quadratic @ kept) * quadratic)
         if function.generators is None:
             return float(found)
         still, generators = function.still, function.generators
         grown = -np.expm1(-pairs * lag) / pairs
         together = self._turning_pair * grown
         together -= 2 * covariance @ (self._drift * grown) @ covariance
-        found += np.einsum("qk,aqs,aik,si->", linear, generators, averages.turned, linear,
-                           optimize=True)  # fmt: skip
+        found += np.sum(generators * (linear @ averages.turned.swapaxes(1, 2) @ linear.T))
         turned = np.einsum("r,arq->aq", still, generators)
         found += np.sum((turned @ linear) * averages.turning)
-        found += np.einsum("aq,qcd,acd->", turned, quadratic, together, optimize=True)
+        found += np.sum(np.tensordot(turned, together, (0, 0)) * quadratic)
         return float(found + np.sum((turned @ turned.T) * averages.both))
 
     def _twice_driven(self, lag: float, alone: Array, into: Array) -> Array:

@@ -8,6 +8,7 @@ from functools import cached_property
 import sympy as sp
 
 from symdrift.algebra.equations import solve_sylvester
+from symdrift.algebra.matrices import product
 from symdrift.derivation.symbols import ETA
 from symdrift.theory.linear.minimum import Plane
 from symdrift.theory.linear.normal_space import NormalBlock, NormalSpace
@@ -57,8 +58,8 @@ class BlockCoupling:
         return self._area(self.orientation)
 
     def _area(self, rotation: sp.ImmutableMatrix) -> sp.Expr:
-        product = rotation.T * self.left.noise * rotation * self.right.fluctuation
-        return self.overlap**2 * product.trace()
+        swept = product(rotation.T, self.left.noise, rotation, self.right.fluctuation)
+        return self.overlap**2 * swept.trace()
 
 
 def couplings(space: NormalSpace, plane: Plane) -> tuple[BlockCoupling, ...]:
@@ -92,7 +93,9 @@ def mean_rotation(space: NormalSpace, plane: Plane) -> sp.Expr:
     total = sp.Add(
         *(
             coupling.overlap
-            * (coupling.left.hessian * coupling.orientation * coupling.right.fluctuation).trace()
+            * product(
+                coupling.left.hessian, coupling.orientation, coupling.right.fluctuation
+            ).trace()
             for coupling in couplings(space, plane)
             if coupling.left is coupling.right
         )

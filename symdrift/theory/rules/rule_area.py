@@ -9,6 +9,7 @@ from functools import cache, cached_property
 import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
+from symdrift.algebra.matrices import product
 from symdrift.algebra.rational import cancel, factor, is_zero, solve_linear
 from symdrift.errors import CheckFailed
 from symdrift.theory.rules.rule_on_axes import Block, RuleOnAxes, Vector
@@ -86,15 +87,15 @@ class RuleArea:
 
     def corrector(self, first: StableBlock, second: StableBlock) -> sp.ImmutableMatrix:
         """``K`` between two blocks: ``J' K + K J + b = 0``."""
-        bent = first.basis.T * self.form.extract(first.block, second.block) * second.basis
+        bent = product(first.basis.T, self.form.extract(first.block, second.block), second.basis)
         return sylvester(first.flow.T, second.flow, bent)
 
     def response(self, first: StableBlock) -> sp.ImmutableMatrix:
         """``u`` of a sample in the coordinates of a block: what to multiply ``phi`` with."""
-        total = first.basis.T * self.slopes.extract(first.block, _all(self.slopes))
+        total = product(first.basis.T, self.slopes.extract(first.block, _all(self.slopes)))
         for second in self.stable:
             if any(self.form[k, m] != 0 for k in first.block for m in second.block):
-                total += 2 * self.corrector(first, second) * second.jumps
+                total += product(2 * self.corrector(first, second), second.jumps)
         return _reduced(total)
 
     @cached_property
@@ -114,8 +115,8 @@ class RuleArea:
             response = self.response(stable)
             if any(response):
                 axes = tuple(k for k in self.rule.axes_of(stable.block) if k > 1)
-                second = _reduced(response * self.rule.moments * other.response(stable).T)
-                share = (second * stable.fluctuation).trace()
+                second = _reduced(product(response, self.rule.moments, other.response(stable).T))
+                share = product(second, stable.fluctuation).trace()
                 found[axes] = factor(found.get(axes, sp.S.Zero) + share)
         return found
 
@@ -124,8 +125,10 @@ class RuleArea:
         """``mu / eta^2``."""
         total = sp.S.Zero
         for stable in self.stable:
-            bent = stable.basis.T * self.form.extract(stable.block, stable.block) * stable.basis
-            total += (bent * stable.fluctuation).trace()
+            bent = product(
+                stable.basis.T, self.form.extract(stable.block, stable.block), stable.basis
+            )
+            total += product(bent, stable.fluctuation).trace()
         return cancel(total) if total != 0 else total
 
 
@@ -151,9 +154,9 @@ def _stable(rule: RuleOnAxes, block: Block) -> StableBlock:
             for row, pivot in enumerate(pivots):
                 basis[pivot, place] = solved[row, k]
         coordinates = (sp.eye(size) - tangents.T * read).extract(others, list(range(size)))
-    flow = (coordinates * own * basis).applyfunc(cancel)
-    jumps = _reduced(coordinates * rule.update.extract(block, _all(rule.update)))
-    noise = _reduced(jumps * rule.moments * jumps.T)
+    flow = product(coordinates, own, basis).applyfunc(cancel)
+    jumps = _reduced(product(coordinates, rule.update.extract(block, _all(rule.update))))
+    noise = _reduced(product(jumps, rule.moments, jumps.T))
     fluctuation = sylvester(flow, flow.T, noise)
     matrices = map(sp.ImmutableMatrix, (basis, coordinates, flow, jumps, noise, fluctuation))
     return StableBlock(block, *matrices)
