@@ -29,6 +29,7 @@ from symdrift.theory import (
     hessian,
     hessian_blocks,
     imbalance,
+    later_orders,
     learned_axes,
     mean_square,
     misaligned,
@@ -42,6 +43,7 @@ from symdrift.theory import (
 )
 from symdrift.theory.examples import Examples
 from symdrift.theory.linear.limits import isotropic_diffusion
+from symdrift.theory.linear.step_series import StationaryPolynomials
 from symdrift.theory.mean_square import SAMPLE_HESSIAN
 from symdrift.theory.rules.deep_area import deep_area
 from symdrift.theory.rules.deep_fluctuation import deep_fluctuation
@@ -96,6 +98,9 @@ STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     "small weight decay": lambda: [small_weight_decay(EXAMPLES)],
     "frequency": lambda: stimulus_frequency.frequent_stimulus(EXAMPLES),
     "any frequency": lambda: frequency_order.frequency_order(EXAMPLES),
+    "rotation at the next order": lambda: [
+        later_orders._rotation_in_powers(StationaryPolynomials(later_orders.PLANE))
+    ],
     "orbit of Oja": lambda: rule_orbit("oja"),
     "orbit of a tied autoencoder": lambda: rule_orbit("tied_autoencoder"),
     "orbit of similarity matching": lambda: rule_orbit("similarity_matching"),
@@ -153,6 +158,7 @@ CHAINS = {
         "frequency-noise",
     ],
     "any frequency": ["frequency-lead", "diffusion-near", "total-kept"],
+    "rotation at the next order": ["poisson-sixth"],
     "orbit of Oja": ORBIT,
     "orbit of a tied autoencoder": ORBIT,
     "orbit of similarity matching": [

@@ -375,17 +375,19 @@ def _equal_axes() -> Step:
     only the first term is left, and applied twice it is on average a multiple of {both}, by
     [eq:moments]. So entries of {both} that are uncorrelated and of equal variance solve
     [eq:critical]. There the quotient of {growth} and {decay} is stationary, so that this second
-    moment gives it to first order in {gamma} too: with the traces [eq:alike-traces] over all {both}
-    it is [eq:critical-quiet]. Samples disperse the learned map, and the rate times {s} times the
-    power {power} of all inputs, over {batch}, must be small.
+    moment gives it to first order in {gamma} too. Over all {both} the pull [eq:alike-pull] then has
+    the traces [eq:alike-traces], with which the quotient is [eq:critical-quiet]. Samples disperse
+    the learned map, and the rate times {s} times the power {power} of all inputs, over {batch},
+    must be small, unless batches are so large that discrete steps count, [step:discrete-steps].
 
     With label noise, weight decay can be so small that the difference of the layers disperses
     first, since second moments of {apart} relax by {slow} only, and no others slow down. Label
-    noise makes of {apart} the part [eq:heard-pull] along {apart}, and of its squares
-    [eq:heard-squares]. In the squared trace and the sum of squared entries this is a matrix of two
-    rows. Its larger eigenvalue, over {slow} and {batch}, is the limit [eq:critical-labels]: the
-    critical rate tends to zero with {gamma}. So far away from balance, terms that the linearised
-    dynamics leave out hold the layers together: what ends there is the theory, not the training.
+    noise makes of {apart} the part [eq:heard-pull] along {apart}. By [eq:heard-pull] squares then
+    have the means [eq:heard-squares], which make of the squared trace and the sum of squared
+    entries a matrix of two rows: its larger eigenvalue, over {slow} and {batch}, is the limit
+    [eq:critical-labels]. The critical rate tends to zero with {gamma}. So far away from balance,
+    terms that the linearised dynamics leave out hold the layers together: what ends there is the
+    theory, not the training.
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)

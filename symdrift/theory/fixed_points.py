@@ -105,9 +105,10 @@ def _factored(examples: Examples) -> Step:
     layers is the singular value decomposition [eq:learned-map] of the learned map, of rank {r},
     with orthonormal columns of {P} and of {R}. Half of the squared weights is therefore the sum of
     the singular values, the nuclear norm [eq:nuclear]. Hidden axes are numbered by decreasing
-    singular value. By [step:invariance] the loss and all that follows are the same in any other
-    frame. Of {p} hidden units those beyond the rank are silent: all of their weights vanish, and
-    the factors leave out these rows of the first layer and columns of the second.
+    singular value; where some are equal, any of these frames will do, once chosen. By
+    [step:invariance] the loss and all that follows are the same in any other frame. Of {p} hidden
+    units those beyond the rank are silent: all of their weights vanish, and the factors leave out
+    these rows of the first layer and columns of the second.
 
     No other pair of layers with the same product has a smaller sum of squared weights. In
     [eq:weights-above] {W} and {U} are any such pair: the last trace is the nuclear norm of their
@@ -293,11 +294,11 @@ def _optimal(examples: Examples) -> Step:
     convex: a quadratic form plus {gamma} times the nuclear norm. That of another map {other}
     exceeds that of [eq:learned-map] by [eq:above]. What the slope earns there, {earned}, is a sum
     over the singular values of {other}, each times an entry of the slope between two unit vectors.
-    When no singular value of the slope is larger than the weight decay, [eq:dual], it is no more
-    than the nuclear norm costs, so that no map has a lower loss; and where inputs vary in every
-    direction, the quadratic form is positive and the minimum is the only one. The pair of
-    [eq:slope-form] and [eq:dual] is therefore a certificate of the minimum, which a numerical
-    solution has to satisfy too.
+    When no singular value of the slope is larger than the weight decay, [eq:dual] with the largest
+    of them for the norm, it is no more than the nuclear norm costs, so that no map has a lower
+    loss; and where inputs vary in every direction, the quadratic form is positive and the minimum
+    is the only one. The pair of [eq:slope-form] and [eq:dual] is therefore a certificate of the
+    minimum, which a numerical solution has to satisfy too.
     """
     change = OTHER_MAP - LEARNED_MAP
     moved = sp.Trace(change * INPUT_COVARIANCE * change.T) / 2

@@ -56,14 +56,14 @@ def fluctuation_blocks(examples: Examples) -> Iterator[Step]:
 def _lyapunov() -> Step:
     """An Ornstein-Uhlenbeck process
 
-    A normal deviation {n_t}, which [step:area] reads off the weights, is pulled back by the Hessian
-    and kicked by the centred noise {zeta}, [eq:normal-step]. What pulls in a step is the Hessian of
-    its sample, of which the mean is left at leading order, as [step:order-by-order] shows. As the
-    noise of a fresh sample is independent of the deviation, a covariance {Gamma} that a step leaves
-    as it is satisfies [eq:covariance-step]; with {Gamma} of order {eta}, its leading order is the
-    Lyapunov equation [eq:lyapunov]. Every deviation is pulled back where the minimum is strict, and
-    the equation then has one solution: in the eigenbasis of {H} it says {entries}, with positive
-    eigenvalues {h_a} and {h_b}.
+    A deviation {n_t} normal to the orbit, which [step:area] reads off the weights, is pulled back
+    by the Hessian and kicked by the centred noise {zeta}, [eq:normal-step]. What pulls in a step is
+    the Hessian of its sample, of which the mean is left at leading order, as [step:order-by-order]
+    shows. As the noise of a fresh sample is independent of the deviation, a covariance {Gamma} that
+    a step leaves as it is satisfies [eq:covariance-step]; with {Gamma} of order {eta}, its leading
+    order is the Lyapunov equation [eq:lyapunov]. Every deviation is pulled back where the minimum
+    is strict, and the equation then has one solution: in the eigenbasis of {H} it says {entries},
+    with positive eigenvalues {h_a} and {h_b}.
     """
     size = NORMAL.shape[0]
     identity = sp.Identity(size)
@@ -166,10 +166,11 @@ def _fluctuation_blocks(examples: Examples) -> Step:
     """Fluctuation of each block
 
     On shared axes [eq:lyapunov] falls apart into one equation for each block. Blocks of two rows
-    have a closed solution in trace and determinant, [eq:lyapunov-solution]. With the adjugate
-    {adjugate} of the block, {difference}, the matrix in its bracket satisfies
-    [eq:lyapunov-bracket]. By [eq:lyapunov], [eq:hessian-own], [eq:noise-own] and
-    [eq:axis-residual] an axis with itself fluctuates by [eq:fluctuation-own].
+    have a closed solution in trace and determinant, [eq:lyapunov-solution]. Inserting shows it, as
+    the block times {difference} is its determinant. With the adjugate {adjugate} of the block,
+    {difference}, the matrix in its bracket satisfies [eq:lyapunov-bracket]. By [eq:lyapunov],
+    [eq:hessian-own], [eq:noise-own] and [eq:axis-residual] an axis with itself fluctuates by
+    [eq:fluctuation-own].
     """
     h, c, gamma = BLOCK_HESSIAN["il"], BLOCK_NOISE["il"], BLOCK_FLUCTUATION["il"]
     trace, determinant = sp.Trace(h), sp.Determinant(h)

@@ -96,8 +96,8 @@ def _second_variation(network: LinearNetwork) -> Step:
     """Second variation of the loss
 
     For small changes of both layers the expected loss changes at second order by half of
-    [eq:second-variation]. The first term is the change of the learned map, the second the gain
-    from changing both layers together, the third weight decay.
+    [eq:second-variation]. The first term is the change of the learned map, the second what is won
+    by changing both layers together, the third weight decay.
     """
     change = changed_map(STEP_FIRST, STEP_SECOND)
     formula = (
@@ -181,11 +181,11 @@ def _reached(examples: Examples) -> Step:
     The weights enter the error through the learned map only. So the gradient of a sample is weight
     decay minus the image of the error times the input under {J}, and noise stays in the image of
     {J}, the reached space: a pull {F} on the map, a matrix of its shape, pulls at the weights
-    through {J}, the transpose of the derivative of the map, [eq:reach]. The noise of a sample, its
-    deviation from the mean, is [eq:noise-reached], and no sample pushes on a silent hidden unit.
-    Only pulls with {no_first} and {no_second} have no image: they join outputs and inputs that are
-    both not learned. The dimension of the image is that of all pulls, {all}, less that of these,
-    {without}: [eq:reach-rank].
+    through {J}, the transpose of the derivative of the map, [eq:reach]. As weight decay is the same
+    for every sample, the noise of a sample, its deviation from the mean, is [eq:noise-reached], and
+    no sample pushes on a silent hidden unit. Only pulls with {no_first} and {no_second} have no
+    image: they join outputs and inputs that are both not learned. The dimension of the image is
+    that of all pulls, {all}, less that of these, {without}: [eq:reach-rank].
     """
     network = examples.generic
     error_times_input = sp.Matrix([*(network.residual * network.sample_input.T)])
@@ -284,11 +284,10 @@ def _map_hessian(examples: Examples) -> Step:
     and weight decay, since {inner} is {inner_axes} and {outer} is {outer_axes}.
 
     To see it, let the weights change along the image of {F} in [eq:mean-first] and
-    [eq:mean-second], and put {pair_first} and {pair_second} for the layers beside the slope, as
-    [eq:stationary] allows: what is left in both layers is the image of one and the same map. At
-    first order in any change the Hessian makes of it [eq:hessian-pull]; of the image of {F} it
-    makes [eq:pull-first] and [eq:pull-second], by [eq:slope-pairs]. The operator {curvature} is
-    fixed up to what {J} does not see.
+    [eq:mean-second], and put [eq:slope-pairs] for the layers beside the slope: what is left in both
+    layers is the image of one and the same map. At first order in any change the Hessian makes of
+    it [eq:hessian-pull]; of the image of {F} it makes [eq:pull-first] and [eq:pull-second], by
+    [eq:slope-pairs]. The operator {curvature} is fixed up to what {J} does not see.
     """
     two_axes = examples.two_axes.minimum
     network, space = examples.generic, examples.weight_spaces[1]
@@ -348,8 +347,6 @@ def _map_hessian(examples: Examples) -> Step:
             "curvature": MAP_HESSIAN,
             "pushed": REACH * SAMPLE_PRODUCT,
             "image": sp.Tuple(*image.values()),
-            "pair_first": sp.Eq(GAMMA * FIRST_LAYER, SECOND_LAYER.T * SLOPE, evaluate=False),
-            "pair_second": sp.Eq(GAMMA * SECOND_LAYER, SLOPE * FIRST_LAYER.T, evaluate=False),
             "inner": FIRST_LAYER.T * FIRST_LAYER,
             "inner_axes": RIGHT_AXES * VALUES * RIGHT_AXES.T,
             "outer": SECOND_LAYER * SECOND_LAYER.T,

@@ -328,10 +328,11 @@ def _elliptical(examples: Examples) -> Step:
 
     Elliptical inputs are a linear map of vectors of uniform direction and independent random
     length. Their fourth moments are those of Gaussian inputs times one plus the kurtosis
-    {kurtosis}, [eq:pairings], and the contraction is [eq:map-noise-elliptical]: beside the terms
-    of [eq:map-noise-gaussian] there is one that couples all axes through the common length.
-    Gaussian inputs have kurtosis zero. The next order in the learning rate needs sixth moments too:
-    its numbers are those of a squared length that is gamma distributed.
+    {kurtosis}, a third of the usual excess kurtosis, [eq:pairings], and the contraction is
+    [eq:map-noise-elliptical]: beside the terms of [eq:map-noise-gaussian] there is one that couples
+    all axes through the common length. Gaussian inputs have kurtosis zero. The next order in the
+    learning rate needs sixth moments too: its numbers are those of a squared length that is gamma
+    distributed.
     """
     return step(
         under=[Premise.ELLIPTICAL],

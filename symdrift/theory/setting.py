@@ -147,7 +147,7 @@ def _gradient(network: LinearNetwork, size: str) -> Step:
 def _expected_loss(network: LinearNetwork, size: str) -> Step:
     """Expected loss
 
-    The expected loss {L} needs the second moments of inputs and label noise only, and leaves the
+    The expected loss {L} needs the second moments of inputs and label noise only, and contains the
     residual map {E} of [eq:residual], what the network misses of the teacher. In the residual map
     the error of a sample is [eq:error-split]. Error times input has the mean {mean}, and so the
     gradients of the two layers have the means [eq:mean-first] and [eq:mean-second]. The label

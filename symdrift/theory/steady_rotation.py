@@ -58,14 +58,14 @@ def rotation(examples: Examples) -> Iterator[Step]:
 def _steady(examples: Examples) -> Step:
     """Where a steady rotation comes from
 
-    The stationary quantity of [eq:martingale] is kicked by the noise as well, by {kicked} on
-    average, and what it gains in a step the rotation gains too. The mean rotation is therefore the
-    contraction [eq:steady] of the corrector with the noise, or, in the eigenbasis of the Hessian,
-    the sum [eq:steady-entries] over the {size} directions of the normal space. This is [eq:mean] by
-    [eq:mean-kicked]. It needs noise that is correlated between two directions of unequal stiffness
-    which the rotation carries into each other: the softer one remembers a kick for longer than the
-    stiffer one, so that the fluctuation circulates. It is of second order in the learning rate,
-    where the diffusion is of third.
+    The stationary quantity of [eq:martingale] is kicked by the noise as well: in a step this adds
+    {kicked} on average, the pull takes as much away again, and by this much, over {length}, the
+    pull turns. The mean rotation is therefore the contraction [eq:steady] of the corrector with the
+    noise, or, in the eigenbasis of the Hessian, the sum [eq:steady-entries] over the {size}
+    directions of the normal space. This is [eq:mean] by [eq:mean-kicked]. It needs noise that is
+    correlated between two directions of unequal stiffness which the rotation carries into each
+    other: the softer one remembers a kick for longer than the stiffer one, so that the fluctuation
+    circulates. It is of second order in the learning rate, where the diffusion is of third.
     """
     contracted = ETA**2 * sp.Trace(CORRECTOR * NOISE) / METRIC
     entries = (
@@ -106,7 +106,11 @@ def _steady(examples: Examples) -> Step:
     return step(
         steady=(MEAN_ROTATION, contracted),
         steady_entries=(MEAN_ROTATION, entries),
-        symbols={"kicked": ETA**2 * sp.Trace(CORRECTOR * NOISE), "size": SIZE},
+        symbols={
+            "kicked": ETA**2 * sp.Trace(CORRECTOR * NOISE),
+            "size": SIZE,
+            "length": METRIC,
+        },
         checks=(
             holds(
                 "In the two networks with rational entries the trace of [eq:mean] equals the "

@@ -191,14 +191,15 @@ def _strictness(examples: Examples) -> Step:
     A minimum is strict when all curvature across the orbit is positive. The curvature {own} of an
     active axis vanishes when its singular value does; that of a silent unit, [eq:silent], vanishes
     at the same threshold from the other side. The block [eq:hessian-pair] of two active axes has
-    the slope {gamma} beside more than {gamma} on the diagonal, so that its determinant is positive.
-    That of an active {i} and an {l} below the threshold is more than {below}, which is positive. At
-    a bottleneck a direction {l} is left out that could have the singular value [eq:would-be], and
-    the block with an active {i} has the determinant [eq:determinant], which grows with {s_i}. Where
-    the loss reductions of both tie, {tied}, the determinant is [eq:tie]: not negative, and zero
-    only for equal input variances. If that of {i} is larger, so is {s_i}. The minimum with the
-    largest reductions is therefore strict, as [eq:lyapunov] needs it to be, and at a tie of unequal
-    variances two separate orbits have the same loss.
+    the slope {gamma} off the diagonal and more than {gamma} on it, so that its determinant is
+    positive, and with it the block. That of an active {i} and an {l} below the threshold is more
+    than {below}, which is positive. At a bottleneck a direction {l} is left out that could have the
+    singular value [eq:would-be], and the block with an active {i} has the determinant
+    [eq:determinant], which grows with {s_i}. Where the loss reductions of both tie, {tied}, the
+    determinant is [eq:tie]: not negative, and zero only for equal input variances. If that of {i}
+    is larger, so is {s_i}. The minimum with the largest reductions is therefore strict, as
+    [eq:lyapunov] needs it to be, and at a tie of unequal variances two separate orbits have the
+    same loss.
     """
     pair = examples.representative.pair_block
     lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
