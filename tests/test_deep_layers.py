@@ -129,6 +129,9 @@ def test_a_document_says_how_far_the_leading_order_is_from_full_matrices() -> No
     assert "1.09 times" in planes.prose
     leading = float(planes.equations[1].expression.rhs)
     assert 2.95648e-9 / leading == pytest.approx(1.526, abs=1e-3)
+    # An exact fraction of long numbers, which is read in decimals.
+    assert planes.equations[1].expression.rhs.is_Rational
+    assert str(planes.equations[1].told.rhs) == f"{leading:.4e}".replace("e-0", "e-")
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ _LONGEST_WHOLE_TABLE = 30
 """Rows of a table that stays in one piece."""
 
 _WHOLE = (
-    r"{\par\noindent\footnotesize Multiplied out, as \LaTeX{} and Python: in the HTML page of this "
+    r"{\par\noindent\footnotesize In full, as \LaTeX{} and Python: in the HTML page of this "
     r"derivation, which \texttt{symdrift derive} writes.\par}"
 )
 """Where an equation is that is told in named quantities."""

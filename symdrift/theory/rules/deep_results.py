@@ -42,7 +42,7 @@ from symdrift.theory.rules.deep_axes import (
 from symdrift.theory.rules.deep_terms import alike_total
 from symdrift.theory.rules.momentum import EFFECTIVE
 from symdrift.theory.rules.rule_results import K_INDEX
-from symdrift.theory.rules.shipped_rules import told, weight
+from symdrift.theory.rules.shipped_rules import of_plane, told, weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +186,8 @@ def _deep_planes(study: Study, axes: Axes) -> Step:
         under=[Premise.GAUSSIAN, Premise.LEADING_ORDER, Premise.SMALL_DECAY],
         deep_total=(TOTAL, shown_rate**3 / BATCH**2 * total),
         deep_plane={
-            name: (left, right.xreplace({GAMMA: decay})) for name, (left, right) in planes.items()
+            name: of_plane(left, right.xreplace({GAMMA: decay}))
+            for name, (left, right) in planes.items()
         },
         words={
             "planes": _told_planes(axes, list(planes)),

@@ -41,12 +41,13 @@ from symdrift.study.learner import Learner
 from symdrift.study.learning_rules import MOST_LAYERS
 from symdrift.study.problem import Array
 from symdrift.theory.rules.general_rule import SLOPE_OF_MEAN
+from symdrift.theory.rules.shipped_rules import DIGITS
 
 PLANES = {k: sp.IndexedBase(f"own_plane_{k}") for k in range(MOST_LAYERS + 1)}
 """By the number of a hidden layer, nought where it is the only one."""
 SLOWEST, FASTEST = sp.symbols("own_slowest own_fastest", positive=True)
-_SHOWN, _DIGITS, _SAME = 6, 5, 1e-9
-"""Largest weight matrix that is shown, its digits, and what nine digits leave."""
+_SHOWN, _SAME = 6, 1e-9
+"""Largest weight matrix that is shown, and what nine digits leave."""
 
 LATEX: dict[sp.Basic, str] = {
     **{base.label: f"V^{{({k})}}" if k else "V" for k, base in PLANES.items()},
@@ -215,8 +216,8 @@ def _own_orbit(learner: Learner, found: RuleEvaluation) -> Step:
     slowest, fastest = found.minimum.slowest_return, found.minimum.fastest_return
     return step(
         own_rest=shown,
-        own_slowest=(SLOWEST, sp.Float(slowest, _DIGITS)),
-        own_fastest=(FASTEST, sp.Float(fastest, _DIGITS)),
+        own_slowest=(SLOWEST, sp.Float(slowest, DIGITS)),
+        own_fastest=(FASTEST, sp.Float(fastest, DIGITS)),
         symbols={
             "J": SLOPE_OF_MEAN,
         },
@@ -250,7 +251,7 @@ def _decimal(matrix: Array) -> sp.ImmutableMatrix:
     """With few digits, and zeros for rounding."""
     small = _SAME * float(np.abs(matrix).max(initial=0.0))
     return sp.ImmutableMatrix(
-        [[sp.Float(x, _DIGITS) if abs(x) > small else sp.S.Zero for x in row]
+        [[sp.Float(x, DIGITS) if abs(x) > small else sp.S.Zero for x in row]
          for row in matrix.tolist()]
     )  # fmt: skip
 
@@ -266,7 +267,7 @@ def _own_drift(learner: Learner, found: RuleEvaluation) -> Step:
     planes = found.drift.planes
     variances = np.diagonal(found.drift.covariance)
     shown = {
-        f"{number}": (PLANES[_index(plane.layer)][plane.i, plane.j], sp.Float(float(v), _DIGITS))
+        f"{number}": (PLANES[_index(plane.layer)][plane.i, plane.j], sp.Float(float(v), DIGITS))
         for number, (plane, v) in enumerate(zip(planes, variances, strict=True), start=1)
         if number <= _SHOWN
     }

@@ -18,7 +18,14 @@ from symdrift.errors import RequestError
 from symdrift.study import Study
 from symdrift.theory.rules.momentum import EFFECTIVE
 from symdrift.theory.rules.rule_area import RuleArea
-from symdrift.theory.rules.shipped_rules import POINT, TAU, ShippedRule, shipped, told
+from symdrift.theory.rules.shipped_rules import (
+    POINT,
+    TAU,
+    ShippedRule,
+    of_plane,
+    shipped,
+    told,
+)
 
 OWN, LEARNED, OTHER = (sp.Symbol(f"rule_share_{name}") for name in ("own", "learned", "other"))
 K_INDEX = sp.Symbol("k", integer=True, positive=True)
@@ -124,7 +131,7 @@ def _rule_planes(study: Study, rule: ShippedRule, values: dict[str, sp.Expr]) ->
                 share, letter = (shares.learned, LK) if k < hidden else (shares.other, LL)
                 total += told(power * share.xreplace(plane | {letter: variances[k]}))
         name = symbol("rotation_covariance", f"{i + 1}{j + 1}")
-        planes[f"{i + 1}-{j + 1}"] = (name, total)
+        planes[f"{i + 1}-{j + 1}"] = of_plane(name, total)
 
     def whole() -> bool:
         """Three learned axes and two others at a rational point, without representatives."""

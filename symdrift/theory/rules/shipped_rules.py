@@ -11,6 +11,7 @@ import sympy as sp
 
 from symdrift.algebra.matrix_terms import SCALAR, Letter
 from symdrift.algebra.rational import cancel, factor
+from symdrift.derivation.chapter import Folded
 from symdrift.derivation.symbols import GAMMA, symbol
 from symdrift.evaluation.any_rule.traced_rule import TracedRule
 from symdrift.rules.oja import Oja
@@ -32,6 +33,8 @@ _MAKERS: Mapping[str, tuple[Callable[..., Rule], tuple[str, ...]]] = {
 """What makes each rule, and its parameters."""
 RULES = tuple(_MAKERS)
 """Rules whose drift is derived with symbols."""
+DIGITS, _READ = 5, 10**8
+"""Of decimal numbers, and what whole numbers in a fraction stay below."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +192,13 @@ def told(quotient: sp.Expr) -> sp.Expr:
             number, part = number * content**exponent, base**exponent
         factors.append(part)
     return sp.Mul(number, *factors)
+
+
+def of_plane(name: sp.Symbol, total: sp.Expr) -> Folded | tuple[sp.Symbol, sp.Expr]:
+    """The variance in a plane of a study; a fraction of long numbers is read in decimals."""
+    if total.is_Rational and total.q >= _READ:
+        return Folded((name, total), (name, sp.Float(total, DIGITS)))
+    return name, total
 
 
 def shipped(name: str) -> ShippedRule:
