@@ -203,7 +203,9 @@ def numpy_in_place(spectra: Array, gamma: float, rate: float, noise: float = 0.0
             multiply(multiply(value[i], value[j], spare[0]), rate**3 * gamma**4 / 8, spare[0])
             divide(spare[0], square(add(value[i], value[j], spare[1]), spare[1]), spare[0])
             multiply(total, spare[0], total)
-            tensor[start : start + count, i, j] = tensor[start : start + count, j, i] = total[:count]
+            tensor[start : start + count, i, j] = tensor[start : start + count, j, i] = total[
+                :count
+            ]
     return tensor
 
 
