@@ -198,14 +198,14 @@ def aligned_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
         ScalarFunction(
             "_diffusion",
             "Diffusion coefficient of one plane from its swept area.",
-            "D = eta^3 area / (2 B^2 G^2)",
+            "D = eta^3 s_i s_j area / (2 B^2 G^2): the area comes without both singular values",
             (
                 Argument(area, "area"),
                 *(Argument(s, f"singular_value_{k}") for k, s in (("i", s_i), ("j", s_j))),
                 LEARNING_RATE,
                 BATCH_SIZE,
             ),
-            {"diffusion": ETA**3 * area / (2 * BATCH**2 * drift.squared_length**2)},
+            {"diffusion": ETA**3 * s_i * s_j * area / (2 * BATCH**2 * drift.squared_length**2)},
         ),
         ScalarFunction(
             "_squared_component",

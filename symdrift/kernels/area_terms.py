@@ -146,6 +146,12 @@ class _Solved:
             first, second, coupling or own_coupling, product, _symmetric(*noise), trace
         )
 
+    def form(self, row: sp.MatrixBase) -> sp.Expr:
+        """``row noise row'`` for two columns, nested."""
+        first, second = row
+        noise = self.block.noise
+        return first * (noise[0, 0] * first + self.doubled * second) + noise[1, 1] * second**2
+
     def white(self, noise: sp.MatrixBase) -> sp.Expr:
         """``tr(noise Gamma)``, four times, as a sum of positive terms."""
         block = self.block
@@ -156,12 +162,6 @@ class _Solved:
 
 def _symmetric(first: sp.Expr, beside: sp.Expr, second: sp.Expr) -> sp.ImmutableMatrix:
     return sp.ImmutableMatrix([[first, beside], [beside, second]])
-
-
-def _form(row: sp.MatrixBase, matrix: sp.MatrixBase) -> sp.Expr:
-    """``row matrix row'`` for two columns, nested."""
-    first, second = row
-    return first * (matrix[0, 0] * first + 2 * matrix[0, 1] * second) + matrix[1, 1] * second**2
 
 
 def _solved_block(drift: RepresentativeDrift) -> ScalarFunction:
@@ -178,8 +178,9 @@ def _solved_block(drift: RepresentativeDrift) -> ScalarFunction:
     residual_i, residual_l = (residual_argument(index).value for index in "il")
     active = {1 / symbol("input_variance", "i"): residual_i / GAMMA}
     any_axis = {symbol("input_variance", "l"): coupling / residual_l}
+    # All that a plane adds up has both of its singular values as factors, which wait until then.
     noise = {
-        (a, b): value * _short(pair.noise[a, b] * share / value, any_axis if b else active)
+        (a, b): _short(pair.noise[a, b] * share / value, any_axis if b else active)
         for a, b in ENTRIES
     }
     block = PositiveBlock(
@@ -200,8 +201,8 @@ def _solved_block(drift: RepresentativeDrift) -> ScalarFunction:
     return ScalarFunction(
         "_solved_block",
         "What terms need of the block (i, l).",
-        "For B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C with the share o = s_i / (s_i "
-        "+ s_l), 2 o C_12, 2 / tr(H) and 2 det(H) / tr(H)",
+        "For B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C / s_i with the share o = s_i / "
+        "(s_i + s_l), 2 o C_12 / s_i, 2 / tr(H) and 2 det(H) / tr(H)",
         (
             *axis_arguments("i"),
             residual_argument("i"),
@@ -297,10 +298,11 @@ def _joint_term(drift: RepresentativeDrift) -> ScalarFunction:
     return ScalarFunction(
         "_joint_term",
         "What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).",
-        "o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y "
-        "H_Q = 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of F(X) = tr(C_P X C_Q X') it "
-        "is o^2 (F(Y) / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) + "
-        "det(H_P) / (2 tr(H_P))))",
+        "o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) / (s_i s_j) per eta and for B = 1, with "
+        "H_P Y + Y H_Q = 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of "
+        "F(X) = tr(C_P X C_Q X') it is "
+        "o^2 (F(Y) / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) + det(H_P) / "
+        "(2 tr(H_P)))) / (s_i s_j)",
         (*left.arguments, *right.arguments),
         {"area": _joint_factor(drift) * sum(w * f for w, f in zip(weights, areas, strict=True))},
         steps,
@@ -313,8 +315,8 @@ def _joint_term_white_noise(drift: RepresentativeDrift) -> ScalarFunction:
     return ScalarFunction(
         "_joint_term_white_noise",
         "What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).",
-        "o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) per eta and for B = 1: the white-noise "
-        "approximation",
+        "o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) / (s_i s_j) per eta and for B = 1: the white-"
+        "noise approximation",
         (*left.arguments, *right.arguments),
         {"area": sp.Mul(_joint_factor(drift) / 4, sum(areas), evaluate=False)},
     )
@@ -324,7 +326,7 @@ def _own_term(drift: RepresentativeDrift) -> ScalarFunction:
     solved, steps, pair = _Solved("q"), Steps(), drift.own_term.couplings[0].right
     block, values = solved.block, [symbol("singular_value", index) for index in "ij"]
     curvature = steps.name("curvature", drift.diagonal_block.hessian[0])
-    noise = steps.name("noise", sp.factor(drift.diagonal_block.noise[0]))
+    noise = steps.name("noise", _own_noise(drift) / 2)
     total = steps.name("total", sum(values))
     # The rows of the block (j, i) are those of (i, j) exchanged: (1 1) H, without differences.
     kept = sp.Matrix(
@@ -334,17 +336,19 @@ def _own_term(drift: RepresentativeDrift) -> ScalarFunction:
     row = coloured_row(curvature, block, kept) * shifted / 2
     column = coloured_column(curvature, block) * shifted / (2 * curvature)
     inverse = steps.name("inverse", 1 / sp.horner(shifted, curvature))
-    row = steps.entries("forward", inverse * row)
-    column = steps.entries("backward", inverse * column)
-    area = solved.weight * _form(row, block.noise)
-    area += (solved.product_weight + 2 * curvature) * _form(column, block.noise)
+    turned = {curvature * total: steps.name("turned", curvature * total)}
+    moved = {block.coupling + curvature: steps.name("moved", block.coupling + curvature)}
+    row = steps.entries("forward", inverse * row.subs(turned))
+    column = steps.entries("backward", inverse * column.subs(moved))
+    area = solved.weight * solved.form(row)
+    area += (solved.product_weight + 2 * curvature) * solved.form(column)
     return ScalarFunction(
         "_own_term",
         "What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).",
-        "o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with h Y + Y H = "
-        "2 (1 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)",
+        "o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) / (s_i s_j) per eta and for B = 1, with "
+        "h Y + Y H = 2 (1 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)",
         _own_arguments(solved),
-        {"area": _own_factor(drift) * noise * area},
+        {"area": 2 * _own_factor(drift) * noise * area},
         steps,
     )
 
@@ -352,18 +356,23 @@ def _own_term(drift: RepresentativeDrift) -> ScalarFunction:
 def _own_term_white_noise(drift: RepresentativeDrift) -> ScalarFunction:
     solved, steps, ones = _Solved("q"), Steps(), sp.ones(1, 2)
     curvature = steps.name("curvature", drift.diagonal_block.hessian[0])
-    noise = sp.factor(drift.diagonal_block.noise[0])
+    noise = _own_noise(drift)
     area = solved.white(ones.T * ones) / 4
-    area += _form(ones, solved.block.noise) / (2 * curvature)
+    area += solved.form(ones) / (2 * curvature)
     return ScalarFunction(
         "_own_term_white_noise",
         "What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).",
-        "o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) with (1 1) between the two, per eta and for B = "
-        "1: the white-noise approximation",
+        "o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) / (s_i s_j) with (1 1) between the two, per eta "
+        "and for B = 1: the white-noise approximation",
         _own_arguments(solved),
         {"area": _own_factor(drift) * noise * area},
         steps,
     )
+
+
+def _own_noise(drift: RepresentativeDrift) -> sp.Expr:
+    """Noise of the direction ``(i, i)``, without the singular value that waits."""
+    return sp.cancel(drift.diagonal_block.noise[0] / symbol("singular_value", "i"))
 
 
 def _own_arguments(solved: _Solved) -> tuple[Argument, ...]:

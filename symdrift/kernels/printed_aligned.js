@@ -122,8 +122,8 @@ function pairFluctuation(variance_i, label_noise_i, singular_value_i, variance_l
 }
 
 // What terms need of the block (i, l).
-// For B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C with the share o = s_i / (s_i +
-// s_l), 2 o C_12, 2 / tr(H) and 2 det(H) / tr(H)
+// For B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C / s_i with the share o = s_i /
+// (s_i + s_l), 2 o C_12 / s_i, 2 / tr(H) and 2 det(H) / tr(H)
 function solvedBlock(variance_i, label_noise_i, singular_value_i, residual_i, variance_l, label_noise_l, singular_value_l, residual_l, slack_l, missed_value_l, gap, weight_decay) {
   const total = singular_value_i + singular_value_l;
   const coupling = residual_l*variance_l;
@@ -137,9 +137,9 @@ function solvedBlock(variance_i, label_noise_i, singular_value_i, residual_i, va
   const bare_2 = total*variance_i;
   const first = bare_1 + weight_decay;
   const second = bare_2 + weight_decay;
-  const noise_11 = singular_value_i*variance_l*(label_noise_i + residual_i*weight_decay);
-  const noise_12 = coupling*singular_value_i*weight_decay;
-  const noise_22 = singular_value_i*variance_i*(coupling*residual_l + label_noise_l);
+  const noise_11 = variance_l*(label_noise_i + residual_i*weight_decay);
+  const noise_12 = coupling*weight_decay;
+  const noise_22 = variance_i*(coupling*residual_l + label_noise_l);
   const trace = first + second;
   const weight = 2/trace;
   const first_determinant = determinant*first;
@@ -150,27 +150,28 @@ function solvedBlock(variance_i, label_noise_i, singular_value_i, residual_i, va
 }
 
 // What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).
-// o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with h Y + Y H =
-// 2 (1 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)
+// o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) / (s_i s_j) per eta and for B = 1, with
+// h Y + Y H = 2 (1 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)
 function ownTerm(variance_i, label_noise_i, singular_value_i, variance_j, singular_value_j, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q, weight_decay) {
   const curvature = 2*singular_value_i*variance_i;
-  const noise = 2*singular_value_i*(label_noise_i*variance_i + 2*Math.pow(weight_decay, 2));
+  const noise = label_noise_i*variance_i + 2*Math.pow(weight_decay, 2);
   const total = singular_value_i + singular_value_j;
   const inverse = 1/(curvature*(curvature + trace_q) + determinant_q);
-  const forward_11 = inverse*(curvature*total*variance_i + determinant_q);
-  const forward_12 = inverse*(curvature*total*variance_j + determinant_q);
-  const backward_11 = inverse*(coupling_q + curvature + second_q);
-  const backward_21 = inverse*(coupling_q + curvature + first_q);
-  const t0 = 2*noise_12_q;
-  const area = (1/2)*noise*(weight_q*(forward_11*(forward_11*noise_11_q + forward_12*t0) + Math.pow(forward_12, 2)*noise_22_q) + (2*curvature + determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*t0) + Math.pow(backward_21, 2)*noise_22_q));
+  const turned = curvature*total;
+  const moved = coupling_q + curvature;
+  const forward_11 = inverse*(determinant_q + turned*variance_i);
+  const forward_12 = inverse*(determinant_q + turned*variance_j);
+  const backward_11 = inverse*(moved + second_q);
+  const backward_21 = inverse*(first_q + moved);
+  const area = noise*(weight_q*(forward_11*(doubled_12_q*forward_12 + forward_11*noise_11_q) + Math.pow(forward_12, 2)*noise_22_q) + (2*curvature + determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*doubled_12_q) + Math.pow(backward_21, 2)*noise_22_q));
   return area;
 }
 
 // What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).
-// o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) per eta and for B = 1, with H_P Y + Y
-// H_Q = 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of F(X) = tr(C_P X C_Q X') it is
-// o^2 (F(Y) / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) + det(H_P) /
-// (2 tr(H_P))))
+// o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) / (s_i s_j) per eta and for B = 1, with
+// H_P Y + Y H_Q = 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of F(X) = tr(C_P X C_Q
+// X') it is o^2 (F(Y) / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) +
+// det(H_P) / (2 tr(H_P)))) / (s_i s_j)
 function jointTerm(first_p, second_p, coupling_p, determinant_p, trace_p, first_determinant_p, second_determinant_p, noise_11_p, noise_12_p, noise_22_p, doubled_12_p, weight_p, determinant_weight_p, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q) {
   const difference = determinant_p - determinant_q;
   const crossed_p = determinant_q*trace_p;
@@ -217,21 +218,21 @@ function jointTerm(first_p, second_p, coupling_p, determinant_p, trace_p, first_
 }
 
 // What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).
-// o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) with (1 1) between the two, per eta and for B = 1:
-// the white-noise approximation
+// o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) / (s_i s_j) with (1 1) between the two, per eta
+// and for B = 1: the white-noise approximation
 function ownTermWhiteNoise(variance_i, label_noise_i, singular_value_i, variance_j, singular_value_j, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q, weight_decay) {
   const curvature = 2*singular_value_i*variance_i;
-  const t0 = 2*noise_12_q;
-  const t1 = noise_11_q + noise_22_q + t0;
+  const t0 = noise_11_q + noise_22_q;
+  const t1 = 2*noise_12_q;
   const t2 = Math.pow(coupling_q, 2);
   const t3 = coupling_q*first_q;
   const t4 = coupling_q*second_q;
-  const area = singular_value_i*(label_noise_i*variance_i + 2*Math.pow(weight_decay, 2))*((1/4)*weight_q*(t1 + (Math.pow(first_q, 2)*noise_22_q + first_q*second_q*t0 + noise_11_q*Math.pow(second_q, 2) + noise_11_q*t2 + 2*noise_11_q*t4 + noise_22_q*t2 + 2*noise_22_q*t3 + t0*t2 + t0*t3 + t0*t4)/determinant_q) + (1/2)*t1/curvature);
+  const area = (label_noise_i*variance_i + 2*Math.pow(weight_decay, 2))*((1/4)*weight_q*(t0 + t1 + (Math.pow(first_q, 2)*noise_22_q + first_q*second_q*t1 + noise_11_q*Math.pow(second_q, 2) + noise_11_q*t2 + 2*noise_11_q*t4 + noise_22_q*t2 + 2*noise_22_q*t3 + t1*t2 + t1*t3 + t1*t4)/determinant_q) + (1/2)*(doubled_12_q + t0)/curvature);
   return area;
 }
 
 // What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).
-// o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) per eta and for B = 1: the white-noise
+// o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) / (s_i s_j) per eta and for B = 1: the white-noise
 // approximation
 function jointTermWhiteNoise(first_p, second_p, coupling_p, determinant_p, trace_p, first_determinant_p, second_determinant_p, noise_11_p, noise_12_p, noise_22_p, doubled_12_p, weight_p, determinant_weight_p, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q) {
   const t0 = Math.pow(coupling_p, 2);
@@ -257,9 +258,9 @@ function jointTermWhiteNoise(first_p, second_p, coupling_p, determinant_p, trace
 }
 
 // Diffusion coefficient of one plane from its swept area.
-// D = eta^3 area / (2 B^2 G^2)
+// D = eta^3 s_i s_j area / (2 B^2 G^2): the area comes without both singular values
 function diffusion(area, singular_value_i, singular_value_j, learning_rate, batch) {
-  const diffusion = (1/2)*area*Math.pow(learning_rate, 3)/(Math.pow(batch, 2)*Math.pow(2*singular_value_i + 2*singular_value_j, 2));
+  const diffusion = (1/2)*area*Math.pow(learning_rate, 3)*singular_value_i*singular_value_j/(Math.pow(batch, 2)*Math.pow(2*singular_value_i + 2*singular_value_j, 2));
   return diffusion;
 }
 

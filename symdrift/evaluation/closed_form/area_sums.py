@@ -296,7 +296,8 @@ def _loop(
             for i in range(start, stop):
                 _row(axes, i, many, rows_of[i - start])
                 for cell in range(cells):
-                    _solve_cell(rows_of[i - start], axes[cell], gamma, left[i - start, cell])
+                    if not many or cell != i or count[i] > 1:
+                        _solve_cell(rows_of[i - start], axes[cell], gamma, left[i - start, cell])
             for j in range(start, rows):
                 _row(axes, j, many, other)
                 last = min(stop, j + 1)

@@ -32,6 +32,9 @@ TERMS = ((_own_term, _joint_term), (_own_term_white_noise, _joint_term_white_noi
 PARTS, KNOWN = 8, 13
 """What is known of a direction and of a solved block."""
 
+_EXCHANGED = [1, 0, 2, 3, 4, 6, 5, 9, 8, 7, 10, 11, 12]
+"""Of which part of a block each part is that of the block of the same directions exchanged."""
+
 TOGETHER, FEWEST = 2**10, 2**6
 """Networks that one operation is about."""
 
@@ -75,9 +78,9 @@ class _Sums:
         self._spare = [np.empty(max(NUMBERS, rows * networks))]
         self._room: Callable[..., Array] = cache(lambda _, shape: np.empty(shape))
         self._count, self._rows = count, rows
-        # Those of wide networks are long, and many.
-        few = rows * len(count) <= _FEW
-        self._noted = list(self._operations()) if few else None
+        # Blocks and operations of wide networks are too many to be held.
+        self._few = rows * len(count) <= _FEW
+        self._noted = list(self._operations()) if self._few else None
 
     def areas_of(self, directions: list[Array], weight_decay: Array) -> Array:
         """Areas of networks whose directions are given, shape (directions, networks) each."""
@@ -100,28 +103,60 @@ class _Sums:
         return self._areas[..., :count]
 
     def _operations(self) -> Iterator[Operation]:
+        if self._few:
+            yield from self._pairs()
         for others, ring in _rings(self._count, self._rows, len(self._gamma)):
             yield from self._around(others, ring)
         first, second = np.triu_indices(self._rows, 1)
         yield _copied, (self._areas, first, second)
+
+    def _pairs(self) -> Iterator[Operation]:
+        """Blocks of all pairs, each once: that of (l, i) is that of (i, l) the other way around."""
+        row, column = np.triu_indices(self._rows, 0, len(self._count))
+        wanted = (row != column) | (self._count[row] > 1)
+        row, column = row[wanted], column[wanted]
+        pairs, networks = len(row), len(self._gamma)
+        solved = np.empty((KNOWN, pairs, networks))
+        self._solved = solved.reshape(-1, networks)
+        place = np.arange(KNOWN * pairs).reshape(KNOWN, pairs)
+        back = column < self._rows
+        self._place = np.zeros((KNOWN, self._rows, len(self._count)), dtype=np.intp)
+        self._place[:, column[back], row[back]] = place[_EXCHANGED][:, back]
+        self._place[:, row, column] = place
+        width = max(1, NUMBERS // networks)
+        for start in range(0, pairs, width):
+            here = slice(start, start + width)
+            yield from self._blocks(row[here], column[here], solved[:, here])
+
+    def _blocks(self, i: Counts, l: Counts, found: Array) -> Iterator[Operation]:
+        """Blocks of directions i and l, where the second is broadcast over the first."""
+        networks = self._gamma.shape
+        near = self._room("near of a block", (PARTS, *i.shape, *networks))
+        far = self._room("far of a block", (len(self._axes), *l.shape, *networks))
+        yield self._axes[:PARTS].take, (i, 1, near, "clip")
+        yield self._axes.take, (l, 1, far, "clip")
+        given = [*near[:4], *near[6:], *far[:6], *far[8:], self._gamma]
+        yield from in_place(_block, given, found, self._spare)
 
     def _around(self, others: Counts, ring: Counts) -> Iterator[Operation]:
         """Terms of some directions l, each of which has its ring in a column."""
         count, (own_term, joint_term) = self._count, self._terms
         around, turns = len(ring), len(ring) // 2
         shape = (*ring.shape, len(self._gamma))
-        near = self._room("near", (PARTS, *shape))
-        far = self._room("far", (len(self._axes), *shape[1:]))
-        yield self._axes[:PARTS].take, (ring, 1, near, "clip")
-        yield self._axes.take, (others, 1, far, "clip")
         # The first ones stand behind the last ones again.
         known = self._room("known", (KNOWN, around + turns, *shape[1:]))
-        given = [*near[:4], *near[6:], *far[:6], *far[8:], self._gamma]
-        yield from in_place(_block, given, known[:, :around], self._spare)
-        yield np.copyto, (known[:, around:], known[:, :turns])
+        if self._few:
+            here = np.concatenate([ring, ring[:turns]])
+            yield self._solved.take, (self._place[:, here, others], 0, known, "clip")
+        else:
+            yield from self._blocks(ring, others, known[:, :around])
+            yield np.copyto, (known[:, around:], known[:, :turns])
+        near, far = self._room("near", (3, *shape)), self._room("far", (3, *shape[1:]))
+        yield self._axes[:3].take, (ring, 1, near, "clip")
+        yield self._axes[:3].take, (others, 1, far, "clip")
         area = self._room("area", shape)
         if others[0] < len(self._areas):
-            given = [*far[:3], near[0], near[2], *known[:, :around], self._gamma]
+            given = [*far, near[0], near[2], *known[:, :around], self._gamma]
             yield from in_place(own_term, given, [area], self._spare)
             for x, l in enumerate(others):
                 yield self._added(area[:, x], ring[:, x], l, 1 + (ring[:, x] == l))
