@@ -41,8 +41,8 @@ from symdrift.theory import (
     strictness,
     symmetry,
 )
-from symdrift.theory.drift import PLANE
 from symdrift.theory.examples import Examples
+from symdrift.theory.later_moments import PLANE
 from symdrift.theory.linear.limits import isotropic_diffusion
 from symdrift.theory.linear.step_series import StationaryPolynomials
 from symdrift.theory.mean_square import SAMPLE_HESSIAN
