@@ -42,6 +42,7 @@ from symdrift.theory import (
     symmetry,
 )
 from symdrift.theory.examples import Examples
+from symdrift.theory.later_moments import PLANE
 from symdrift.theory.linear.limits import isotropic_diffusion
 from symdrift.theory.linear.step_series import StationaryPolynomials
 from symdrift.theory.mean_square import SAMPLE_HESSIAN
@@ -99,7 +100,7 @@ STEPS: dict[str, Callable[[], Iterable[Step]]] = {
     "frequency": lambda: stimulus_frequency.frequent_stimulus(EXAMPLES),
     "any frequency": lambda: frequency_order.frequency_order(EXAMPLES),
     "rotation at the next order": lambda: [
-        later_orders._rotation_in_powers(StationaryPolynomials(later_orders.PLANE))
+        later_orders._rotation_in_powers(StationaryPolynomials(PLANE))
     ],
     "orbit of Oja": lambda: rule_orbit("oja"),
     "orbit of a tied autoencoder": lambda: rule_orbit("tied_autoencoder"),

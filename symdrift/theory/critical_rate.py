@@ -555,7 +555,7 @@ def _missed_parts() -> Iterator[sp.ImmutableMatrix]:
 def _missed_traces(axes: int, traces: Mapping[sp.Symbol, sp.Expr]) -> Iterator[sp.Expr]:
     """Traces of explicit maps, averaged over Gaussian inputs, minus the displayed ones."""
     variance, value = symbol("input_variance"), symbol("singular_value")
-    places = list(product(range(axes), repeat=2))
+    places = [(a, b) for a in range(axes) for b in range(axes)]
     products = {pair: sp.Symbol(f"x_{min(pair)}{max(pair)}") for pair in places}
     mean = {item: variance * int(a == b) for (a, b), item in products.items()}
     names = sorted(set(products.values()), key=str)
