@@ -20,8 +20,7 @@ class RuleCurves:
     ----------
     name : str
     exact, small : Array
-        ``V / eta^3`` in rad^2 against the irrelevant variance, shape ``(variances,)``; NaN where
-        there is no small form.
+        ``V / eta^3`` in rad^2 against the irrelevant variance, shape ``(variances,)``.
     by_hidden : Array
         ``(p - 1) V`` over its largest value against the hidden units, shape ``(sizes,)``.
     small_ratio : float

@@ -26,6 +26,7 @@ from symdrift.theory.rules.deep_axes import (
     reach,
     share,
 )
+from symdrift.theory.rules.deep_network import at_numbers
 from symdrift.theory.rules.rule_area import RuleArea
 from symdrift.theory.rules.shipped_rules import INDICES, shipped, weight
 from symdrift.theory.special_cases import IRRELEVANT_VARIANCE
@@ -130,19 +131,36 @@ def equal_axes_of_layers(gain: int) -> EqualAxes:
 
 
 @cache
-def equal_axes_of_three_layers(layer: int) -> EqualAxes:
-    """A hidden layer of three, trained towards gain one on learned axes and nothing on the others.
+def equal_axes_of_three_layers(layer: int, gain: int) -> EqualAxes:
+    """A hidden layer of three, trained towards gain one on learned axes, without label noise.
 
     All terms are at leading order in the weight decay, that of an irrelevant axis at any ratio of
-    its variance to the decay.
+    its variance to the decay where no output asks for it, and at a larger variance otherwise.
+
+    Parameters
+    ----------
+    layer : int
+    gain : int
+        As for `equal_axes_of_layers`.
     """
     alike = EQUAL_WEIGHTS | dict.fromkeys((LI, LJ, LK), VARIANCE) | {LL: IRRELEVANT_VARIANCE}
     both = f"{layer}{layer}"
     length = sp.Add(*(entry**2 for entry in null_rows(layer))) / (2 * reach("ij")) ** 2
-    parts = share("i", both) + share("j", both), share("k", both), left_out_share(both), length
+    left_out = _asked_for(layer) if gain else left_out_share(both)
+    parts = share("i", both) + share("j", both), share("k", both), left_out, length
     # Equal weights have their cube at the gain, up to the order of the weight decay.
     resting = {LAYER_WEIGHT: sp.S.One}
     return EqualAxes(*(factor(part.xreplace(alike).xreplace(resting)) for part in parts))
+
+
+def _asked_for(layer: int) -> sp.Expr:
+    """What an axis adds that an output asks for but no hidden unit has: by the terms of the rule,
+    where learned weights are one.
+    """
+    learned = dict.fromkeys((LI, LJ), VARIANCE) | {LL: IRRELEVANT_VARIANCE}
+    resting = {weight("W", index): sp.S.One for index in "ij"}
+    rule = at_numbers("ij", "l", learned | resting, gain=sp.S.One)
+    return leading_term(RuleArea(rule, layer - 1).share_of(2), GAMMA)[0]
 
 
 @cache
@@ -156,7 +174,9 @@ RULES: Mapping[str, Callable[[], EqualAxes]] = MappingProxyType({
     "similarity matching": partial(equal_axes_of_rule, "similarity_matching"),
     "two layers, autoencoder": partial(equal_axes_of_layers, 1),
     "two layers, supervised": partial(equal_axes_of_layers, 0),
-    "three layers, supervised, layer 1": partial(equal_axes_of_three_layers, 1),
-    "three layers, supervised, layer 2": partial(equal_axes_of_three_layers, 2),
+    "three layers, autoencoder, layer 1": partial(equal_axes_of_three_layers, 1, 1),
+    "three layers, autoencoder, layer 2": partial(equal_axes_of_three_layers, 2, 1),
+    "three layers, supervised, layer 1": partial(equal_axes_of_three_layers, 1, 0),
+    "three layers, supervised, layer 2": partial(equal_axes_of_three_layers, 2, 0),
 })  # fmt: skip
 """Drift of each rule by the name that pages give it."""

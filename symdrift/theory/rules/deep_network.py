@@ -154,12 +154,23 @@ def resting_gain(index: str) -> sp.Expr:
     return own**3 + GAMMA / (variance * own)
 
 
-def at_numbers(learned: str, others: str, numbers: Mapping[sp.Symbol, sp.Rational]) -> RuleOnAxes:
-    """The terms of the rule on axes at any weight decay, with numbers for weights and variances."""
+def at_numbers(
+    learned: str, others: str, numbers: Mapping[sp.Symbol, sp.Expr], gain: sp.Expr = sp.S.Zero
+) -> RuleOnAxes:
+    """The terms of the rule on axes at any weight decay, with numbers for weights and variances.
+
+    Parameters
+    ----------
+    learned, others : str
+        Indices of the axes.
+    numbers : Mapping of sympy.Symbol to sympy.Expr
+    gain : sympy.Expr
+        Of the teacher on the others.
+    """
     axes = learned + others
     target, decay = Letter("outputs", "inputs", "target"), Letter(SCALAR, SCALAR, "weight_decay")
     gains = [resting_gain(index).xreplace(numbers) for index in learned]
-    teacher = sp.ImmutableMatrix(sp.diag(*gains, *[sp.S.Zero] * len(others)))
+    teacher = sp.ImmutableMatrix(sp.diag(*gains, *[gain] * len(others)))
     rule = DeepLinear(target, decay, len(LAYERS))
     sizes = {"inputs": len(axes), "outputs": len(axes)} | dict.fromkeys(
         rule.hidden_axes, len(learned)

@@ -93,8 +93,9 @@ class RuleArea:
     def response(self, first: StableBlock) -> sp.ImmutableMatrix:
         """``u`` of a sample in the coordinates of a block: what to multiply ``phi`` with."""
         total = product(first.basis.T, self.slopes.extract(first.block, _all(self.slopes)))
-        for second in self.stable:
-            if any(self.form[k, m] != 0 for k in first.block for m in second.block):
+        for block in self.rule.blocks:
+            if any(self.form[k, m] != 0 for k in first.block for m in block):
+                second = _stable(self.rule, block)
                 total += product(2 * self.corrector(first, second), second.jumps)
         return _reduced(total)
 
@@ -112,13 +113,22 @@ class RuleArea:
         """The same of the covariance with the rotation of another hidden layer."""
         found: dict[tuple[int, ...], sp.Expr] = {}
         for stable in self.stable:
-            response = self.response(stable)
-            if any(response):
+            if (share := self._share(stable, other)) != 0:
                 axes = tuple(k for k in self.rule.axes_of(stable.block) if k > 1)
-                second = _reduced(product(response, self.rule.moments, other.response(stable).T))
-                share = product(second, stable.fluctuation).trace()
                 found[axes] = factor(found.get(axes, sp.S.Zero) + share)
         return found
+
+    def share_of(self, axis: int) -> sp.Expr:
+        """What one further axis adds, from its own blocks and those that they are bent with."""
+        blocks = (block for block in self.rule.blocks if axis in self.rule.axes_of(block))
+        return factor(sp.Add(*(self._share(_stable(self.rule, block), self) for block in blocks)))
+
+    def _share(self, stable: StableBlock, other: RuleArea) -> sp.Expr:
+        response = self.response(stable)
+        if not any(response):
+            return sp.S.Zero
+        second = _reduced(product(response, self.rule.moments, other.response(stable).T))
+        return product(second, stable.fluctuation).trace()
 
     @cached_property
     def mean_rotation(self) -> sp.Expr:
