@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Collection, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -141,6 +142,7 @@ def write_kernels(study: Study, directory: Path) -> list[Path]:
     return [write_text(Path(directory) / "kernels.py", study_source(study))]
 
 
+@cache
 def _tree(module: ModuleType) -> ast.Module:
     return ast.parse(inspect.getsource(module))
 
@@ -179,10 +181,11 @@ def _body(module: ModuleType, defaults: Mapping[str, str] | None) -> str:
 
 def _formulas(module: str, names: Collection[str]) -> str:
     """Printed formulas of a module, in its order."""
-    source = inspect.getsource(import_module(module))
-    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    texts = [ast.get_source_segment(source, node) or "" for node in functions if node.name in names]
-    return "\n\n\n".join(texts)
+    printed = import_module(module)
+    lines = inspect.getsource(printed).splitlines()
+    functions = [node for node in _tree(printed).body if isinstance(node, ast.FunctionDef)]
+    texts = [lines[node.lineno - 1 : node.end_lineno] for node in functions if node.name in names]
+    return "\n\n\n".join(map("\n".join, texts))
 
 
 def _is_offered(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
