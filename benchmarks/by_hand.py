@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-CHUNK, TOGETHER = 2048, 1024
+CHUNK, TOGETHER = 8192, 1024
 """Spectra that an operation is about, in one plane or in all of them."""
 
 
