@@ -154,9 +154,7 @@ def _powers_of_axes() -> Step:
     {moments}, and their own powers are {power} again, [eq:powers-again]. No solution is missed and
     none is added, as the product of {det_own} and {det_loop} is the characteristic polynomial of
     {whole}. The critical rate is the smallest for which there is a solution: one equation for seven
-    numbers by axis, six powers and that of the label noise. By pair of axes there would be ten: six
-    products of the three directions across the orbit between both, and four of the two directions
-    of one axis by itself with the two of the other.
+    numbers by axis, six powers and that of the label noise.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     variance, labels = sp.IndexedBase(VARIANCES), sp.IndexedBase(LABELS)
@@ -391,10 +389,10 @@ def _equal_axes() -> Step:
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)
-    noisy = (GAMMA * quiet_matrix).applyfunc(cancel).xreplace({GAMMA: sp.Integer(0)})
+    none = {GAMMA: sp.Integer(0)}
+    noisy = (GAMMA * quiet_matrix).applyfunc(cancel).xreplace(none)
     quiet_matrix = quiet_matrix.xreplace({LABEL_NOISE: sp.Integer(0)}).applyfunc(cancel)
-    limit = quiet_matrix.xreplace({GAMMA: sp.Integer(0)})
-    slope = quiet_matrix.diff(GAMMA).xreplace({GAMMA: sp.Integer(0)})
+    limit, slope = quiet_matrix.xreplace(none), quiet_matrix.diff(GAMMA).xreplace(none)
     own, n = value * variance, INPUTS
     largest = own * (1 + (n + 1) / BATCH)
     lowered = ((n + 1) ** 2 - BATCH * (n - 1)) / (2 * BATCH * n)
@@ -420,8 +418,7 @@ def _equal_axes() -> Step:
 
     def to_first_order(line: sp.Expr) -> sp.Expr:
         explicit = line.xreplace(traces)
-        near = {GAMMA: sp.Integer(0)}
-        return explicit.xreplace(near) + GAMMA * explicit.diff(GAMMA).xreplace(near)
+        return explicit.xreplace(none) + GAMMA * explicit.diff(GAMMA).xreplace(none)
 
     return step(
         under={
@@ -479,10 +476,7 @@ def _equal_axes() -> Step:
                 "zero.",
                 (
                     polynomial,
-                    unknown**4
-                    * (unknown - largest)
-                    * (unknown - own * (1 + 1 / BATCH))
-                    * (unknown - own * (1 - 1 / BATCH)),
+                    unknown**4 * (unknown - largest) * ((unknown - own) ** 2 - (own / BATCH) ** 2),
                 ),
             ),
             vanishes(

@@ -147,8 +147,7 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     which inputs without output have too. There are {n} inputs and {m} outputs, and hidden units
     beyond {r} change nothing. Only two kinds of planes differ, those of axis 1 and those without
     it, and by [eq:axis-decay] the frequent stimulus and a rare one decay at [eq:frequency-rates].
-    The plane that they share drops out of their difference, so that their order is that of two
-    planes.
+    The plane that they share drops out of their difference: their order is that of two planes.
 
     Let weight decay and label noise be small together, {noise} of the order of {gamma}. Singular
     values are then one, and label noise adds {square} times the Hessian to the noise in

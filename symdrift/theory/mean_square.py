@@ -226,12 +226,11 @@ def _second_moments() -> Step:
     linearised deviation has no stationary variance, even where {eta} times every curvature is
     small, and nothing of the theory is left.
 
-    Below this rate the solution of [eq:stationary-moments] is {solved} times what the Lyapunov
-    equation gives. This is [eq:moments-solved]. On the solution of [eq:critical] {inverse} is one
-    over {critical}: the part of the fluctuation that grows fastest exceeds the leading order by the
-    factor {above}, and in the powers of {eta} each term is {ratio} times the one before. This is
-    what later orders of any number of the fluctuation or the drift are estimated by,
-    [step:expected-error].
+    Below this rate [eq:moments-solved] solves [eq:stationary-moments]: {solved} times what the
+    Lyapunov equation gives. On the solution of [eq:critical] {inverse} is one over {critical}: the
+    part of the fluctuation that grows fastest exceeds the leading order by the factor {above}, and
+    in the powers of {eta} each term is {ratio} times the one before. This is what later orders of
+    any number of the fluctuation or the drift are estimated by, [step:expected-error].
     """
     h, x = sp.symbols("H Psi", commutative=False)
     sample, other = sp.symbols("D_1 D_2", commutative=False)
