@@ -62,14 +62,21 @@ def test_compiled_sums_are_those_of_numpy(
     np.testing.assert_allclose(compiled, plain, rtol=1e-13, atol=0)
 
 
-@pytest.mark.parametrize("size", [3, 70])
-def test_many_networks_are_added_up_like_one(size: int) -> None:
-    axes, gamma = directions(CELL, size, 3)
-    count = np.ones(size, dtype=int)
-    together = swept_areas(axes, gamma, count, 3, False, False)
-    for k in (0, CELL - 1):
+@pytest.mark.parametrize(
+    ("size", "rows", "several"),
+    [(3, 3, False), (70, 3, False), (36, 35, False), (7, 5, True), (36, 34, True)],
+)
+@pytest.mark.parametrize("white", [False, True])
+def test_many_networks_are_added_up_like_one(
+    size: int, rows: int, several: bool, white: bool
+) -> None:
+    """Few and many blocks, of which wide networks keep none; equal directions."""
+    axes, gamma = directions(CELL + 1, size, rows)
+    count = 1 + np.arange(size) % 3 if several else np.ones(size, dtype=int)
+    together = swept_areas(axes, gamma, count, rows, white, False)
+    for k in (0, CELL):
         one = Directions(*(part[k : k + 1] for part in axes))
-        alone = swept_areas(one, gamma[k : k + 1], count, 3, False, False)
+        alone = swept_areas(one, gamma[k : k + 1], count, rows, white, False)
         np.testing.assert_allclose(alone[0], together[k], rtol=1e-13)
 
 
