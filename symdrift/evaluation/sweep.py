@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -249,29 +250,32 @@ def _evaluated(
         _require_arrays(request)
     left = [block for block in blocks if block not in parts]
     together = executor is not None or request.by_arrays
-    wave = 1
-    if together:
-        wave = _WAVE if executor is not None else min(_WAVE, available_processors())
-    for start in range(0, len(left), wave):
-        meter = _Shown(total, done, None if together else progress)
-        these = left[start : start + wave]
-        if together:
-            found, interrupted = run_blocks(request, these, meter, executor=executor)
-            if interrupted:
-                raise KeyboardInterrupt
-        else:
-            found = [request(*these[0], meter)]
-        for block, part in zip(these, found, strict=True):
-            parts[block] = part.numbers
-            done += len(part.numbers)
-            if kept is not None:
-                kept.keep(block, part.numbers)
-            elif part.points:
-                if not points:
-                    _require_held(part, total, request.quantities)
-                points |= part.points
-        if together and progress is not None:
-            progress(done, total)
+    with ExitStack() as threads:
+        wave = 1 if executor is None else _WAVE
+        if executor is None and request.by_arrays:
+            wave = min(_WAVE, available_processors())
+            # The same threads for all waves: what they work in is there after the first.
+            executor = threads.enter_context(ThreadPoolExecutor(wave))
+        for start in range(0, len(left), wave):
+            meter = _Shown(total, done, None if together else progress)
+            these = left[start : start + wave]
+            if together:
+                found, interrupted = run_blocks(request, these, meter, executor=executor)
+                if interrupted:
+                    raise KeyboardInterrupt
+            else:
+                found = [request(*these[0], meter)]
+            for block, part in zip(these, found, strict=True):
+                parts[block] = part.numbers
+                done += len(part.numbers)
+                if kept is not None:
+                    kept.keep(block, part.numbers)
+                elif part.points:
+                    if not points:
+                        _require_held(part, total, request.quantities)
+                    points |= part.points
+            if together and progress is not None:
+                progress(done, total)
     return Sweep(request, joined([parts[block] for block in blocks]), points)
 
 
