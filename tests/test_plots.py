@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogFormatterSciNotation
@@ -14,7 +15,7 @@ from symdrift.cli.plots import plot
 from symdrift.evaluation.result import Evaluation, listed
 from symdrift.evaluation.sweep import sweep
 from symdrift.evaluation.sweep_axes import parse_axis
-from symdrift.figures.phase_diagram import draw
+from symdrift.figures.phase_diagram import _round_ratios, draw
 from symdrift.figures.style import PLAIN, drawing
 from symdrift.study import read_study
 
@@ -85,7 +86,8 @@ def test_powers_of_ten_stand_where_matplotlib_has_them_and_are_the_numbers_there
         figure.draw_without_rendering()
         labelled = []
         for axis in (each.yaxis for each in figure.axes):
-            if axis.get_scale() != "log":
+            # Ratios have no powers.
+            if axis.get_scale() != "log" or "over that of" in axis.get_label_text():
                 continue
             for places, formatter in (
                 (axis.get_majorticklocs().tolist(), axis.get_major_formatter()),
@@ -101,6 +103,16 @@ def test_powers_of_ten_stand_where_matplotlib_has_them_and_are_the_numbers_there
         factor, _, power = label.rpartition("×")
         exponent = power.removeprefix("10").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
         assert float(factor or 1) * 10.0 ** int(exponent) == pytest.approx(place, rel=1e-9)
+
+
+@pytest.mark.parametrize("most", [1.01, 1.12, 1.7, 2.5, 9.0, 25.0, 1000.0])
+def test_a_bar_of_ratios_has_labels_on_both_sides_of_equal_rates(most: float) -> None:
+    places = _round_ratios(LogNorm(1 / most, most)).tick_values(1 / most, most)
+    shown = [place for place in places if 1 / most <= place <= most]
+    assert 3 <= len(shown) <= 9 and np.isclose(shown, 1, rtol=1e-9).sum() == 1
+    assert min(shown) < 1 < max(shown)
+    # As they are labelled.
+    assert [float(f"{place:g}") for place in shown] == pytest.approx(shown, rel=1e-9)
 
 
 def test_a_network_of_one_active_axis_has_a_picture_that_says_so(

@@ -9,7 +9,13 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import (
+    FormatStrFormatter,
+    Locator,
+    LogFormatter,
+    LogLocator,
+    MaxNLocator,
+)
 
 from symdrift.figures.style import short_names
 from symdrift.quoting import figure_text
@@ -98,7 +104,12 @@ def _panel(
         )  # fmt: skip
         bar = panel.figure.colorbar(image, ax=panel, extend="both" if around_one else "neither")
         bar.set_label(title)
-        _label_powers(bar.ax.yaxis)
+        if around_one:
+            bar.locator = _round_ratios(norm)
+            bar.formatter = FormatStrFormatter("%g")
+            bar.minorticks_off()
+        else:
+            _label_powers(bar.ax.yaxis)
         levels = [level for level in ticks if np.nanmin(shown) < level < np.nanmax(shown)]
         if levels:
             lines = panel.contour(x, y, shown, levels, colors="0.2", linewidths=0.6)
@@ -133,6 +144,15 @@ def _levels(low: float, high: float) -> Any:
     if high < 20 * low:
         return [level for level in MaxNLocator(7).tick_values(low, high) if level > 0]
     return LogLocator(subs=(1.0,)).tick_values(low, high)
+
+
+def _round_ratios(norm: Normalize) -> Locator:
+    """Places of labels, one of them at equal rates, where colours cover less than a decade too."""
+    most = norm.vmax
+    assert most is not None
+    if most < 2:
+        return MaxNLocator(7, steps=[1, 2, 5, 10])
+    return LogLocator(subs=(1.0, 2.0, 5.0) if most < 30 else (1.0,))
 
 
 def _level(value: float) -> str:
