@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 import sympy as sp
 from documents_example import example_derivation
+from latex_tree import Accented, Scripts, Symbol, Word, parse
 from tex import needs_tex, pages_of
 
 from symdrift.derivation.reliance import stated, symbols_of
 from symdrift.derivation.steps import Derivation
+from symdrift.derivation.vocabulary import SIZE
+from symdrift.documents.assembly import symbols_in, theory_printer
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
 from symdrift.documents.levels import (
@@ -30,6 +34,7 @@ from symdrift.documents.writing import write_derivation
 from symdrift.errors import RequestError
 from symdrift.files import write_text
 from symdrift.study import read_study
+from symdrift.study.roles import INDICES
 from symdrift.theory.derive import derive
 
 THEORY = Path(__file__).parents[1] / "symdrift" / "theory"
@@ -195,3 +200,49 @@ def test_an_unknown_level_is_refused_before_anything_is_written(level: str, tmp_
     ):
         write_derivation(study, tmp_path / "out", ["tex"], level=level)
     assert not (tmp_path / "out").exists()
+
+
+COMMON = {*INDICES, "o", "u", "O"}
+"""Letters that stand for an index, or for an order, alone."""
+
+
+def letters_in(node: object) -> Iterator[str]:
+    """Letters of a formula with their accents, but for subscripts and names in upright type."""
+    match node:
+        case Symbol(character):
+            yield from filter(str.isalpha, character)
+        case Word(text, font):
+            yield from [text] if font == "mathcal" else []
+        case Accented(body, accent):
+            yield accent + "".join(letters_in(body))
+        case Scripts(base, _, sup):
+            yield from (*letters_in(base), *letters_in(sup))
+        case tuple():
+            for part in node:
+                yield from letters_in(part)
+        case _ if is_dataclass(node):
+            for field in fields(node):
+                yield from letters_in(getattr(node, field.name))
+
+
+@each_study
+@pytest.mark.parametrize("level", ["outline", "paper", "full"])
+def test_every_letter_of_an_equation_stands_in_the_notation(study: str, level: str) -> None:
+    """But for indices, sizes of vectors of weights, and numbers of the study."""
+    shown = told(study, level)
+    printer = theory_printer(shown)
+
+    def letters(items: Iterable[sp.Basic]) -> set[str]:
+        return {
+            letter for item in items for letter in letters_in(parse(printer.doprint(item).latex))
+        }
+
+    lines = (
+        expression
+        for step in shown.steps
+        for equation in step.equations
+        for expression in (equation.told, *(link.expression for link in equation.links))
+    )
+    own = set(read_study(study).symbols)
+    used = {item for item in symbols_in(lines) - {SIZE} if str(item) not in own}
+    assert letters(used) - letters(row.symbol for row in shown.notation) <= COMMON

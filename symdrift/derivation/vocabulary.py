@@ -193,6 +193,8 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (REDUCTION, "loss reduction by learning an axis", "scalar"),
     (AXIS_LOSS, "what one axis adds to the loss of a minimum", "scalar"),
     (ROTATION, "rotation of the hidden layer", "p by p"),
+    (UNIT_I, "column of the identity", "p"),
+    (DIMENSION, "dimension of the manifold of minima", "scalar"),
     (MINIMUM_POINT, "canonical point of the manifold of minima", "vector"),
     (TURN, "generator of a hidden rotation on weight space", "matrix"),
     (ANY_MAP, "any matrix of the shape of the learned map", "m by n"),

@@ -65,7 +65,7 @@ ROLES: Mapping[str, Role] = MappingProxyType(
         "gain": Role("a", "a", "gain of the teacher along an axis"),
         "label_noise": Role("sigma", r"\sigma", "standard deviation of the label noise"),
         "singular_value": Role("s", "s", "singular value of the learned map"),
-        "hessian": Role("H", "H", "Hessian of the expected loss on the normal space", "matrix"),
+        "hessian": Role("H", "H", "Hessian of the expected loss", "matrix"),
         "gradient_noise": Role("C", "C", "covariance of the gradient of one sample", "matrix"),
         "fluctuation": Role("Gamma", r"\Gamma", "covariance of the normal fluctuation", "matrix"),
         "generator": Role("Omega", r"\Omega", "generator of a hidden rotation", "p by p"),

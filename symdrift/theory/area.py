@@ -41,13 +41,14 @@ from symdrift.typesetting.printer import Mean
 
 MEAN_ROTATION = symbol("mean_rotation", real=True)
 NEXT_TURN, TURNED_BY = (sp.MatrixSymbol(name, SIZE, SIZE) for name in ("turn_next", "turned_by"))
-EXPECTED_CHANGE = sp.Symbol("expected_change", real=True)
+EXPECTED_CHANGE, OVER_SAMPLE = sp.symbols("expected_change over_sample", real=True)
 KEPT, CORRECTOR_ENTRY = sp.IndexedBase("turn_ab"), sp.IndexedBase("corrector_ab")
 
 LATEX = {
     TURN_SO_FAR: r"\tilde Q_t",
     NEXT_TURN: r"\tilde Q_{t+1}",
     TURNED_BY: r"\mathrm{e}^{\xi_t \tilde\Omega}",
+    OVER_SAMPLE: r"\mathbb{E}_t",
     EXPECTED_CHANGE: (
         r"\mathbb{E}_t[G \xi_t + \delta_{t+1}^{\mathsf{T}} K \delta_{t+1}"
         r" - \delta_t^{\mathsf{T}} K \delta_t]"
@@ -56,7 +57,10 @@ LATEX = {
     CORRECTOR_ENTRY.label: "K",
 }
 
-MEANINGS = ((TURN_SO_FAR, "rotation of the hidden layer on weight space", "matrix"),)
+MEANINGS = (
+    (TURN_SO_FAR, "rotation of the hidden layer on weight space", "matrix"),
+    (OVER_SAMPLE, "mean over the sample of step t, with its deviation given", ""),
+)
 
 
 def area(examples: Examples) -> Iterator[Step]:
@@ -74,17 +78,17 @@ def _area(network: LinearNetwork) -> Step:
     Write the weights as a rotated copy of the canonical point {theta_star} plus a deviation {n_t},
     [eq:slice], where {turn} is what a rotation of the hidden layer does to all weights. The
     deviation is normal to the orbit, [eq:normal], with {Omega} the action of a generator on weight
-    space. The rotation {xi} of a step leads from one frame to the next, {next_turn}: it is chosen
-    such that the next deviation is normal again, and takes away what the step has along the tangent
-    vector, whose squared length is {G}: by [eq:orthogonal] a step is orthogonal to the orbit
-    through the weights, which is not the orbit through the minimum, and has along this
+    space. The gradient of a sample turns with the weights, so that each step is seen from the frame
+    in which it begins. The rotation {xi} of a step leads from one frame to the next, {next_turn}:
+    it is chosen such that the next deviation is normal again, and takes away what the step has
+    along the tangent vector, whose squared length is {G}: by [eq:orthogonal] a step is orthogonal
+    to the orbit through the weights, which is not the orbit through the minimum, and has along this
     [eq:transfer]. At leading order the rotation is [eq:rotation-step], bilinear in the deviation
     and its change: over {G}, twice the area that its columns in the first layer and its rows in the
     second sweep in the plane of the generator. The frame turns in the opposite sense, since no step
     turns the whole.
 
-    The gradient of a sample turns with the weights, so that each step can be seen from the frame in
-    which it begins.
+
     """
     frame = any_turn(network.hidden)
     first, second = network.layers
@@ -174,17 +178,17 @@ def _corrector() -> Step:
     correlated over time: a kick that enlarges the area now is pulled back later. Look for a
     quantity that is stationary, so that its changes never accumulate, and whose expected change
     takes the pull away. The pull is quadratic in the deviation, and so is {bounded} with a
-    symmetric matrix {K}. With the deviation of a step given and averaged over its sample, the
-    rotation and the change of this quantity are [eq:without-pull] together: where the pull drops
-    out, a constant is left, {G} times the mean rotation, and a form one order of {eta} smaller.
+    symmetric matrix {K}. With the deviation of a step given and averaged over its sample,
+    {over_sample}, the rotation and the change of this quantity are [eq:without-pull] together:
+    where the pull drops out, a constant is left, by [eq:mean] {G} times the mean rotation, and a
+    form one order of {eta} smaller.
 
     By [eq:rotation-step] and [eq:normal-step] {rotated}, a pull of the Hessian and a kick of the
     noise. Let the symmetric matrix {K}, the corrector, solve [eq:corrector]. With it the pull drops
-    out, and the matrix {coloured} solves the Sylvester equation [eq:sylvester]. The rotation of one
-    step is minus the change of the stationary quantity {bounded} plus a kick with {Y} in the place
-    of {Omega}, [eq:martingale]. The last term of [eq:martingale] is of second order in the learning
-    rate: it has the mean {constant}, and what it varies by has no memory at this order and is
-    smaller than the kicks.
+    out, and the matrix {coloured} solves the Sylvester equation [eq:sylvester]. The rotation of a
+    step is minus the change of the stationary quantity {bounded}, plus a kick with {Y} in the place
+    of {Omega}, plus a term of second order in {eta} of mean {constant}, [eq:martingale]; what this
+    varies by has no memory and is smaller than the kicks.
 
     Deviation and noise are normal to the orbit, and {Omega} stands for its part within the normal
     space, where all eigenvalues of {H} are positive. In its eigenbasis {K} has therefore the
@@ -295,6 +299,7 @@ def _corrector() -> Step:
         ),
         symbols={
             "bounded": stored,
+            "over_sample": OVER_SAMPLE,
             "constant": ETA**2 * sp.Trace(CORRECTOR * NOISE),
             "rotated": sp.Eq(
                 METRIC * ROTATION_STEP, ETA * sp.Trace(across * TURN * NORMAL), evaluate=False

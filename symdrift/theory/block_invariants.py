@@ -52,7 +52,7 @@ def blocks_of_study(examples: Examples, subject: Subject, terms: Sequence[Place]
     follows from these: the fluctuation of two axes by [eq:lyapunov-solution], the solutions {Y} and
     {Z} of two blocks by [eq:solution-left] and [eq:solution-right], the rows {y} and {z} of the
     plane of the first two indices of a term by [eq:own-solution-left] and [eq:own-solution-right],
-    and the overlaps by [eq:overlap] and [eq:own-overlap]. This is every term of the study. The
+    and the overlaps by [eq:overlap] and [eq:own-overlap]. These are all terms of the study. The
     trace of {C} is that of all these blocks, each pair of axes counted once.
     """
     drift = examples.representative

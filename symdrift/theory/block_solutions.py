@@ -34,7 +34,7 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (ONES, "row of ones", "1 by 2"),
     (LEFT_SOLUTION, "solution of the Sylvester equation of two blocks", "2 by 2"),
     (RIGHT_SOLUTION, "that of the other Sylvester equation", "2 by 2"),
-    (ROW_LEFT, "solution where one block is that of an axis with itself", "1 by 2"),
+    (ROW_LEFT, "solution for an axis with itself and a block", "1 by 2"),
     (ROW_RIGHT, "that of the other equation", "1 by 2"),
 )
 

@@ -69,11 +69,11 @@ def _correlations() -> Step:
     quadratic form sees of Hessian times rotation. A kick is correlated with itself, and with the
     pulls that follow, because these pull back what it has moved: after {tau} steps of
     [eq:normal-step] the deviation is {kept} times the old one, less {eta} {kept_before} times the
-    kick, plus younger noise, which gives [eq:kick-and-pull]. A pull is correlated with the pulls
-    that follow because the deviation lasts, [eq:pull-and-pull]; as a sum of many small and
-    independent kicks it is Gaussian at leading order, and its fourth moments are sums over three
-    pairings. Kicks are correlated with no pull before them. In the eigenbasis of the
-    Hessian, with eigenvalues {h_a} and {h_b}, the sum over all lags is the geometric series
+    noise of that step, plus younger noise, which gives [eq:kick-and-pull]. A pull is correlated
+    with the pulls that follow because the deviation lasts, [eq:pull-and-pull]; as a sum of many
+    small and independent kicks the deviation is Gaussian at leading order, and its fourth moments
+    are sums over three pairings. Kicks are correlated with no pull before them. In the eigenbasis
+    of the Hessian, with eigenvalues {h_a} and {h_b}, the sum over all lags is the geometric series
     [eq:lags]. At leading order it divides the entries of {pull} by {eta} times the sum of two
     eigenvalues, and so turns {pull} into {K} over {eta}, by [eq:corrector]. The power that is less
     by one in [eq:kick-and-pull] and whether a sum begins at lag zero or one do not matter at this

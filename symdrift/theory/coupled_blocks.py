@@ -223,11 +223,12 @@ def _sylvester_blocks() -> Step:
     [eq:sylvester] is the overlap times {left}; with rows and columns exchanged it is minus the
     overlap times the transpose of {right}, and where the rotation couples no blocks it vanishes.
     Without the overlap the equation becomes [eq:sylvester-left], and transposed
-    [eq:sylvester-right]. By the theorem of Cayley and Hamilton the solutions are polynomials in the
-    two blocks: the first is [eq:solution-left], divided by the resultant [eq:resultant] of the
-    characteristic polynomials of {first} and {negative}. The sum of both equations is solved by
-    {sum}, which gives the second solution, [eq:solution-right]. The resultant is positive, as the
-    traces and determinants of both blocks are, so that each equation has one solution.
+    [eq:sylvester-right]. Multiplied by the adjugate of {first} from the left and used once more,
+    the former leaves {left} times a polynomial in the other block, by the theorem of Cayley and
+    Hamilton. Its inverse gives the first solution, [eq:solution-left], over the resultant
+    [eq:resultant] of the characteristic polynomials of {first} and {negative}. The sum of both is
+    solved by {sum}, which gives the second one, [eq:solution-right]. The resultant is positive, as
+    the traces and determinants of both blocks are, so that each equation has one solution.
 
     The right side of [eq:sylvester] is in these places the overlap times {twice}, and minus the
     overlap times {other_twice}. To find the first solution, [eq:sylvester-left] is used to move

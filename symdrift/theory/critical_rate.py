@@ -106,11 +106,11 @@ LATEX: dict[sp.Basic, str] = {
 
 MEANINGS = (
     (SPLIT, "coefficient of a pairing in a second moment of equal axes", "scalar"),
-    (POWERS[I_INDEX], "power of a deviation, summed over all inputs", "scalar"),
     (OWN_BLOCKS, "growth of second moments within blocks", "matrix"),
     (READ_POWERS, "what reads the powers off the moments", "matrix"),
     (FED_BACK, "what is fed back of the powers", "matrix"),
-    (SIX_POWERS, "powers of an axis as a matrix", "3 by 3"),
+    (SIX_POWERS, "powers of an axis, summed over inputs; a power is an entry", "3 by 3"),
+    (LABEL_POWER, "power of the label noise", "scalar"),
     (READING, "what samples read of three weights", "3 by 3"),
     (EXCHANGE, "exchange of what is read and what is pulled at", "3 by 3"),
     (COMMON_PART, "sum of the layers of a deviation of equal axes over the root of two", "n by n"),
@@ -133,28 +133,28 @@ def _powers_of_axes() -> Step:
     axes stand an odd number of times. For two of the three matrices at a time there are six powers
     of each axis. To see what they do, take the weights {w_il}, {u_il} and {u_li}, from which the
     entry {i}, {l} of the three matrices is read: the change of the learned map, {missed} and
-    {first} are {reading} times these, with [eq:read-rows]. So the six powers, as a symmetric matrix
-    {six}, are [eq:power-matrix], with the second moments {pair_moments} of these weights. What
-    returns a pull to the weights is the transpose of what reads it, as in [eq:reach], but for
-    {missed} and {first}, which in [eq:read-excess] change places and sign, {exchange}: the one is
-    read from {second} and pulls at {W}, the other is read from {first} and pulls at {U}. Label
-    noise has a power of its own, [eq:label-power]. By [eq:read-power] and [eq:read-labels] powers
-    therefore add [eq:fed-power] to the growth of these moments, and nothing else joins the blocks.
-    A weight of the second layer stands among those of {i}, {l} and of {l}, {i}, and grows by both;
-    for {l} equal to {i} two of the three are the same, and their rows and columns are added. Of an
-    axis {i} that is not learned there is no hidden unit: {w_il} and {u_li} drop out, and {u_il} of
-    an {l} that is not.
+    {first} are {reading} times these, with [eq:read-rows]. So the symmetric matrix {six} of the six
+    powers is [eq:power-matrix], with the second moments {pair_moments}. What returns a pull to the
+    weights is the transpose of what reads it, as in [eq:reach], but for {missed} and {first}, which
+    in [eq:read-excess] change places and sign, {exchange}: the one is read from {second} and pulls
+    at {W}, the other is read from {first} and pulls at {U}. Label noise has a power of its own,
+    [eq:label-power]. By [eq:read-power] and [eq:read-labels] powers therefore add [eq:fed-power] to
+    the growth of these moments, and nothing else joins the blocks. A weight of the second layer
+    stands among those of {i}, {l} and of {l}, {i}, and grows by both; for {l} equal to {i} two of
+    the three are the same, and their rows and columns are added. Of an axis {i} that is not learned
+    there is no hidden unit: {w_il} and {u_li} drop out, and {u_il} of an {l} that is not.
 
-    In coordinates across the orbit in which {relaxation} is the identity, let {own} be what a step
-    does within blocks and {read} what reads all powers off the moments; they are fed back by its
-    transpose, meant for the trace of products, in which {six} counts as a whole matrix, and by a
-    matrix {fed}. By [eq:fed-power] this puts, over {batch}, {exchanged} with {label_power} added to
-    its last diagonal entry in the place of {six}, and the last diagonal entry of {six} in the place
-    of {label_power}. Then {whole} is all of {growth}. Moments of the eigenvalue {value} are
-    {moments}, and their own powers are {power} again, [eq:powers-again]. No solution is missed and
-    none is added, as the product of {det_own} and {det_loop} is the characteristic polynomial of
-    {whole}. The critical rate is the smallest for which there is a solution: one equation for seven
-    numbers by axis, six powers and that of the label noise.
+    In coordinates across the orbit in which {relaxation} is the identity, let {own} be what
+    {growth} does within blocks and {read} what reads all powers off the moments; they are fed back
+    by its transpose, meant for the trace of products, in which {six} counts as a whole matrix, and
+    by a matrix {fed}. By [eq:fed-power] this puts, over {batch}, {exchanged} with {label_power}
+    added to its last diagonal entry in the place of {six}, and the last diagonal entry of {six} in
+    the place of {label_power}. Then {whole} is all of {growth}. Moments of the eigenvalue {value}
+    are {moments}, and their own powers are the same again, [eq:powers-again]. Unless {value} is an
+    eigenvalue of {own}, no solution is missed and none is added: as the identity less a product has
+    the same determinant with the factors exchanged, {det_own} times {det_loop} is the
+    characteristic polynomial of {whole}. The critical rate is the smallest for which there is a
+    solution: one equation for seven numbers by axis, six powers and that of the label noise.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     variance, labels = sp.IndexedBase(VARIANCES), sp.IndexedBase(LABELS)
@@ -361,31 +361,31 @@ def _equal_axes() -> Step:
     """The critical rate of equal axes
 
     Let all {n} axes be alike and learned, with as many inputs as outputs. A rotation or reflection
-    of inputs, outputs and hidden layer together then changes nothing, and of the second moment that
-    grows fastest, again a positive matrix, the average over all of these is left. The deviation
+    of inputs, outputs and hidden layer together then changes nothing, and the second moment that
+    grows fastest, a positive matrix, can be replaced by its average over these. The deviation
     across the orbit is any matrix {both}, the sum of the two layers over {root}, and a symmetric
     one {apart}, the first layer less the second over {root}. Seven numbers are left of its second
     moment, and [step:seven-numbers] derives the matrix of seven rows of which the inverse of the
-    critical rate is the largest eigenvalue. Two limits of small weight decay need only traces.
+    critical rate is the largest eigenvalue. Two limits need only traces.
 
     Without label noise the error of a sample at the minimum is {missed}, and what the sample makes
     of {both} has by [eq:sample-hessian] the part [eq:alike-pull] along {both}. Without weight decay
     only the first term is left, and applied twice it is on average a multiple of {both}, by
     [eq:moments]. So entries of {both} that are uncorrelated and of equal variance solve
     [eq:critical]. There the quotient of {growth} and {decay} is stationary, so that this second
-    moment gives it to first order in {gamma} too. Over all {both} the pull [eq:alike-pull] then has
-    the traces [eq:alike-traces], with which the quotient is [eq:critical-quiet]. Samples disperse
-    the learned map, and the rate times {s} times the power {power} of all inputs, over {batch},
-    must be small, unless batches are so large that discrete steps count, [step:discrete-steps].
+    moment gives it to first order in {gamma} too: second moments of {apart} relax at first order
+    only, but {growth} joins them to others at second. Over all {both} the pull [eq:alike-pull] then
+    has the traces [eq:alike-traces], with which the quotient is [eq:critical-quiet]. Samples
+    disperse the learned map, and the rate times {s} and the power {power} of all inputs, over
+    {batch}, must be small, unless in large batches discrete steps count, [step:discrete-steps].
 
     With label noise, weight decay can be so small that the difference of the layers disperses
     first, since second moments of {apart} relax by {slow} only, and no others slow down. Label
     noise makes of {apart} the part [eq:heard-pull] along {apart}. By [eq:heard-pull] squares then
     have the means [eq:heard-squares], which make of the squared trace and the sum of squared
     entries a matrix of two rows: its larger eigenvalue, over {slow} and {batch}, is the limit
-    [eq:critical-labels]. The critical rate tends to zero with {gamma}. So far away from balance,
-    terms that the linearised dynamics leave out hold the layers together: what ends there is the
-    theory, not the training.
+    [eq:critical-labels]. The critical rate tends to zero with {gamma}. What the linearised dynamics
+    leave out then holds the layers together: the theory ends, not the training.
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)

@@ -60,6 +60,8 @@ LATEX = {
     DIRECTIONS: r"\max(n, m)",
 }
 
+MEANINGS = ((WHITE_VARIANCE, "covariance of the rotation for noise without memory", "scalar"),)
+
 
 def drift(examples: Examples) -> Iterator[Step]:
     """From coupled blocks to the diffusion tensor, and what approximates it."""
@@ -208,10 +210,10 @@ def _terms(examples: Examples) -> Step:
 def _total(examples: Examples) -> Step:
     """The diffusion tensor
 
-    The rotation of the plane of {i} and {j} has the variance per step [eq:total], twice its
-    diffusion coefficient {D_ij}: a sum over all axes, where a batch divides noise and fluctuation
-    by its size; axes without input count as axes of zero input variance, those without output as
-    axes of zero gain without label noise. The weight that an axis without input or output lacks has
+    The plane of {i} and {j} turns with the variance per step [eq:total], twice its diffusion
+    coefficient {D_ij}: a sum over all axes, where a batch divides noise and fluctuation by its
+    size; axes without input count as axes of zero input variance, those without output as axes of
+    zero gain and without label noise. The weight that an axis without input or output lacks has
     neither noise nor coupling, and adds nothing.
     """
     representative = examples.representative
@@ -327,9 +329,9 @@ def _sylvester_residue(space: NormalSpace) -> sp.ImmutableMatrix:
 def _no_mean_rotation(examples: Examples) -> Step:
     """No mean rotation
 
-    Hessian and fluctuation stay within a block and a rotation always leaves it: the trace in
-    [eq:mean] is empty, [eq:no-mean]. Aligned Gaussian inputs make representations diffuse
-    without a preferred sense of rotation.
+    Hessian and fluctuation stay within a block, which a rotation leaves: [eq:mean] vanishes,
+    [eq:no-mean]. Aligned Gaussian inputs make representations diffuse without a preferred sense of
+    rotation.
     """
     spaces = (examples.all_active, examples.bottleneck, examples.more_outputs)
     return step(

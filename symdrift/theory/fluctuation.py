@@ -41,6 +41,12 @@ LATEX: dict[sp.Basic, str] = {
     FLUCTUATION_ENTRY.label: r"\Gamma",
 }
 
+MEANINGS = (
+    (STIFFNESS[A], "eigenvalue of the Hessian", "scalar"),
+    (LEAST, "loss of the minimum", "scalar"),
+    (ADJUGATE, "adjugate of a block", "2 by 2"),
+)
+
 
 def fluctuation(examples: Examples) -> Iterator[Step]:
     """The Lyapunov equation and the excess loss, for any task."""
@@ -102,8 +108,7 @@ def _lyapunov() -> Step:
         assumptions=(
             "The minimum is strict: in the normal space the Hessian is positive.",
             "The learning rate is small against the critical rate, from which on no fluctuation "
-            "is stationary; corrections have the relative size of their ratio, which can far "
-            "exceed learning rate times largest curvature.",
+            "is stationary.",
         ),
     )
 

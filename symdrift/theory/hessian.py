@@ -140,9 +140,8 @@ def _flat(examples: Examples) -> Step:
     The mean gradient vanishes at every point of the orbit. Its derivative along the orbit is the
     Hessian {H} times a tangent vector, which therefore vanishes too, [eq:flat]. Here {theta_star}
     has the weights of both layers in the canonical frame, and {Omega} turns both: the tangent
-    vector consists of {first} and {second}. What is left is the normal space, the orthogonal
-    complement of the tangent vectors. The gradient noise has no tangent component either, by
-    [eq:orthogonal].
+    vector consists of {first} and {second}. What is left is the normal space. The gradient noise
+    has no tangent component either, by [eq:orthogonal].
     """
     return step(
         flat=(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1)),
@@ -278,10 +277,11 @@ def _map_hessian(examples: Examples) -> Step:
     The Hessian keeps the reached space, the image of all pulls {F} on the map, in which noise
     stays, since but for weight decay a sample pulls at the weights by {pushed}: what it does to the
     image {image} of {F} under {J} is the image of what the operator {curvature} does to {F},
-    [eq:intertwined], which makes it [eq:map-hessian]: the task, with the covariance of the inputs;
-    what is won by changing both layers together, with the slope; and weight decay. It involves the
-    number of hidden units nowhere, and it is rational in axes, singular values, slope, covariance
-    and weight decay, since {inner} is {inner_axes} and {outer} is {outer_axes}.
+    [eq:intertwined]. The change of the mean gradients along this image, with [eq:slope-pairs] for
+    the layers beside the slope, makes it [eq:map-hessian]: the task, with the covariance of the
+    inputs; what is won by changing both layers together, with the slope; and weight decay. It
+    involves the number of hidden units nowhere, and it is rational in axes, singular values, slope,
+    covariance and weight decay, since {inner} is {inner_axes} and {outer} is {outer_axes}.
 
     To see it, let the weights change along the image of {F} in [eq:mean-first] and
     [eq:mean-second], and put [eq:slope-pairs] for the layers beside the slope: what is left in both

@@ -72,8 +72,9 @@ LATEX = {
 
 MEANINGS = (
     (AXES, "number of axes", "scalar"),
-    (NORMAL_IL, "unit vector of two axes, or of one, in the normal space", "vector"),
-    (COUPLING, "slope along an axis, which couples the entries of a block", "scalar"),
+    (NORMAL_IL, "unit vector of the normal space", "vector"),
+    (MAP_CHANGE, "change of the learned map", "m by n"),
+    (COUPLING, "slope along an axis", "scalar"),
 )
 
 
@@ -212,10 +213,10 @@ def _hessian_entries() -> Step:
     entry, by {changed} together, and {both} vanishes, since its two factors do not meet in an
     index. This gives the first entry [eq:hessian-first]; the last one is the same with {i} and {l}
     exchanged. Between the two unit vectors the second variation is replaced by its bilinear form,
-    in which primes mark what belongs to the second of them. Both maps change in different entries,
-    so that only the slope is left, and stationarity turns it into [eq:hessian-cross]. Along the
-    unit vector of one axis, {own_first} in both layers, all three terms contribute to
-    [eq:hessian-axis].
+    in which primes mark what belongs to the second of them. The map changes in different entries
+    along the two, so that only the slope is left, and stationarity turns it into
+    [eq:hessian-cross]. Along the unit vector of one axis, {own_first} in both layers, all three
+    terms contribute to [eq:hessian-axis].
     """
     minimum = AlignedMinimum((any_direction("i"), any_direction("l")), 2, 2, 2)
     network, curved = minimum.network, hessian(minimum)

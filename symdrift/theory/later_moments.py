@@ -77,8 +77,9 @@ LATEX: dict[sp.Basic, str] = {
 }
 
 MEANINGS = (
-    (DEVIATION, "deviation from the manifold over the root of the learning rate", "vector"),
     (TURN, "rotation of one step as a matrix", "p by p"),
+    (TURN_OF_WEIGHTS, "what it does to the weights", "matrix"),
+    (GENERATORS[POWER], "generator of the deviation, by power of the root of the rate", "operator"),
     (FUNCTION, "a function of the deviation", "scalar"),
 )
 

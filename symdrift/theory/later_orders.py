@@ -143,6 +143,8 @@ LATEX: dict[sp.Basic, str] = {
 
 MEANINGS = (
     (WAITING, "what makes rotations ones without memory", "p by p"),
+    (INCREMENT, "a rotation without memory", "p by p"),
+    (LEFT[POWER], "mean over a sample of what is known of its part of one power", "p by p"),
     (ANGLE, "angle of a rotation without memory", "scalar"),
     (NEXT_VARIANCE, "next order of the variance of these angles per step", "scalar"),
     (PSI, "what makes the mean orientation decay without memory", "p by p"),
@@ -173,16 +175,18 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     whatever the deviation was, where {waited} solves [eq:poisson] power by power, beginning with
     the second. In powers of the root of {eta}, [eq:increments] is [eq:free-turns-3] to
     [eq:free-turns-5]: to the rotation of a step comes what it changes {waited} by, in Taylor's
-    series along the parts of {moved}, and the first commutator; {second_waited} is of second
-    degree. Of the sixth power only the mean is needed: in several planes with half the means of the
-    commutators of two of the three exponents in [eq:increments], of which those of all three begin
-    with the seventh power, as {waited} has the same second part before and after a step. At the
-    power {next_power} the terms with {waited_k} have the mean {generated}. On the right of
-    [eq:poisson] stands the mean {left} over samples that this power has without them, taken from
-    its stationary mean at leading order. In one plane, where nothing fails to commute, the first
-    two lines are [eq:poisson-first], and the sixth power has [eq:poisson-sixth]. What is left of
-    the right side, a number, is the mean rotation at this power: in one plane [eq:mean-next], as
-    odd powers vanish by the symmetry of [eq:read-step].
+    series along the parts of {moved}, where derivatives act on {waited} alone, and the first
+    commutator; {second_waited} is of second degree. Of the sixth power only the mean is needed, and
+    none of a higher one: a rotation and later deviations have only a kick in common, smaller by one
+    root of {eta}. The mean contains in several planes half the means of the commutators of any two
+    of the three exponents in [eq:increments]; nested commutators begin with the seventh power, as
+    {waited} has the same second part before and after a step. At the power {next_power} the terms
+    with {waited_k} have the mean {generated}. On the right of [eq:poisson] stands the mean {left}
+    over samples that this power has without them, taken from its stationary mean at leading order.
+    In one plane, where nothing fails to commute, the first two lines are [eq:poisson-first], and
+    the sixth power has [eq:poisson-sixth]. What is left of the right side, a number, is the mean
+    rotation at this power: in one plane [eq:mean-next], as odd powers vanish by the symmetry of
+    [eq:read-step].
 
     Rotations whose mean does not depend on what went before are uncorrelated when this mean is
     taken away, and their variances add up. In one plane, with the angles {angle} of these
@@ -200,11 +204,11 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     Here {psi} begins with the fourth power, and {decay} is {decay_series} with [eq:decay-first]: by
     [eq:decay-waiting] {psi} takes out of the mean square of a rotation what depends on the
     deviation. At the eighth power take the stationary mean of [eq:decay-equation]: the two means of
-    {psi} cancel, as a step changes no stationary mean, and so do products of a
-    rotation with {psi} before the step, as the rotation has no mean. What is left is
-    [eq:decay-next]: beside half the mean square, of all products whose powers add up to the
-    eighth, what a rotation and the change of the deviation in the same step have in common, since
-    later rotations depend on that change.
+    {psi} cancel, as a step changes no stationary mean, and products of a rotation with {psi} before
+    the step vanish, as the rotation has no mean given the deviation. What is left is
+    [eq:decay-next]: half the mean square, with all products whose powers add up to the eighth, and
+    what a rotation and the change of {psi} in the same step have in common, since later rotations
+    depend on that change.
     """
     space = plane.network.space
     next_variance = (
@@ -468,16 +472,16 @@ def _first_lines(plane: StationaryPolynomials) -> bool:
 def _expected_error() -> Step:
     """By how much a number is expected to be off
 
-    The numbers that are printed for a study follow from these equations: {forms} from the rule of
-    learning, averages over samples by rules of integration that are exact for polynomials of this
-    degree, and moments, {waited} and {psi} in the eigenvectors of the Hessian, without differences
-    or fits. Where axes are shared they are sums over networks of few axes each. The variance of all
-    weights is the trace of the second moments less the squares of the means; excess loss, loss and
-    the squared norm of a representation are the means of polynomials in the deviation, of which
-    second and third moments and means are needed.
+    The numbers that symdrift prints for a study beside this document follow from these equations:
+    {forms} from the rule of learning, averages over samples by rules of integration that are exact
+    for polynomials of this degree, and moments, {waited} and {psi} in the eigenvectors of the
+    Hessian, without differences or fits. The variance of all weights is the trace of the second
+    moments less the squares of the means; excess loss, loss and the squared norm of a
+    representation are the means of polynomials in the deviation, of which second and third moments
+    and means are needed.
 
-    Let {coefficient} be the relative change of a number by the next order, over {eta}. The number
-    is printed with the error [eq:expected-error]: the change {change}, and all later orders as a
+    Let {coefficient} be the relative change of a number by the next order, over {eta}. It is
+    printed with the error [eq:expected-error]: the change {change}, and all later orders as a
     geometric series. This is an estimate, not a bound. As in [eq:moments-solved], each order is
     expected to be {ratio} times the one before, and the first of them to be this ratio times the
     change, or times the ratio itself where that is larger. For the loss, to which the excess loss

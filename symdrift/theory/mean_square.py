@@ -117,7 +117,7 @@ MEANINGS = (
     (SECOND_MOMENT, "second moment of a deviation", "matrix"),
     (SPREAD_INPUT, "what a product of inputs has beyond its mean", "n by n"),
     (SPREAD_ERROR, "what error times input has beyond its mean", "m by n"),
-    (MOMENTS[O, B, U, D], "second moments of what samples read of a deviation", "scalar"),
+    (MOMENTS[O, B, U, D], "second moments of what is read, with a prime by samples", "scalar"),
 )
 
 
@@ -206,7 +206,7 @@ def _second_moments() -> Step:
     [eq:second-moments]: at first order in {eta} the pull of the mean takes away {relaxed},
     [eq:relaxed]; at second order the squares of the pulls of samples add {grown}, [eq:grown], and
     the noise adds {C} over {batch}, whether or not there is a deviation. Products of noise and pull
-    have the mean deviation as a factor, which vanishes for [eq:sample-step]. In a batch of {batch}
+    have the mean deviation for a factor, which vanishes for [eq:sample-step]. In a batch of {batch}
     samples the mean pull is the same, and its variance is divided by {batch}. The Lyapunov equation
     [eq:lyapunov] leaves {grown} out; with it, a second moment that stays is a solution of
     [eq:stationary-moments].
@@ -219,18 +219,18 @@ def _second_moments() -> Step:
     eigenvalues is larger by size (Perron and Frobenius; for matrices, Krein and Rutman). Across the
     orbit {decay} is positive. Weights of silent hidden units are left out: a sample pulls at them
     in proportion to themselves, so that they stay zero. The largest eigenvalue is thus smaller than
-    one, and noise that is added in each step dies out, exactly as long as {eta} times {growth} is
-    smaller than {decay} for all {Psi}. The boundary is the critical rate {critical}, the smallest
-    positive rate for which [eq:critical] has a solution other than zero; its inverse is the largest
-    value of {growth} over {decay}, the largest eigenvalue of {inverse}. From this rate on the
-    linearised deviation has no stationary variance, even where {eta} times every curvature is
-    small, and nothing of the theory is left.
+    one, and what noise adds dies out, exactly as long as {eta} times {growth} is smaller than
+    {decay} for all {Psi}. The boundary is the critical rate {critical}, the smallest positive rate
+    for which [eq:critical] has a solution other than zero; its inverse is the largest value of
+    {growth} over {decay}, the largest eigenvalue of {inverse}. From this rate on the largest
+    eigenvalue of a step is one or more, and in the trace with its positive matrix a second moment
+    never shrinks, and noise adds to it: no variance is stationary, even where {eta} times every
+    curvature is small.
 
     Below this rate [eq:moments-solved] solves [eq:stationary-moments]: {solved} times what the
     Lyapunov equation gives. On the solution of [eq:critical] {inverse} is one over {critical}: the
     part of the fluctuation that grows fastest exceeds the leading order by the factor {above}, and
-    in the powers of {eta} each term is {ratio} times the one before. This is what later orders of
-    any number of the fluctuation or the drift are estimated by, [step:expected-error].
+    in the powers of {eta} each term is {ratio} times the one before, [step:expected-error].
     """
     h, x = sp.symbols("H Psi", commutative=False)
     sample, other = sp.symbols("D_1 D_2", commutative=False)

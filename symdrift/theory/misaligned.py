@@ -386,12 +386,12 @@ def _small_decay(case: TwoAxes) -> Step:
     """Small misalignment and weak decay
 
     When angle and weight decay are both small, the singular values are the gains, and without label
-    noise the mean rotation [eq:frame-mean] with [eq:angle-correlation] is [eq:decay-rate-quiet], of
-    order {orders}. It is [eq:angle-rate], with its quotients, at the lowest power of {gamma}. Noise
-    is then of second order in the weight decay, so that the diffusion, which needs noise and
-    fluctuation, is of order {diffusion}: before it has spread the axes by a radian the steady
-    rotation has turned them by an angle of the order of {turned}, which is large when {eta} and
-    {gamma} are small.<added>
+    noise the mean rotation [eq:frame-mean] with [eq:angle-correlation], at first order in the angle
+    and at the lowest power of {gamma}, is [eq:decay-rate-quiet], of order {orders}. It is
+    [eq:angle-rate], with its quotients, at the lowest power of {gamma}. Noise is then of second
+    order in the weight decay, so that the diffusion, which needs noise and fluctuation, is of order
+    {diffusion}: before it has spread the axes by a radian the steady rotation has turned them by an
+    angle of the order of {turned}, which is large when {eta} and {gamma} are small.<added>
     """
     gains = {S_1: A_1, S_2: A_2}
     weak = {

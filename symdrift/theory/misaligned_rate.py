@@ -121,13 +121,13 @@ def two_axes_rate(case: TwoAxes) -> Step:
     {fluctuation}, of which the trace [eq:frame-mean] asks for one number. The matrix {response} of
     [eq:response] reads it off any noise, [eq:response-rate]: it solves the transposed system, with
     what the trace multiplies {fluctuation} by, without the factor {roots}, on the right side. This
-    is the rate at leading order in {eta} and without any other approximation.<parts>
+    is the rate at leading order in {eta}.<parts>
 
-    The entries of {response} are quotients of polynomials in the parameters of the minimum. Their
-    common denominator {common}, [eq:rate-common], is half the product of all sums of two of the
-    four eigenvalues {first} to {last} of the Hessian [eq:frame-hessian]. Of the numerator the
-    misalignment {correlation} and the difference of the singular values are factors, and the rest
-    has a name in [eq:explicit-rate]: <meanings>.
+    The entries of {response} are quotients of polynomials in the parameters of the minimum, found
+    by computer algebra. Their common denominator {common}, [eq:rate-common], is half the product of
+    all sums of two of the four eigenvalues {first} to {last} of the Hessian [eq:frame-hessian]. Of
+    the numerator the misalignment {correlation} and the difference of the singular values are
+    factors, and the rest has a name in [eq:explicit-rate]: <meanings>.
 
     The determinant of the ten equations has all these sums for factors, and those of each
     eigenvalue with itself too; computer algebra finds that the latter cancel. Reversing one axis

@@ -66,6 +66,13 @@ LATEX: dict[sp.Basic, str] = {
     WEIGHT_VARIANCE: r"\operatorname{tr}\Gamma",
 }
 
+MEANINGS = (
+    (BOTH, "symmetric part that both layers share, of the deviation over the root", "n by n"),
+    (TURNED, "skew part that they share", "n by n"),
+    (APART, "part in which they differ", "n by n"),
+    (NORM, "squared norm of a hidden representation", "scalar"),
+)
+
 
 def next_order(examples: Examples) -> Iterator[Step]:
     """The autoencoder whose axes are all alike, for any number of inputs."""

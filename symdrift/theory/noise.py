@@ -65,6 +65,7 @@ LATEX: dict[sp.Basic, str] = {
 MEANINGS = (
     (MOMENT[A, B, C, D], "fourth moments of the inputs", "scalar"),
     (PROBABILITY[C], "probability of a stimulus", "scalar"),
+    (BATCH_NOISE, "gradient noise of a batch", "matrix"),
 )
 
 
@@ -330,9 +331,8 @@ def _elliptical(examples: Examples) -> Step:
     length. Their fourth moments are those of Gaussian inputs times one plus the kurtosis
     {kurtosis}, a third of the usual excess kurtosis, [eq:pairings], and the contraction is
     [eq:map-noise-elliptical]: beside the terms of [eq:map-noise-gaussian] there is one that couples
-    all axes through the common length. Gaussian inputs have kurtosis zero. The next order in the
-    learning rate needs sixth moments too: its numbers are those of a squared length that is gamma
-    distributed.
+    all axes through the common length. Gaussian inputs have kurtosis zero. Where the next order in
+    the learning rate needs sixth moments too, the squared length is taken to be gamma distributed.
     """
     return step(
         under=[Premise.ELLIPTICAL],

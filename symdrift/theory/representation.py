@@ -90,9 +90,10 @@ LATEX = {
 MEANINGS = (
     (MEMORY[I_INDEX, L_INDEX], "forgotten part of the variance of a weight", "scalar"),
     (HIDDEN_VECTOR, "representation of a stimulus in the canonical frame", "r"),
+    (COMPONENT, "representation along a hidden axis", "scalar"),
     (PLANE_ANGLE, "angle of a rotation in the plane of a generator", "rad"),
     (MEAN_MATRIX, "mean rotation of all planes", "rad per step"),
-    (DIFFUSION, "diffusion of a representation", "per step"),
+    (DIFFUSION, "diffusion of a hidden (h) representation", "per step"),
     (RATE, "decay rate of a representation", "per step"),
     (AUTOCORRELATION, "autocorrelation of a representation", "scalar"),
     (DISPLACEMENT, "mean-squared displacement of a representation", "scalar"),
@@ -168,14 +169,17 @@ def _average_rotation() -> Step:
     a silent hidden unit do not rotate, since neither noise nor deviation has a part there; the
     rotation is that of the active units. Over {tau} steps, many relaxation times but still with
     small angles {angle}, the means of these add up to {tau} times [eq:mean] and their covariances
-    to {tau} times [eq:covariance], in which correlations between near steps are summed up. To first
-    order in both the average rotation of such a group of steps is {group}. This is [eq:one-turn].
-    The square of the mean of a group is the next term of [eq:mean-rotation]; what its steps fail to
-    commute by is skew and of the next order of the mean rotation. The average after any number
-    {tau} of steps, a product over groups of many relaxation times each, which are independent, is
-    [eq:mean-rotation], where [eq:mean-matrix] collects the mean rotations of all planes, with a
-    generator {generator} for each, and [eq:decay-matrix] the covariances. Planes may be correlated,
-    and the decay matrix need not be diagonal.
+    to {tau} times [eq:covariance], in which correlations between near steps are summed up; the
+    square of the mean of one step is of higher order. To first order in both the average rotation
+    of such a group of steps is {group}. This is [eq:one-turn].
+
+    Any number {tau} of steps falls into groups of many relaxation times each. These are
+    independent, and their means and covariances add up: the average rotation is [eq:mean-rotation],
+    with the mean rotations of all planes in {mean_matrix} and their covariances in the decay matrix
+    {Delta}. The former is [eq:mean-matrix], with a generator {generator} for each plane, the latter
+    [eq:decay-matrix]. The square of the mean of a group is the next term of [eq:mean-rotation];
+    what its steps fail to commute by is skew and of the next order of the mean rotation. Planes may
+    be correlated, and the decay matrix need not be diagonal.
     """
     turn = _small_turn()
     second_order = turn.rotation + turn.rotation**2 / 2
@@ -208,6 +212,8 @@ def _average_rotation() -> Step:
             "generator": GENERATOR,
             "angle": PLANE_ANGLE,
             "group": group,
+            "mean_matrix": MEAN_MATRIX,
+            "Delta": DECAY,
         },
         checks=(
             vanishes(
@@ -215,10 +221,6 @@ def _average_rotation() -> Step:
                 turn.steady + turn.steady.T,
                 (turn.decay, turn.decay.T),
             ),
-        ),
-        assumptions=(
-            "Rotations within a relaxation time are small, and the second moment of a rotation "
-            "is its covariance: the square of the mean of one step is of higher order.",
         ),
     )
 
@@ -333,10 +335,9 @@ def _stimulus(examples: Examples) -> Step:
     Along the hidden axis {i} the representation of a stimulus is [eq:component], its diffusion per
     step, half of what its mean squared distance from where it was gains, is the sum
     [eq:representation-diffusion], and its autocorrelation [eq:autocorrelation] starts at the
-    squared norm of the representation and falls axis by axis, each at its pace: at first with the
-    rate [eq:decay-rate], a mean of these. With the diagonal {Delta} diffusion and rate are
-    [eq:diffusion] and [eq:rate], and the autocorrelation is {correlated}; the steady motion
-    [eq:speed] vanishes.
+    squared norm and falls axis by axis, at first with the rate [eq:decay-rate], a mean. With the
+    diagonal {Delta} diffusion and rate are [eq:diffusion] and [eq:rate], and the autocorrelation is
+    {correlated}; the steady motion [eq:speed] vanishes.
     """
     s_i = symbol("singular_value", "i")
     minimum = examples.bottleneck.minimum
@@ -388,12 +389,12 @@ def _displacement(examples: Examples) -> Step:
     A representation is {seen} at each time, and between two times a lag {tau} apart it moves by
     drift and by fluctuation of the first layer, [eq:displacement]; at this order their products
     average to zero, as one is even in the deviation and the other odd. By drift it moves as in
-    [eq:autocorrelation]: twice the squared norm, less twice the autocorrelation. The weights of one
-    hidden unit lie in different blocks, and their fluctuations are uncorrelated. That of the weight
-    from input {l} to hidden axis {i}, which has a part in the unit vector {u_il} of [eq:reached]
-    alone, is remembered for a few relaxation times; what is lost of its variance is [eq:memory],
-    with the blocks of a single sample and the batch size {batch}. Drift takes over at long lags and
-    saturates at twice the squared norm.
+    [eq:autocorrelation]: twice the squared norm, less twice the autocorrelation. The incoming
+    weights of one hidden unit lie in different blocks, and their fluctuations are uncorrelated.
+    That of the weight from input {l} to hidden axis {i}, which has a part in the unit vector {u_il}
+    of [eq:reached] alone, is remembered for a few relaxation times; what is lost of its variance is
+    [eq:memory], with the blocks of a single sample and the batch size {batch}. Drift takes over at
+    long lags and saturates at twice the squared norm.
     """
     drift = sp.Sum(
         drift_displacement(INDEXED_COMPONENT[I_INDEX] ** 2, INDEXED_DECAY[I_INDEX]),

@@ -121,7 +121,7 @@ def _gradient(network: LinearNetwork, size: str) -> Step:
     Differentiating [eq:sample-loss] by every weight gives the gradients of the two layers. With all
     weights in one vector {theta}, and their gradients in {g}, online gradient descent takes one
     step [eq:update] for each fresh sample, with learning rate {eta}; a batch of {batch} samples
-    uses the mean of their gradients. What follows is written for single samples, except where
+    uses the mean of their gradients, and what follows is written for single samples, except where
     {batch} is displayed.
     """
     gradient_first, gradient_second = RULE.gradient(LAYERS, INPUT, ERROR)

@@ -68,6 +68,7 @@ LATEX = {
 MEANINGS = (
     (IRRELEVANT, "number of axes left out, or of inputs without output", "scalar"),
     (IRRELEVANT_VARIANCE, "input variance along such an axis", "scalar"),
+    (EXPONENTS["n"], "degree of the diffusion in the number of inputs", "scalar"),
     (EXTRA_DIFFUSION, "what these add to the diffusion tensor", "rad^2 per step"),
 )
 
@@ -98,15 +99,14 @@ def grouped_isotropic(found: sp.Expr) -> Simplified:
 def _isotropic(examples: Examples, found: sp.Expr) -> Step:
     """Isotropic inputs
 
-    Let all {n} axes have the same input variance {lambda}, gain {a} and label noise {sigma}, and
-    let all be active. Then every plane diffuses alike, with [eq:isotropic], and without label noise
-    with [eq:isotropic-quiet].
+    Let all {n} axes be active, with the same input variance {lambda}, gain {a} and label noise
+    {sigma}. Then the identity solves [eq:sylvester-left] and [eq:sylvester-right], and every plane
+    diffuses by [eq:isotropic], without label noise by [eq:isotropic-quiet].
 
-    The blocks of all pairs of axes are the same, and [eq:sylvester-left] and [eq:sylvester-right]
-    are solved by the identity. The sum and the difference of the two unit
-    vectors of a pair are eigenvectors of both blocks, [eq:hessian-pair] and [eq:noise-pair]: the
-    sum has the stiffness {stiff_sum} and the noise {noise_sum}, the difference {stiff_difference}
-    and {noise_difference}. In an eigenvector the fluctuation is {eta} times noise over twice the
+    The blocks of all pairs of axes are the same. The sum and the difference of the two unit vectors
+    of a pair are eigenvectors of both blocks, [eq:hessian-pair] and [eq:noise-pair]: the sum has
+    the stiffness {stiff_sum} and the noise {noise_sum}, the difference {stiff_difference} and
+    {noise_difference}. In an eigenvector the fluctuation is {eta} times noise over twice the
     stiffness, by [eq:lyapunov], and both orders of the blocks in [eq:term] give the same, so that
     the term of any other axis is [eq:isotropic-other]. The unit vector of one axis has stiffness
     and noise of the sum. The rotation joins it to the sum alone, of which the row {ones} in
@@ -214,12 +214,12 @@ def _irrelevant(examples: Examples) -> Step:
 
     Axes that do not fit through the bottleneck keep their whole gain as residual, and this is noise
     for those that do. For an autoencoder, with gain one on every axis, whose learned axes have
-    input variance {lambda}, each of {count} axes of smaller variance {nu} that are left out adds as
-    much to the diffusion of every plane; to leading order in the weight decay the sum is
+    input variance {lambda}, each of {count} axes of smaller variance {nu} that are left out adds
+    the same to the diffusion of every plane; to leading order in the weight decay the sum is
     [eq:irrelevant], half of [eq:total] with {metric}. It does not vanish with {gamma}, it grows
     with the number of irrelevant axes and, while they are weak, with the square of their variance,
-    and it diverges where they begin to compete for a hidden unit. Inputs that no output asks for
-    are milder: they add [eq:unseen], linear in their variance.
+    and it diverges where they begin to compete for a hidden unit. In a network with fewer outputs,
+    inputs that no output asks for are milder: they add [eq:unseen], linear in their variance.
 
     Without weight decay the blocks of a learned axis and of one that is left out are
     [eq:irrelevant-blocks], the same for both axes of a plane. The overlap is one, the identity

@@ -46,6 +46,8 @@ WHITE_VARIANCE = sp.Symbol("V_white_sum", positive=True)
 
 LATEX = {WHITE_VARIANCE: r"V^{\mathrm{white}}"}
 
+MEANINGS = ((WHITE_VARIANCE, "covariance of rotations for noise without memory", "scalar"),)
+
 
 def rotation(examples: Examples) -> Iterator[Step]:
     """Steady rotation, the statistics on learned maps, and what white noise would give."""

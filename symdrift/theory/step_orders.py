@@ -276,8 +276,8 @@ def _order_by_order() -> Step:
 
     The last term of [eq:normal-orders] keeps the deviation normal: by the derivative of
     [eq:orthogonal] at the minimum it takes away the part of {bent} along the tangent vector, which
-    leaves [eq:normal-step] with the Hessian of the sample in the place of {H}. That derivative is
-    [eq:tangent-pull].
+    leaves [eq:normal-step] with the normal part of the Hessian of the sample in the place of {H}.
+    That derivative is [eq:tangent-pull].
 
     With several planes the rates [eq:gauge-slope] are a matrix, diagonal at leading order. The last
     terms of [eq:rotation-orders] and of [eq:normal-orders] are then sums over the planes, and

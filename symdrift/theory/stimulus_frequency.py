@@ -76,7 +76,7 @@ LATEX: dict[sp.Basic, str] = {
 }
 
 MEANINGS = (
-    (FREQUENT_RATE, "decay rate of the stimulus along a frequent axis", "per step"),
+    (FREQUENT_RATE, "decay rate of a frequent stimulus", "per step"),
     (OTHER_RATE, "decay rate of a rarer stimulus", "per step"),
     (FREQUENT_DIFFUSION, "diffusion of its representation", "per step"),
     (CRITICAL_NOISE, "label noise at which this order turns next to equal variances", "scalar"),
@@ -275,8 +275,8 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     along it, and decays by [eq:decay-rate] with the rate {own_rate} of the axis, here the first. At
     the isotropic point {at}, and without label noise, this rate changes by [eq:frequency-rate], and
     its difference from the rate {other_rate} of any other stimulus by [eq:frequency-difference],
-    which are negative with more than two axes. The frequent stimulus drifts more slowly, and more
-    slowly than the others; two axes share their only plane. The diffusion {own_diffusion} of its
+    both negative with more than two axes. The frequent stimulus drifts more slowly, and more slowly
+    than the others; two axes share their only plane. The diffusion {own_diffusion} of its
     representation, which also grows with the learned weights, changes by [eq:frequency-diffusion];
     it falls as long as {bound}.
 

@@ -79,7 +79,7 @@ def diffusion_tensor(examples: Examples, subject: Subject) -> Step:
 
     No plane of this study rotates steadily, and different planes are uncorrelated.<planes> Each
     term is [eq:term], or [eq:own-term] where its last index is equal to the first; where it is
-    equal to the second, these two change places. The blocks of the terms follow in
+    equal to the second, the first two indices change places. The blocks of the terms follow in
     [step:blocks-of-study].<terms> Half of a variance is the diffusion coefficient {D_ij} of its
     plane.
     """

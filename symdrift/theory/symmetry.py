@@ -74,10 +74,9 @@ def _noise_is_normal(network: LinearNetwork) -> Step:
     A rotation {Q} through a small angle is the identity plus that angle times a skew generator
     {generator}, and changes the layers by the angle times {tangent}. That a sample has the same
     loss with {turned} as with {W} and {U} gives, differentiated along this change, [eq:orthogonal],
-    with the gradients {g_W} and {g_U} of the two layers, for every sample and at every point of
-    weight space, not only at the minimum: the gradient of a sample is orthogonal to the orbit.
-    Noise cannot push along the manifold. To first order there is no drift; it has to come from the
-    second.
+    with the gradients {g_W} and {g_U} of the two layers, at all weights: the gradient of a sample
+    is orthogonal to the orbit. Noise cannot push along the manifold. To first order there is no
+    drift; it has to come from the second.
     """
     tangents = [
         network.rotation(i, j) * sp.Matrix(network.coordinates)
@@ -118,7 +117,8 @@ def _tangent(minimum: AlignedMinimum) -> Step:
     values for their squared lengths: the tangent vectors of different planes are orthogonal, even
     where these share an axis, and have the squared length [eq:metric]; a silent hidden unit has
     singular value zero. Planes of two silent units do not move anything, so {r} active directions
-    and {p} hidden units give a manifold of dimension [eq:dimension].
+    and {p} hidden units give a manifold of dimension [eq:dimension]; what is orthogonal to all
+    tangent vectors is the normal space.
     """
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
     lengths = {plane: (t.T * t)[0] for plane, t in tangents.items()}

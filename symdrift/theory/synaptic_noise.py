@@ -25,6 +25,8 @@ SYNAPTIC_KICK = sp.MatrixSymbol("synaptic_kick", *MINIMUM_POINT.shape)
 
 LATEX: dict[sp.Basic, str] = {SYNAPTIC_KICK: r"\zeta^{\varsigma}_t"}
 
+MEANINGS = ((SYNAPTIC_KICK, "noise of the synapses in step t", "vector"),)
+
 
 def synaptic_noise(examples: Examples) -> Iterator[Step]:
     """Noise of the synapses themselves, for any task."""

@@ -126,6 +126,7 @@ MEANINGS = (
     (THIRD, "contribution of a third learned axis, layers a and b", "scalar"),
     (OTHER, "contribution of an axis that is not learned, layers a and b", "scalar"),
     (TOTAL, "covariance of the rotations of layers a and b", "rad^2 per step"),
+    (FLOW, "relaxation of the deviations of two axes", "2 by 2"),
 )
 
 
