@@ -35,6 +35,10 @@ PARTS, KNOWN = 8, 13
 _EXCHANGED = [1, 0, 2, 3, 4, 6, 5, 9, 8, 7, 10, 11, 12]
 """Of which part of a block each part is that of the block of the same directions exchanged."""
 
+_LABEL_NOISE, _MISSED = 1, 5
+_NEAR, _FAR = (0, 1, 2, 3, 6, 7), (0, 1, 2, 3, 4, 5, 8, 9)
+"""Parts of both directions that a block is made of; the last two are those of one left out."""
+
 TOGETHER, FEWEST = 2**10, 2**6
 """Networks that one operation is about."""
 
@@ -55,9 +59,10 @@ def areas_of_networks(
     given = len(weight_decay)
     parts = -(-given // max(FEWEST, min(TOGETHER, NUMBERS // rows)))
     networks = -(-given // parts)
-    shape = (networks, rows, white, *count)
+    zero = tuple(not part.any() for part in directions)
+    shape = (networks, rows, white, zero, *count)
     if getattr(_HELD, "shape", None) != shape:
-        _HELD.shape, _HELD.sums = shape, _Sums(networks, rows, white, count)
+        _HELD.shape, _HELD.sums = shape, _Sums(networks, rows, white, zero, count)
     areas = np.empty((rows, rows, given))
     for start in range(0, given, networks):
         here = slice(start, start + networks)
@@ -70,7 +75,12 @@ def areas_of_networks(
 class _Sums:
     """What is done with so many networks, in arrays that are kept."""
 
-    def __init__(self, networks: int, rows: int, white: bool, count: Counts) -> None:
+    def __init__(
+        self, networks: int, rows: int, white: bool, zero: tuple[bool, ...], count: Counts
+    ) -> None:
+        # Parts that no network has are left out; without a direction that is left out, so are the
+        # strengths of such.
+        self._zero = zero + tuple(zero[_MISSED] or part for part in zero[6:])
         self._axes = np.empty((PARTS + 2, len(count), networks))
         self._gamma = np.empty(networks)
         self._areas = np.empty((rows, rows, networks))
@@ -85,18 +95,18 @@ class _Sums:
     def areas_of(self, directions: list[Array], weight_decay: Array) -> Array:
         """Areas of networks whose directions are given, shape (directions, networks) each."""
         count = len(weight_decay)
-        for part, given in (
-            (self._gamma, weight_decay),
-            *zip(self._axes[:PARTS], directions, strict=True),
-        ):
+        parts = zip(self._axes, directions, self._zero, strict=False)
+        wanted = [(part, given) for part, given, zero in parts if not zero]
+        for part, given in ((self._gamma, weight_decay), *wanted):
             part[..., :count] = given
             # What fills up has to be something.
             part[..., count:] = given[..., -1:]
-        slack, missed, strength, rest, other, other_rest = self._axes[4:]
-        left_out = missed > 0
-        np.multiply(slack, ~left_out, slack)
-        np.multiply(strength, left_out, other)
-        np.multiply(rest, left_out, other_rest)
+        if not self._zero[_MISSED]:
+            slack, missed, strength, rest, other, other_rest = self._axes[4:]
+            left_out = missed > 0
+            np.multiply(slack, ~left_out, slack)
+            np.multiply(strength, left_out, other)
+            np.multiply(rest, left_out, other_rest)
         self._areas.fill(0.0)
         for function, arguments in self._noted or self._operations():
             function(*arguments)
@@ -130,13 +140,14 @@ class _Sums:
 
     def _blocks(self, i: Counts, l: Counts, found: Array) -> Iterator[Operation]:
         """Blocks of directions i and l, where the second is broadcast over the first."""
-        networks = self._gamma.shape
-        near = self._room("near of a block", (PARTS, *i.shape, *networks))
-        far = self._room("far of a block", (len(self._axes), *l.shape, *networks))
-        yield self._axes[:PARTS].take, (i, 1, near, "clip")
-        yield self._axes.take, (l, 1, far, "clip")
-        given = [*near[:4], *near[6:], *far[:6], *far[8:], self._gamma]
-        yield from in_place(_block, given, found, self._spare)
+        given: list[Array | None] = []
+        for name, place, parts in (("near", i, _NEAR), ("far", l, _FAR)):
+            for part in parts:
+                given.append(None)
+                if not self._zero[part]:
+                    given[-1] = self._room((name, part), (*place.shape, len(self._gamma)))
+                    yield self._axes[part].take, (place, 0, given[-1], "clip")
+        yield from in_place(_block, [*given, self._gamma], found, self._spare)
 
     def _around(self, others: Counts, ring: Counts) -> Iterator[Operation]:
         """Terms of some directions l, each of which has its ring in a column."""
@@ -156,7 +167,8 @@ class _Sums:
         yield self._axes[:3].take, (others, 1, far, "clip")
         area = self._room("area", shape)
         if others[0] < len(self._areas):
-            given = [*far, near[0], near[2], *known[:, :around], self._gamma]
+            noise = None if self._zero[_LABEL_NOISE] else far[1]
+            given = [far[0], noise, far[2], near[0], near[2], *known[:, :around], self._gamma]
             yield from in_place(own_term, given, [area], self._spare)
             for x, l in enumerate(others):
                 yield self._added(area[:, x], ring[:, x], l, 1 + (ring[:, x] == l))

@@ -140,8 +140,10 @@ def planes_of(
         area = swept_areas(directions, gamma, count, rows, white, terms > WORTH_COMPILING)
         # Networks last, as areas lie in memory where there are many, and row by row in the cache.
         value = np.ascontiguousarray(directions.singular_value[:, :rows].T)
-        for row, single in zip(np.moveaxis(area, 0, -1), value, strict=True):
-            row[...] = _diffusion(row, single, value, eta, size)
+        diffusion = np.moveaxis(area, 0, -1)
+        for i, single in enumerate(value):
+            diffusion[i, i:] = _diffusion(diffusion[i, i:], single, value[i:], eta, size)
+            diffusion[i:, i] = diffusion[i, i:]
     diffusion, active = area, active[:, :rows]
     if not active.all():
         diffusion = np.where(active[:, :, None] & active[:, None], diffusion, 0.0)
@@ -186,7 +188,7 @@ def by_network(
     ]
     for start in range(0, max(networks, 1), NETWORKS_AT_A_TIME):
         variances, gain, noise, gamma, eta, size = (
-            part[start : start + NETWORKS_AT_A_TIME] if shape else part
+            np.asfortranarray(part[start : start + NETWORKS_AT_A_TIME]) if shape else part
             for part, shape in zip(flat, leads, strict=True)
         )
         axes = network_axes(variances, gamma, gain, noise, inputs, outputs, hidden, learned)
