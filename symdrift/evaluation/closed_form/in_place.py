@@ -35,7 +35,7 @@ class _Noted(np.lib.mixins.NDArrayOperatorsMixin):
         zero = [type(each) is float and each == 0 for each in operands]
         if ufunc is np.multiply and any(zero):
             return 0.0
-        if any(zero) and (ufunc is np.add or ufunc is np.subtract and zero[1]):
+        if any(zero) and (ufunc is np.add or (ufunc is np.subtract and zero[1])):
             return operands[zero.index(False)]
         read = [each.number if isinstance(each, _Noted) else np.float64(each) for each in operands]
         self._steps.append((ufunc, read))

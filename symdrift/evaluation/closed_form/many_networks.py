@@ -147,7 +147,10 @@ class _Sums:
                 if not self._zero[part]:
                     given[-1] = self._room((name, part), (*place.shape, len(self._gamma)))
                     yield self._axes[part].take, (place, 0, given[-1], "clip")
-        yield from in_place(_block, [*given, self._gamma], found, self._spare)
+        # Operations on arrays of one shape are the quickest.
+        gamma = self._room("gamma", (*l.shape, len(self._gamma)))
+        yield np.copyto, (gamma, self._gamma)
+        yield from in_place(_block, [*given, gamma], found, self._spare)
 
     def _around(self, others: Counts, ring: Counts) -> Iterator[Operation]:
         """Terms of some directions l, each of which has its ring in a column."""
@@ -171,7 +174,7 @@ class _Sums:
             given = [far[0], noise, far[2], near[0], near[2], *known[:, :around], self._gamma]
             yield from in_place(own_term, given, [area], self._spare)
             for x, l in enumerate(others):
-                yield self._added(area[:, x], ring[:, x], l, 1 + (ring[:, x] == l))
+                yield from self._added(area[:, x], ring[:, x], l, 1 + (ring[:, x] == l))
         for turn in range(int(count[: len(self._areas)].max() == 1), turns + 1):
             met = turns if 2 * turn == around else around
             given = [*known[:, :met], *known[:, turn : turn + met]]
@@ -179,16 +182,22 @@ class _Sums:
             for x, l in enumerate(others):
                 i, j = ring[:met, x], np.roll(ring[:, x], -turn)[:met]
                 times = count[l] - (l == i) - (l == j)
-                yield self._added(area[:met, x], i, j, times * ((i != j) | (count[i] > 1)))
+                yield from self._added(area[:met, x], i, j, times * ((i != j) | (count[i] > 1)))
 
-    def _added(self, area: Array, i: Counts, j: Any, times: Counts) -> Operation:
+    def _added(self, area: Array, i: Counts, j: Any, times: Counts) -> Iterator[Operation]:
         """To planes, each of which is met once."""
+        if self._few and (times == 1).all():
+            for term, a, b in zip(area, *np.broadcast_arrays(i, j), strict=True):
+                total = self._areas[min(a, b), max(a, b)]
+                yield np.add, (total, term, total)
+            return
         weight = times[:, np.newaxis].astype(float)
         there = slice(None) if times.all() else np.flatnonzero(times)
         planes = (np.minimum(i, j)[there], np.maximum(i, j)[there])
         if (times[there] == 1).all():
-            return _added, (self._areas, planes, area, there)
-        return _added, (self._areas, planes, area, there, weight[there])
+            yield _added, (self._areas, planes, area, there)
+        else:
+            yield _added, (self._areas, planes, area, there, weight[there])
 
 
 def _added(areas: Array, planes: Any, area: Array, there: Any, weight: Any = None) -> None:

@@ -102,9 +102,7 @@ def network_axes(
     if learned is None and size <= hidden and learnable.all():
         value, none = _singular_value(variance, excess), np.broadcast_to(0.0, variance.shape)
         residual, strength = _residual(variance, gamma), variance * value**2
-        return NetworkAxes(
-            variance, noise, value, residual, none, none, strength, none, learnable
-        )
+        return NetworkAxes(variance, noise, value, residual, none, none, strength, none, learnable)
     known = np.where(learnable, variance, 1.0)
     value = np.where(learnable, _singular_value(known, excess), 0.0)
     active, strength, rest = learnable, variance * value**2, np.zeros((*lead, size))

@@ -19,7 +19,7 @@ from symdrift.evaluation.closed_form.printed_aligned import _diffusion
 
 Array = NDArray[np.float64]
 
-NETWORKS_AT_A_TIME = 2**12
+NETWORKS_AT_A_TIME = 2**13
 """Networks whose numbers stay in the cache together."""
 
 
@@ -142,8 +142,9 @@ def planes_of(
         value = np.ascontiguousarray(directions.singular_value[:, :rows].T)
         diffusion = np.moveaxis(area, 0, -1)
         for i, single in enumerate(value):
-            diffusion[i, i:] = _diffusion(diffusion[i, i:], single, value[i:], eta, size)
-            diffusion[i:, i] = diffusion[i, i:]
+            met = slice(i + (count[i] < 2), rows)
+            diffusion[i, met] = _diffusion(diffusion[i, met], single, value[met], eta, size)
+            diffusion[met, i] = diffusion[i, met]
     diffusion, active = area, active[:, :rows]
     if not active.all():
         diffusion = np.where(active[:, :, None] & active[:, None], diffusion, 0.0)
