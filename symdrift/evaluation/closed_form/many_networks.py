@@ -35,7 +35,10 @@ PARTS, KNOWN = 8, 13
 _EXCHANGED = [1, 0, 2, 3, 4, 6, 5, 9, 8, 7, 10, 11, 12]
 """Of which part of a block each part is that of the block of the same directions exchanged."""
 
-_LABEL_NOISE, _MISSED = 1, 5
+_LABEL_NOISE, _SLACK, _MISSED, _REST = 1, 4, 5, 7
+_OFTEN_ZERO = (_LABEL_NOISE, _SLACK, _MISSED, _REST)
+"""Parts that no network may have: nothing is done with them then."""
+
 _NEAR, _FAR = (0, 1, 2, 3, 6, 7), (0, 1, 2, 3, 4, 5, 8, 9)
 """Parts of both directions that a block is made of; the last two are those of one left out."""
 
@@ -59,7 +62,7 @@ def areas_of_networks(
     given = len(weight_decay)
     parts = -(-given // max(FEWEST, min(TOGETHER, NUMBERS // rows)))
     networks = -(-given // parts)
-    zero = tuple(not part.any() for part in directions)
+    zero = tuple(k in _OFTEN_ZERO and not part.any() for k, part in enumerate(directions))
     shape = (networks, rows, white, zero, *count)
     if getattr(_HELD, "shape", None) != shape:
         _HELD.shape, _HELD.sums = shape, _Sums(networks, rows, white, zero, count)
@@ -78,8 +81,7 @@ class _Sums:
     def __init__(
         self, networks: int, rows: int, white: bool, zero: tuple[bool, ...], count: Counts
     ) -> None:
-        # Parts that no network has are left out; without a direction that is left out, so are the
-        # strengths of such.
+        # Without a direction that is left out there are no strengths of such.
         self._zero = zero + tuple(zero[_MISSED] or part for part in zero[6:])
         self._axes = np.empty((PARTS + 2, len(count), networks))
         self._gamma = np.empty(networks)
