@@ -84,7 +84,7 @@ def test_many_networks_are_added_up_like_one(
 def test_what_no_network_has_is_left_out_of_the_sums(absent: str) -> None:
     """Networks together, which do nothing with it, and each alone, which adds zeros."""
     axes, gamma = directions(CELL + 1, 5, 3)
-    rest = np.where(axes.strength > 0, 1e-3, 0.0)
+    rest = np.where(axes.missed_value > 0, 1e-3, 0.0)
     axes = axes._replace(strength_rest=rest)
     if absent:
         axes = axes._replace(**{absent: np.zeros_like(rest)})
