@@ -51,21 +51,34 @@ def _program(
     steps: list[tuple[np.ufunc, list[Any]]] = []
     returned = function(*(0.0 if zero[k] else _Noted(k, count, steps) for k in range(count)))
     results = [each.number for each in (returned if isinstance(returned, tuple) else (returned,))]
+    order: dict[int, None] = {}
+
+    def put(step: int) -> None:
+        # Behind what it reads, none of which is held for longer than needed.
+        for each in steps[step - count][1]:
+            if type(each) is int and each >= count and each not in order:
+                put(each)
+        order[step] = None
+
+    for each in results:
+        if each not in order:
+            put(each)
+    steps = [steps[each - count] for each in order]
     last = {each: k for k, (_, read) in enumerate(steps) for each in read if type(each) is int}
     place = {k: k for k in range(count)} | {each: count + k for k, each in enumerate(results)}
     kept = places = count + len(results)
     free: list[int] = []
     program = []
-    for k, (ufunc, read) in enumerate(steps):
+    for k, (step, (ufunc, read)) in enumerate(zip(order, steps, strict=True)):
         known = {each for each in read if type(each) is int}
         at = [place[each] if type(each) is int else each for each in read]
         free += [place[each] for each in known if last[each] == k and place[each] >= kept]
-        if count + k not in place:
+        if step not in place:
             if not free:
                 free.append(places)
                 places += 1
-            place[count + k] = free.pop()
-        program.append((ufunc, at, place[count + k]))
+            place[step] = free.pop()
+        program.append((ufunc, at, place[step]))
     return program, places
 
 
