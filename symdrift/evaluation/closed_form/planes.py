@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 NETWORKS_AT_A_TIME = 2**13
 """Networks whose numbers stay in the cache together."""
 
+FEW_COLUMNS = 32
+"""Numbers of a network up to which they are copied one after the other, of all networks each."""
+
 
 def _alike(directions: Directions) -> tuple[NDArray[np.intp], ...]:
     """Positions that differ, in their order; which of them each one is like; how many are."""
@@ -204,5 +207,9 @@ def by_network(
             return part.reshape(*lead, *part.shape[1:])
         if not start:
             everything = np.empty((networks, *part.shape[1:]))
-        everything[start : start + count] = part
+        here = everything[start : start + count]
+        few = part.strides[0] == part.itemsize and part[0].size <= FEW_COLUMNS
+        # Where networks lie side by side, each row of them is one run through memory.
+        for place in np.ndindex(part.shape[1:]) if few else [()]:
+            here[:, *place] = part[:, *place]
     return everything.reshape(*lead, *everything.shape[1:])
