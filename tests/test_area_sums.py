@@ -80,6 +80,22 @@ def test_many_networks_are_added_up_like_one(
         np.testing.assert_allclose(alone[0], together[k], rtol=1e-13)
 
 
+@pytest.mark.parametrize("absent", ["", "label_noise", "missed_value", "slack", "strength_rest"])
+def test_what_no_network_has_is_left_out_of_the_sums(absent: str) -> None:
+    """Networks together, which do nothing with it, and each alone, which adds zeros."""
+    axes, gamma = directions(CELL + 1, 5, 3)
+    rest = np.where(axes.missed_value > 0, 1e-3, 0.0)
+    axes = axes._replace(strength_rest=rest)
+    if absent:
+        axes = axes._replace(**{absent: np.zeros_like(rest)})
+    count = np.ones(5, dtype=int)
+    together = swept_areas(axes, gamma, count, 3, False, False)
+    for k in (0, CELL):
+        one = Directions(*(part[k : k + 1] for part in axes))
+        alone = swept_areas(one, gamma[k : k + 1], count, 3, False, False)
+        np.testing.assert_allclose(alone[0], together[k], rtol=1e-13)
+
+
 def test_directions_that_are_alike_count_as_often_as_there_are_of_them() -> None:
     """Two kinds of three and two directions, active, and two of a third that is not."""
     axes, gamma = directions(1, 3, 2)

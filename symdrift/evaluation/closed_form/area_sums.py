@@ -181,13 +181,14 @@ def _by_cells(
     networks = len(gamma)
     if networks >= CELL:
         areas = np.zeros((rows, rows, networks))
-        loop(*map(np.ascontiguousarray, directions), gamma, count, rows, True, 0, 1, areas)
+        axes = [np.ascontiguousarray(part.T) for part in directions]
+        loop(*axes, gamma, count, rows, True, 0, 1, areas)
         return np.moveaxis(areas, -1, 0)
     areas = np.zeros((networks, rows, rows, 1))
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     with ThreadPoolExecutor(workers) as pool:
         for k in range(networks):
-            axes = [np.ascontiguousarray(part[k : k + 1]) for part in directions]
+            axes = [np.ascontiguousarray(part[k : k + 1].T) for part in directions]
             given = (*axes, gamma[k : k + 1], count, rows, False)
             tasks = [pool.submit(loop, *given, w, workers, areas[k]) for w in range(workers)]
             for task in tasks:
@@ -211,12 +212,12 @@ def _known(block: Any, x: int) -> Any:
 
 def _fill(part: Any, first: int, many: bool, cell: int, out: Any) -> None:
     """Numbers of a cell; what fills the last one up has no weight."""
-    networks, size = part.shape
+    size, networks = part.shape
     for x in range(CELL):
         if many:
-            out[x] = part[min(first + x, networks - 1), cell]
+            out[x] = part[cell, min(first + x, networks - 1)]
         else:
-            out[x] = part[first, min(cell * CELL + x, size - 1)]
+            out[x] = part[min(cell * CELL + x, size - 1), first]
 
 
 def _row(axes: Any, i: int, many: bool, row: Any) -> None:
@@ -268,7 +269,7 @@ def _loop(
     many: Any, worker: Any, workers: Any, areas: Any,
 ) -> None:  # fmt: skip
     """Areas of some rows: every ``workers``-th tile from that of a worker."""
-    networks, size = variance.shape
+    size, networks = variance.shape
     span = 1 if many else CELL
     cells = (size + span - 1) // span
     axes = np.empty((cells, PARTS * CELL))

@@ -35,6 +35,13 @@ PARTS, KNOWN = 8, 13
 _EXCHANGED = [1, 0, 2, 3, 4, 6, 5, 9, 8, 7, 10, 11, 12]
 """Of which part of a block each part is that of the block of the same directions exchanged."""
 
+_LABEL_NOISE, _SLACK, _MISSED, _REST = 1, 4, 5, 7
+_OFTEN_ZERO = (_LABEL_NOISE, _SLACK, _MISSED, _REST)
+"""Parts that no network may have: nothing is done with them then."""
+
+_NEAR, _FAR = (0, 1, 2, 3, 6, 7), (0, 1, 2, 3, 4, 5, 8, 9)
+"""Parts of both directions that a block is made of; the last two are those of one left out."""
+
 TOGETHER, FEWEST = 2**10, 2**6
 """Networks that one operation is about."""
 
@@ -55,9 +62,10 @@ def areas_of_networks(
     given = len(weight_decay)
     parts = -(-given // max(FEWEST, min(TOGETHER, NUMBERS // rows)))
     networks = -(-given // parts)
-    shape = (networks, rows, white, *count)
+    zero = tuple(k in _OFTEN_ZERO and not part.any() for k, part in enumerate(directions))
+    shape = (networks, rows, white, zero, *count)
     if getattr(_HELD, "shape", None) != shape:
-        _HELD.shape, _HELD.sums = shape, _Sums(networks, rows, white, count)
+        _HELD.shape, _HELD.sums = shape, _Sums(networks, rows, white, zero, count)
     areas = np.empty((rows, rows, given))
     for start in range(0, given, networks):
         here = slice(start, start + networks)
@@ -70,7 +78,11 @@ def areas_of_networks(
 class _Sums:
     """What is done with so many networks, in arrays that are kept."""
 
-    def __init__(self, networks: int, rows: int, white: bool, count: Counts) -> None:
+    def __init__(
+        self, networks: int, rows: int, white: bool, zero: tuple[bool, ...], count: Counts
+    ) -> None:
+        # Without a direction that is left out there are no strengths of such.
+        self._zero = zero + tuple(zero[_MISSED] or part for part in zero[6:])
         self._axes = np.empty((PARTS + 2, len(count), networks))
         self._gamma = np.empty(networks)
         self._areas = np.empty((rows, rows, networks))
@@ -85,18 +97,18 @@ class _Sums:
     def areas_of(self, directions: list[Array], weight_decay: Array) -> Array:
         """Areas of networks whose directions are given, shape (directions, networks) each."""
         count = len(weight_decay)
-        for part, given in (
-            (self._gamma, weight_decay),
-            *zip(self._axes[:PARTS], directions, strict=True),
-        ):
+        parts = zip(self._axes, directions, self._zero, strict=False)
+        wanted = [(part, given) for part, given, zero in parts if not zero]
+        for part, given in ((self._gamma, weight_decay), *wanted):
             part[..., :count] = given
             # What fills up has to be something.
             part[..., count:] = given[..., -1:]
-        slack, missed, strength, rest, other, other_rest = self._axes[4:]
-        left_out = missed > 0
-        np.multiply(slack, ~left_out, slack)
-        np.multiply(strength, left_out, other)
-        np.multiply(rest, left_out, other_rest)
+        if not self._zero[_MISSED]:
+            slack, missed, strength, rest, other, other_rest = self._axes[4:]
+            left_out = missed > 0
+            np.multiply(slack, ~left_out, slack)
+            np.multiply(strength, left_out, other)
+            np.multiply(rest, left_out, other_rest)
         self._areas.fill(0.0)
         for function, arguments in self._noted or self._operations():
             function(*arguments)
@@ -130,13 +142,17 @@ class _Sums:
 
     def _blocks(self, i: Counts, l: Counts, found: Array) -> Iterator[Operation]:
         """Blocks of directions i and l, where the second is broadcast over the first."""
-        networks = self._gamma.shape
-        near = self._room("near of a block", (PARTS, *i.shape, *networks))
-        far = self._room("far of a block", (len(self._axes), *l.shape, *networks))
-        yield self._axes[:PARTS].take, (i, 1, near, "clip")
-        yield self._axes.take, (l, 1, far, "clip")
-        given = [*near[:4], *near[6:], *far[:6], *far[8:], self._gamma]
-        yield from in_place(_block, given, found, self._spare)
+        given: list[Array | None] = []
+        for name, place, parts in (("near", i, _NEAR), ("far", l, _FAR)):
+            for part in parts:
+                given.append(None)
+                if not self._zero[part]:
+                    given[-1] = self._room((name, part), (*place.shape, len(self._gamma)))
+                    yield self._axes[part].take, (place, 0, given[-1], "clip")
+        # Operations on arrays of one shape are the quickest.
+        gamma = self._room("gamma", (*l.shape, len(self._gamma)))
+        yield np.copyto, (gamma, self._gamma)
+        yield from in_place(_block, [*given, gamma], found, self._spare)
 
     def _around(self, others: Counts, ring: Counts) -> Iterator[Operation]:
         """Terms of some directions l, each of which has its ring in a column."""
@@ -156,10 +172,11 @@ class _Sums:
         yield self._axes[:3].take, (others, 1, far, "clip")
         area = self._room("area", shape)
         if others[0] < len(self._areas):
-            given = [*far, near[0], near[2], *known[:, :around], self._gamma]
+            noise = None if self._zero[_LABEL_NOISE] else far[1]
+            given = [far[0], noise, far[2], near[0], near[2], *known[:, :around], self._gamma]
             yield from in_place(own_term, given, [area], self._spare)
             for x, l in enumerate(others):
-                yield self._added(area[:, x], ring[:, x], l, 1 + (ring[:, x] == l))
+                yield from self._added(area[:, x], ring[:, x], l, 1 + (ring[:, x] == l))
         for turn in range(int(count[: len(self._areas)].max() == 1), turns + 1):
             met = turns if 2 * turn == around else around
             given = [*known[:, :met], *known[:, turn : turn + met]]
@@ -167,16 +184,22 @@ class _Sums:
             for x, l in enumerate(others):
                 i, j = ring[:met, x], np.roll(ring[:, x], -turn)[:met]
                 times = count[l] - (l == i) - (l == j)
-                yield self._added(area[:met, x], i, j, times * ((i != j) | (count[i] > 1)))
+                yield from self._added(area[:met, x], i, j, times * ((i != j) | (count[i] > 1)))
 
-    def _added(self, area: Array, i: Counts, j: Any, times: Counts) -> Operation:
+    def _added(self, area: Array, i: Counts, j: Any, times: Counts) -> Iterator[Operation]:
         """To planes, each of which is met once."""
+        if self._few and (times == 1).all():
+            for term, a, b in zip(area, *np.broadcast_arrays(i, j), strict=True):
+                total = self._areas[min(a, b), max(a, b)]
+                yield np.add, (total, term, total)
+            return
         weight = times[:, np.newaxis].astype(float)
         there = slice(None) if times.all() else np.flatnonzero(times)
         planes = (np.minimum(i, j)[there], np.maximum(i, j)[there])
         if (times[there] == 1).all():
-            return _added, (self._areas, planes, area, there)
-        return _added, (self._areas, planes, area, there, weight[there])
+            yield _added, (self._areas, planes, area, there)
+        else:
+            yield _added, (self._areas, planes, area, there, weight[there])
 
 
 def _added(areas: Array, planes: Any, area: Array, there: Any, weight: Any = None) -> None:

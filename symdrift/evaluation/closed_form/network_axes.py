@@ -85,7 +85,9 @@ def network_axes(
             part = np.full(length, part)
         if part.shape[-1] != length:
             raise ValueError(f"{name} has {part.shape[-1]} entries on its last axis, not {length}")
-        parts.append(np.concatenate([part, np.zeros((*part.shape[:-1], size - length))], axis=-1))
+        if length < size:
+            part = np.concatenate([part, np.zeros((*part.shape[:-1], size - length))], axis=-1)
+        parts.append(part)
     variance, gain, noise = parts
     if np.any(variance[..., :inputs] <= 0) or np.any(weight_decay <= 0):
         raise ValueError("covariance and weight_decay must be positive")
@@ -97,6 +99,10 @@ def network_axes(
         for part in (variance, gain, noise, excess_over(variance, gain, gamma))
     )
     learnable = excess > 0
+    if learned is None and size <= hidden and learnable.all():
+        value, none = _singular_value(variance, excess), np.broadcast_to(0.0, variance.shape)
+        residual, strength = _residual(variance, gamma), variance * value**2
+        return NetworkAxes(variance, noise, value, residual, none, none, strength, none, learnable)
     known = np.where(learnable, variance, 1.0)
     value = np.where(learnable, _singular_value(known, excess), 0.0)
     active, strength, rest = learnable, variance * value**2, np.zeros((*lead, size))

@@ -19,8 +19,11 @@ from symdrift.evaluation.closed_form.printed_aligned import _diffusion
 
 Array = NDArray[np.float64]
 
-NETWORKS_AT_A_TIME = 2**12
+NETWORKS_AT_A_TIME = 2**13
 """Networks whose numbers stay in the cache together."""
+
+FEW_COLUMNS = 32
+"""Numbers of a network up to which they are copied one after the other, of all networks each."""
 
 
 def _alike(directions: Directions) -> tuple[NDArray[np.intp], ...]:
@@ -140,8 +143,11 @@ def planes_of(
         area = swept_areas(directions, gamma, count, rows, white, terms > WORTH_COMPILING)
         # Networks last, as areas lie in memory where there are many, and row by row in the cache.
         value = np.ascontiguousarray(directions.singular_value[:, :rows].T)
-        for row, single in zip(np.moveaxis(area, 0, -1), value, strict=True):
-            row[...] = _diffusion(row, single, value, eta, size)
+        diffusion = np.moveaxis(area, 0, -1)
+        for i, single in enumerate(value):
+            met = slice(i + (count[i] < 2), rows)
+            diffusion[i, met] = _diffusion(diffusion[i, met], single, value[met], eta, size)
+            diffusion[met, i] = diffusion[i, met]
     diffusion, active = area, active[:, :rows]
     if not active.all():
         diffusion = np.where(active[:, :, None] & active[:, None], diffusion, 0.0)
@@ -186,7 +192,7 @@ def by_network(
     ]
     for start in range(0, max(networks, 1), NETWORKS_AT_A_TIME):
         variances, gain, noise, gamma, eta, size = (
-            part[start : start + NETWORKS_AT_A_TIME] if shape else part
+            np.asfortranarray(part[start : start + NETWORKS_AT_A_TIME]) if shape else part
             for part, shape in zip(flat, leads, strict=True)
         )
         axes = network_axes(variances, gamma, gain, noise, inputs, outputs, hidden, learned)
@@ -201,5 +207,9 @@ def by_network(
             return part.reshape(*lead, *part.shape[1:])
         if not start:
             everything = np.empty((networks, *part.shape[1:]))
-        everything[start : start + count] = part
+        here = everything[start : start + count]
+        few = part.strides[0] == part.itemsize and part[0].size <= FEW_COLUMNS
+        # Where networks lie side by side, each row of them is one run through memory.
+        for place in np.ndindex(part.shape[1:]) if few else [()]:
+            here[:, *place] = part[:, *place]
     return everything.reshape(*lead, *everything.shape[1:])
