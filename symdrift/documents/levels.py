@@ -87,7 +87,8 @@ CONCISE = frozenset([
 _REFERENCE = re.compile(r"\[(eq|step):([^\]]*)\]")
 _LEANING = re.compile(
     r"(It|Its|They|Their|This|These|Those|That|There|Here|Then|Together|Two of these|Both|Of this|"
-    r"Without this|By its|The (first|second|third|other|operator|derivative|last))\b"
+    r"Without this|By its|"
+    r"The (first|second|third|other|operator|derivative|last|covariance of these))\b"
 )
 """Begin sentences that nobody understands without the one before."""
 

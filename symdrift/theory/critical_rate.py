@@ -372,12 +372,13 @@ def _equal_axes() -> Step:
     of {both} has by [eq:sample-hessian] the part [eq:alike-pull] along {both}. Without weight decay
     only the first term is left, and applied twice it is on average a multiple of {both}, by
     [eq:moments]. So entries of {both} that are uncorrelated and of equal variance solve
-    [eq:critical]. There the quotient of {growth} and {decay} is stationary, so that this second
-    moment gives it to first order in {gamma} too: second moments of {apart} relax at first order
-    only, but {growth} joins them to others at second. Over all {both} the pull [eq:alike-pull] then
-    has the traces [eq:alike-traces], with which the quotient is [eq:critical-quiet]. Samples
-    disperse the learned map, and the rate times {s} and the power {power} of all inputs, over
-    {batch}, must be small, unless in large batches discrete steps count, [step:discrete-steps].
+    [eq:critical], and grow fastest: solutions of different rates are orthogonal, which no two
+    positive ones are. There the quotient of {growth} and {decay} is stationary, so that they give
+    it to first order in {gamma} too: second moments of {apart} relax at first order only, but
+    {growth} joins them to others at second. Over all {both} the pull [eq:alike-pull] then has the
+    traces [eq:alike-traces], with which the quotient is [eq:critical-quiet]. Samples disperse the
+    learned map, and the rate times {s} and the power {power} of all inputs, over {batch}, must be
+    small, unless in large batches discrete steps count, [step:discrete-steps].
 
     With label noise, weight decay can be so small that the difference of the layers disperses
     first, since second moments of {apart} relax by {slow} only, and no others slow down. Label
@@ -393,13 +394,13 @@ def _equal_axes() -> Step:
     noisy = (GAMMA * quiet_matrix).applyfunc(cancel).xreplace(none)
     quiet_matrix = quiet_matrix.xreplace({LABEL_NOISE: sp.Integer(0)}).applyfunc(cancel)
     limit, slope = quiet_matrix.xreplace(none), quiet_matrix.diff(GAMMA).xreplace(none)
-    own, n = value * variance, INPUTS
+    own, heard, n = value * variance, labels * variance, INPUTS
     largest = own * (1 + (n + 1) / BATCH)
     lowered = ((n + 1) ** 2 - BATCH * (n - 1)) / (2 * BATCH * n)
     left, right = sp.Matrix([[1, n, 1, 0, 0, 0, 0]]), sp.eye(7)[:, 1]
     unknown = sp.Symbol("largest")
     polynomial, noisy_polynomial = (matrix.charpoly(unknown).as_expr() for matrix in (limit, noisy))
-    steep = labels * variance * (n + 2 + sp.sqrt((n + 2) ** 2 + 16)) / (32 * BATCH * GAMMA)
+    steep = heard * (n + 2 + sp.sqrt((n + 2) ** 2 + 16)) / (32 * BATCH * GAMMA)
     traces = {
         TRACE: 2 * n**2 * own + n * (n - 1) * GAMMA,
         TRACE_OF_MEAN: 2 * n * (n + 1) * own**2 + 2 * n * (n - 1) * (own + GAMMA) ** 2,
@@ -408,7 +409,6 @@ def _equal_axes() -> Step:
         + GAMMA**2 * n * (n**2 + 5 * n - 2) / 2,
     }
     quotient = (TRACE_OF_MEAN + (TRACE_OF_SAMPLE - TRACE_OF_MEAN) / BATCH) / (2 * TRACE)
-    heard = labels * variance
     squares = (
         heard * sp.Trace(APART_PART * APART_PART),
         heard / 4 * ((n + 2) * sp.Trace(APART_PART * APART_PART) + sp.Trace(APART_PART) ** 2),

@@ -268,8 +268,10 @@ def _small_angle(case: TwoAxes) -> Step:
     are expanded in it to first order, about a {curvature} that falls apart into the entries 11 and
     22 and the block of 12 and 21. The rate vanishes without an angle, for equal variances, whose
     axes are arbitrary, and for equal gains, as in every autoencoder. It does not contain the
-    difference of the singular values, and so it holds by continuity where this is not large against
-    the angle.<sense>
+    difference of the singular values. The equations for maps are the same in every frame of the
+    hidden units, so that the rate is a smooth function of the learned map and of the covariance
+    where singular values are equal too, and [eq:angle-rate] holds by continuity where their
+    difference is not large against the angle.<sense>
     """
     shown = {name: QUOTIENTS[name] for name in case.names}
     rate = case.by_angle.xreplace(shown)

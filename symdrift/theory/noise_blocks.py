@@ -60,9 +60,9 @@ def _noise_blocks(examples: Examples) -> Step:
     {reached}: along the unit vectors [eq:reached] the gradient of a sample has {push} and, but for
     a constant, {own_push}. The covariance of these, since inputs and label noise of different axes
     are independent and {fourth}, is [eq:noise-pair] for two axes, uncorrelated with any other, and
-    [eq:noise-own] for one, with residuals {E_i} and {E_l} and label-noise variances {variance_i}
-    and {variance_l}. Without label noise the block of two axes has rank one; what an axis does not
-    explain of its target is noise for the others.
+    [eq:noise-own] for one, with variances {variance_i} and {variance_l} of label noise. Without
+    label noise the block of two axes has rank one; what an axis does not explain of its target is
+    noise for the others.
     """
     representative = examples.representative
     pair, own = representative.pair_block, representative.diagonal_block

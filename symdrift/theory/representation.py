@@ -173,13 +173,13 @@ def _average_rotation() -> Step:
     square of the mean of one step is of higher order. To first order in both the average rotation
     of such a group of steps is {group}. This is [eq:one-turn].
 
-    Any number {tau} of steps falls into groups of many relaxation times each. These are
-    independent, and their means and covariances add up: the average rotation is [eq:mean-rotation],
-    with the mean rotations of all planes in {mean_matrix} and their covariances in the decay matrix
-    {Delta}. The former is [eq:mean-matrix], with a generator {generator} for each plane, the latter
-    [eq:decay-matrix]. The square of the mean of a group is the next term of [eq:mean-rotation];
-    what its steps fail to commute by is skew and of the next order of the mean rotation. Planes may
-    be correlated, and the decay matrix need not be diagonal.
+    Groups of many relaxation times are independent, and their means and covariances add up: after
+    {tau} steps the average rotation is [eq:mean-rotation], with the mean rotations of all planes
+    times their generators in {mean_matrix}, and in the decay matrix {Delta} minus half the products
+    of any two generators times the covariances. The former is [eq:mean-matrix], with a generator
+    {generator} for each plane, the latter [eq:decay-matrix]. The square of the mean of a group is
+    the next term of [eq:mean-rotation]; what its steps fail to commute by is skew and of the next
+    order of the mean rotation. Planes may be correlated, and the decay matrix need not be diagonal.
     """
     turn = _small_turn()
     second_order = turn.rotation + turn.rotation**2 / 2
