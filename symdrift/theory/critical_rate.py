@@ -376,9 +376,9 @@ def _equal_axes() -> Step:
     positive ones are. There the quotient of {growth} and {decay} is stationary, so that they give
     it to first order in {gamma} too: second moments of {apart} relax at first order only, but
     {growth} joins them to others at second. Over all {both} the pull [eq:alike-pull] then has the
-    traces [eq:alike-traces], with which the quotient is [eq:critical-quiet]. Samples disperse the
-    learned map, and the rate times {s} and the power {power} of all inputs, over {batch}, must be
-    small, unless in large batches discrete steps count, [step:discrete-steps].
+    traces [eq:alike-traces], with which the quotient is [eq:critical-quiet], for {gamma} small
+    against {s} times the power {power} of all inputs, over {batch}: samples disperse the learned
+    map. In larger batches the largest curvature decides, [step:discrete-steps].
 
     With label noise, weight decay can be so small that the difference of the layers disperses
     first, since second moments of {apart} relax by {slow} only, and no others slow down. Label

@@ -236,7 +236,7 @@ def _mean_imbalance(examples: Examples) -> Step:
     back to the hidden units, minus the power of the errors times the covariance of the hidden
     units. The first part feeds incoming weights, the second outgoing ones. To this order weight
     decay alone takes an imbalance away. Label noise, and inputs that are not learned, leave errors
-    when weight decay is small; the imbalance is then large.
+    when weight decay is small; unless both parts cancel, the imbalance is then large.
     """
     paired = [part.xreplace(POWERS_PAIRED) for part in BY_POWERS]
     space = examples.weight_spaces[0]

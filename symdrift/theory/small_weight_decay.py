@@ -44,7 +44,8 @@ def small_weight_decay(examples: Examples) -> Step:
     For an autoencoder, whose gains are all one, without label noise the residuals vanish with the
     weight decay. The terms of the diffusion tensor are then, to leading order, [eq:small-own] for
     equal indices and [eq:small-other] for any other active axis: rational functions of the input
-    variances times the fourth power of {gamma}.
+    variances times the fourth power of {gamma}. Singular values are one there and Hessian blocks
+    diagonal, so that fluctuation and solutions follow entry by entry.
 
     With every singular value at one and every residual at {small_residual}, the blocks of two
     active axes are [eq:small-blocks] at leading order. For diagonal blocks the equations

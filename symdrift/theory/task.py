@@ -221,9 +221,9 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
 
     At its numbers the learned map has rank <rank>, with the <word> [eq:study-values]; the noise
     stays in the image of {J}, the dimension of which is [eq:study-reached], and the hidden axes
-    span <planes>.<still> Across the manifold the smallest curvature is [eq:study-curvature], found
-    in double precision like every number here: the minimum is strict, as [eq:lyapunov] needs it to
-    be.<imbalanced><others> <kernels><called>
+    span <planes>.<still> Across the manifold the smallest curvature is [eq:study-curvature]<whose>,
+    found in double precision like every number here: the minimum is strict, as [eq:lyapunov] needs
+    it to be.<imbalanced><others> <kernels><called>
     """
     outputs, inputs = problem.teacher.shape
     # Label noise decides nothing about the minimum.
@@ -264,6 +264,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
             "hidden": _several(problem.hidden, "hidden unit"),
             "origin": origin,
             "numbers": " Its numbers are [eq:study-numbers].",
+            "whose": _WHOSE if abs(smallest - 2 * decay) <= 1e-9 * decay else "",
             "imbalanced": _IMBALANCED if abs(smallest - 2 * decay) <= 1e-9 * decay else "",
             "rank": str(rank),
             "word": word,
@@ -279,11 +280,12 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     )
 
 
+_WHOSE = ", {twice_decay} of a symmetric imbalance of the layers"
 _IMBALANCED = (
-    " It is {twice_decay}, the curvature of a symmetric imbalance of the layers: no eigenvalue of "
-    "[eq:map-hessian], as gradient noise at the minimum does not reach it. A small symmetric "
-    "matrix that multiplies the first layer and, with the other sign, the second leaves the map "
-    "as it is, and by [eq:stationary] the Hessian makes {twice_decay} times this change of both."
+    " It is no eigenvalue of [eq:map-hessian], as gradient noise at the minimum does not reach it: "
+    "a small symmetric matrix that multiplies the first layer and, with the other sign, the second "
+    "leaves the map as it is, and by [eq:stationary] the Hessian makes {twice_decay} times this "
+    "change of both."
 )
 
 LARGEST_SHOWN = 3
