@@ -91,7 +91,7 @@ STEPS: dict[str, Callable[[], Iterable[Step]]] = {
         representation._displacement(EXAMPLES),
     ],
     "equal axes": lambda: [alike()],
-    "second moments": lambda: [mean_square._second_moments()],
+    "second moments": lambda: [mean_square._second_moments(EXAMPLES)],
     "critical rate": lambda: critical_rate.critical_rate(EXAMPLES),
     "balance": lambda: [imbalance._mean_imbalance(EXAMPLES), imbalance._mean_length()],
     "misaligned axes": lambda: misaligned.two_axes(()),

@@ -117,6 +117,7 @@ VOCABULARY: Mapping[str, str] = MappingProxyType(
         "K": "the corrector of the rotation",
         "L": "the expected loss",
         "M": "the learned map",
+        "O": "the order of what is left out",
         "P": "the output axes of the learned map",
         "Q": "the rotation of the hidden layer",
         "R": "the input axes of the learned map",

@@ -59,7 +59,7 @@ LATEX = {
 
 MEANINGS = (
     (TURN_SO_FAR, "rotation of the hidden layer on weight space", "matrix"),
-    (OVER_SAMPLE, "mean over the sample of step t, with its deviation given", ""),
+    (OVER_SAMPLE, "mean over the sample of step t, with its deviation given", "operator"),
 )
 
 
@@ -81,14 +81,11 @@ def _area(network: LinearNetwork) -> Step:
     space. The gradient of a sample turns with the weights, so that each step is seen from the frame
     in which it begins. The rotation {xi} of a step leads from one frame to the next, {next_turn}:
     it is chosen such that the next deviation is normal again, and takes away what the step has
-    along the tangent vector, whose squared length is {G}: by [eq:orthogonal] a step is orthogonal
-    to the orbit through the weights, which is not the orbit through the minimum, and has along this
+    along the tangent vector, of squared length {G}: by [eq:orthogonal] a step is orthogonal to the
+    orbit through the weights, which is not the orbit through the minimum, and has along this
     [eq:transfer]. At leading order the rotation is [eq:rotation-step], bilinear in the deviation
     and its change: over {G}, twice the area that its columns in the first layer and its rows in the
-    second sweep in the plane of the generator. The frame turns in the opposite sense, since no step
-    turns the whole.
-
-
+    second sweep against the sense of the generator, since no step turns the whole.
     """
     frame = any_turn(network.hidden)
     first, second = network.layers
@@ -180,15 +177,15 @@ def _corrector() -> Step:
     takes the pull away. The pull is quadratic in the deviation, and so is {bounded} with a
     symmetric matrix {K}. With the deviation of a step given and averaged over its sample,
     {over_sample}, the rotation and the change of this quantity are [eq:without-pull] together:
-    where the pull drops out, a constant is left, by [eq:mean] {G} times the mean rotation, and a
-    form one order of {eta} smaller.
+    where the pull drops out, a constant is left, by [eq:mean] and [eq:mean-kicked] {G} times the
+    mean rotation, and a form one order of {eta} smaller.
 
     By [eq:rotation-step] and [eq:normal-step] {rotated}, a pull of the Hessian and a kick of the
     noise. Let the symmetric matrix {K}, the corrector, solve [eq:corrector]. With it the pull drops
     out, and the matrix {coloured} solves the Sylvester equation [eq:sylvester]. The rotation of a
     step is minus the change of the stationary quantity {bounded}, plus a kick with {Y} in the place
     of {Omega}, plus a term of second order in {eta} of mean {constant}, [eq:martingale]; what this
-    varies by has no memory and is smaller than the kicks.
+    varies by is smaller than the kicks, its memory counted.
 
     Deviation and noise are normal to the orbit, and {Omega} stands for its part within the normal
     space, where all eigenvalues of {H} are positive. In its eigenbasis {K} has therefore the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from itertools import product
 
 import sympy as sp
@@ -29,7 +29,12 @@ from symdrift.derivation.vocabulary import (
     STEP_SECOND,
 )
 from symdrift.theory.examples import Examples
-from symdrift.theory.linear.equal_axes import LABEL_NOISE, inverse_rates
+from symdrift.theory.linear.equal_axes import (
+    LABEL_NOISE,
+    inverse_rates,
+    squares_of_heard,
+    traces_over_sums,
+)
 from symdrift.theory.linear.second_moments import SEEN
 from symdrift.theory.mean_square import (
     CRITICAL_RATE,
@@ -71,6 +76,7 @@ COMMON_PART, APART_PART, SEEN_TOGETHER, SEEN_APART = (
     for name in ("part_common", "part_apart", "seen_together", "seen_apart")
 )
 LABELLED = sp.MatrixSymbol("epsilon", INPUTS, 1)
+HEARD_PARTS = LABELLED * INPUT.T + INPUT * LABELLED.T
 TRACE, TRACE_OF_MEAN, TRACE_OF_SAMPLE, HEARD_TRACE, HEARD_ENTRIES = sp.symbols(
     "trace trace_of_mean trace_of_sample heard_trace heard_entries", positive=True
 )
@@ -360,31 +366,36 @@ def _same_eigenvalues() -> bool:
 def _equal_axes() -> Step:
     """The critical rate of equal axes
 
-    Let all {n} axes be alike and learned, with as many inputs as outputs. A rotation or reflection
-    of inputs, outputs and hidden layer together then changes nothing, and the second moment that
-    grows fastest, a positive matrix, can be replaced by its average over these. The deviation
-    across the orbit is any matrix {both}, the sum of the two layers over {root}, and a symmetric
-    one {apart}, the first layer less the second over {root}. Seven numbers are left of its second
-    moment, and [step:seven-numbers] derives the matrix of seven rows of which the inverse of the
-    critical rate is the largest eigenvalue. Two limits need only traces.
+    Let all {n} axes be alike and learned, with as many inputs as outputs: both layers are the root
+    of {s} times the identity. A rotation or reflection of inputs, outputs and hidden layer together
+    then changes nothing, and the second moment that grows fastest, a positive matrix, can be
+    replaced by its average over these. The deviation across the orbit is any matrix {both}, the sum
+    of the two layers over {root}, and a symmetric one {apart}, the first layer less the second over
+    {root}. Seven numbers are left of its second moment, and [step:seven-numbers] derives the matrix
+    of seven rows of which the inverse of the critical rate is the largest eigenvalue. Two limits
+    need only traces.
 
     Without label noise the error of a sample at the minimum is {missed}, and what the sample makes
     of {both} has by [eq:sample-hessian] the part [eq:alike-pull] along {both}. Without weight decay
     only the first term is left, and applied twice it is on average a multiple of {both}, by
     [eq:moments]. So entries of {both} that are uncorrelated and of equal variance solve
-    [eq:critical], and grow fastest: solutions of different rates are orthogonal, which no two
-    positive ones are. There the quotient of {growth} and {decay} is stationary, so that they give
-    it to first order in {gamma} too: second moments of {apart} relax at first order only, but
-    {growth} joins them to others at second. Over all {both} the pull [eq:alike-pull] then has the
-    traces [eq:alike-traces], with which the quotient is [eq:critical-quiet], for {gamma} small
-    against {s} times the power {power} of all inputs, over {batch}: samples disperse the learned
-    map. In larger batches the largest curvature decides, [step:discrete-steps].
+    [eq:critical], and grow fastest: solutions of different rates are orthogonal, and no positive
+    matrix on {both} is orthogonal to a multiple of the identity. There the quotient of {growth} and
+    {decay} is stationary, so that they give it to first order in {gamma} too: second moments of
+    {apart} relax at first order only, but {growth} joins them to others at second. Over all {both}
+    the pull [eq:alike-pull] then has the traces [eq:alike-traces]: with factors on both sides of
+    {both} a map has the product of their traces for its trace, with factors on both sides of the
+    transpose that of their product, and {fourth} has by [eq:moments] the mean {fourth_mean}. With
+    these the quotient is [eq:critical-quiet], for {gamma} small against {s} times the power {power}
+    of all inputs, over {batch}: samples disperse the learned map. In larger batches the largest
+    curvature decides, [step:discrete-steps].
 
     With label noise, weight decay can be so small that the difference of the layers disperses
     first, since second moments of {apart} relax by {slow} only, and no others slow down. Label
-    noise makes of {apart} the part [eq:heard-pull] along {apart}. By [eq:heard-pull] squares then
-    have the means [eq:heard-squares], which make of the squared trace and the sum of squared
-    entries a matrix of two rows: its larger eigenvalue, over {slow} and {batch}, is the limit
+    noise makes of {apart} the part [eq:heard-pull] along {apart}. Since {heard_twice} has the mean
+    {twice_mean}, and {heard_around} the mean {around_mean}, by [eq:heard-pull] squares then have
+    the means [eq:heard-squares], which make of the squared trace and the sum of squared entries a
+    matrix of two rows: its larger eigenvalue, over {slow} and {batch}, is the limit
     [eq:critical-labels]. The critical rate tends to zero with {gamma}. What the linearised dynamics
     leave out then holds the layers together: the theory ends, not the training.
     """
@@ -453,6 +464,12 @@ def _equal_axes() -> Step:
             "decay": sp.Trace(SECOND_MOMENT * RELAXED),
             "power": n * variance,
             "slow": 4 * GAMMA,
+            "fourth": sp.Trace(INPUT * INPUT.T) ** 2,
+            "fourth_mean": n * (n + 2) * variance**2,
+            "heard_twice": HEARD_PARTS**2,
+            "twice_mean": 2 * (n + 1) * heard * sp.Identity(n),
+            "heard_around": sp.MatMul(HEARD_PARTS, APART_PART, HEARD_PARTS),
+            "around_mean": 2 * heard * (APART_PART + sp.Trace(APART_PART) * sp.Identity(n)),
         },
         checks=(
             vanishes(
@@ -465,9 +482,13 @@ def _equal_axes() -> Step:
                 "traces [eq:alike-traces], and the part of label noise has the mean squares "
                 "[eq:heard-squares].",
                 *(
-                    missed
+                    sp.expand(shown.subs(INPUTS, axes) - explicit)
                     for axes in (1, 2, 3, 4)
-                    for missed in (*_missed_traces(axes, traces), *_missed_squares(axes, squares))
+                    for shown, explicit in zip(
+                        (*traces.values(), *(_on_axes(shown, axes) for shown in squares)),
+                        (*traces_over_sums(axes), *squares_of_heard(_apart(axes))),
+                        strict=True,
+                    )
                 ),
             ),
             vanishes(
@@ -509,8 +530,7 @@ def _seen_together() -> sp.MatrixExpr:
 
 def _seen_apart() -> sp.MatrixExpr:
     """What label noise makes of the difference of the layers, along this difference."""
-    heard = LABELLED * INPUT.T + INPUT * LABELLED.T
-    return (APART_PART * heard + heard * APART_PART) / 4
+    return (APART_PART * HEARD_PARTS + HEARD_PARTS * APART_PART) / 4
 
 
 def _missed_parts() -> Iterator[sp.ImmutableMatrix]:
@@ -546,55 +566,11 @@ def _missed_parts() -> Iterator[sp.ImmutableMatrix]:
     yield sp.ImmutableMatrix(symmetric.applyfunc(sp.expand))
 
 
-def _missed_traces(axes: int, traces: Mapping[sp.Symbol, sp.Expr]) -> Iterator[sp.Expr]:
-    """Traces of explicit maps, averaged over Gaussian inputs, minus the displayed ones."""
-    variance, value = symbol("input_variance"), symbol("singular_value")
-    places = [(a, b) for a in range(axes) for b in range(axes)]
-    products = {pair: sp.Symbol(f"x_{min(pair)}{max(pair)}") for pair in places}
-    mean = {item: variance * int(a == b) for (a, b), item in products.items()}
-    names = sorted(set(products.values()), key=str)
-    pairs = {item: pair for pair, item in products.items()}
-
-    def entry(row: tuple[int, int], column: tuple[int, int]) -> sp.Expr:
-        """What the entry of the row gets of that of the column."""
-        (a, b), (c, d) = row, column
-        pulled = 2 * value * products[d, b] * int(a == c)
-        turned = products[c, b] * int(a == d) + products[a, d] * int(b == c)
-        return pulled - GAMMA / (2 * variance) * turned + GAMMA * int(row == column)
-
-    def averaged(polynomial: sp.Expr) -> sp.Expr:
-        total = sp.Integer(0)
-        for exponents, coefficient in sp.Poly(polynomial, *names).terms():
-            present = [pairs[x] for x, k in zip(names, exponents, strict=True) for _ in range(k)]
-            if len(present) == 2:
-                (a, b), (c, d) = present
-                ways = ((a, b, c, d), (a, c, b, d), (a, d, b, c))
-                coefficient *= variance**2 * sum(i == j and k == l for i, j, k, l in ways)
-            else:
-                coefficient *= sp.Mul(*(variance * int(a == b) for a, b in present))
-            total += coefficient
-        return total
-
-    of_sample = sp.Matrix(len(places), len(places), lambda k, q: entry(places[k], places[q]))
-    of_mean = of_sample.xreplace(mean)
-    squared = sp.Add(*(sp.expand(x * y) for x, y in zip(of_sample, of_sample.T, strict=True)))
-    found = of_mean.trace(), (of_mean * of_mean).trace(), averaged(squared)
-    for shown, explicit in zip(traces.values(), found, strict=True):
-        yield sp.expand(shown.subs(INPUTS, axes) - explicit)
+def _apart(axes: int) -> sp.ImmutableMatrix:
+    """A symmetric difference of the layers."""
+    return sp.ImmutableMatrix(axes, axes, lambda a, b: sp.Symbol(f"d_{min(a, b)}{max(a, b)}"))
 
 
-def _missed_squares(axes: int, squares: Iterable[sp.Expr]) -> Iterator[sp.Expr]:
-    """Mean squares of what label noise makes of a symmetric matrix, minus the displayed ones."""
-    apart = sp.ImmutableMatrix(axes, axes, lambda a, b: sp.Symbol(f"d_{min(a, b)}{max(a, b)}"))
-    heard = symbol("input_variance") * LABEL_NOISE**2
-    found = [sp.Integer(0), sp.Integer(0)]
-    # Products of one label noise and one input are independent of each other.
-    for o, a in product(range(axes), repeat=2):
-        one = sp.zeros(axes, axes)
-        one[o, a] += 1
-        part = (apart * (one + one.T) + (one + one.T) * apart) / 4
-        found[0] += heard * part.trace() ** 2
-        found[1] += heard * sp.Add(*(entry**2 for entry in part))
-    for shown, explicit in zip(squares, found, strict=True):
-        displayed = evaluate_matrix(shown, {APART_PART: apart})
-        yield sp.expand(displayed.subs(INPUTS, axes) - explicit)
+def _on_axes(shown: sp.Expr, axes: int) -> sp.Expr:
+    """A displayed mean square, for that difference."""
+    return evaluate_matrix(shown, {APART_PART: _apart(axes)})

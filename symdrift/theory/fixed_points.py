@@ -297,7 +297,9 @@ def _optimal(examples: Examples) -> Step:
     of them for the norm, it is no more than the nuclear norm costs, so that no map has a lower
     loss; and where inputs vary in every direction, the quadratic form is positive and the minimum
     is the only one. The pair of [eq:slope-form] and [eq:dual] is therefore a certificate of the
-    minimum, which a numerical solution has to satisfy too.
+    minimum. With enough hidden units the minimum always has it: were a singular value of the slope
+    larger than {gamma}, a little of the product of its two unit vectors, added to the map, would
+    lower the loss.
     """
     change = OTHER_MAP - LEARNED_MAP
     moved = sp.Trace(change * INPUT_COVARIANCE * change.T) / 2

@@ -44,6 +44,7 @@ LATEX: dict[sp.Basic, str] = {
 MEANINGS = (
     (STIFFNESS[A], "eigenvalue of the Hessian", "scalar"),
     (LEAST, "loss of the minimum", "scalar"),
+    (EXCESS, "excess loss", "scalar"),
     (ADJUGATE, "adjugate of a block", "2 by 2"),
 )
 
@@ -62,14 +63,14 @@ def fluctuation_blocks(examples: Examples) -> Iterator[Step]:
 def _lyapunov() -> Step:
     """An Ornstein-Uhlenbeck process
 
-    A deviation {n_t} normal to the orbit, which [step:area] reads off the weights, is pulled back
-    by the Hessian and kicked by the centred noise {zeta}, [eq:normal-step]. What pulls in a step is
-    the Hessian of its sample, of which the mean is left at leading order, as [step:order-by-order]
-    shows. As the noise of a fresh sample is independent of the deviation, a covariance {Gamma} that
-    a step leaves as it is satisfies [eq:covariance-step]; with {Gamma} of order {eta}, its leading
-    order is the Lyapunov equation [eq:lyapunov]. Every deviation is pulled back where the minimum
-    is strict, and the equation then has one solution: in the eigenbasis of {H} it says {entries},
-    with positive eigenvalues {h_a} and {h_b}.
+    A deviation {n_t} normal to the orbit, [step:area], is kicked by the centred noise {zeta} and
+    pulled back by the Hessian of the sample, of which only the mean {H} counts at leading order,
+    [eq:normal-step]. [step:order-by-order] shows why. As the noise of a fresh sample is independent
+    of the deviation, a covariance {Gamma} that a step leaves as it is satisfies
+    [eq:covariance-step]; with {Gamma} of order {eta}, its leading order is the Lyapunov equation
+    [eq:lyapunov]. Every deviation is pulled back where the minimum is strict, and the equation then
+    has one solution: in the eigenbasis of {H} it says {entries}, with positive eigenvalues {h_a}
+    and {h_b}.
     """
     size = NORMAL.shape[0]
     identity = sp.Identity(size)

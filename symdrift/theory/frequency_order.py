@@ -144,7 +144,7 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     The slopes above say what happens next to equal variances; the order of a frequent and a rare
     stimulus can be told for any {first}. Let all axes that have a gain be learned, {r} in number
     and at least three, all of gain one: one of variance {first}, all others of variance {lambda},
-    which inputs without output have too. There are {n} inputs and {m} outputs, and hidden units
+    which inputs without gain have too. There are {n} inputs and {m} outputs, and hidden units
     beyond {r} change nothing. Only two kinds of planes differ, those of axis 1 and those without
     it, and by [eq:axis-decay] the frequent stimulus and a rare one decay at [eq:frequency-rates].
     The plane that they share drops out of their difference: their order is that of two planes.

@@ -275,10 +275,10 @@ def _map_hessian(examples: Examples) -> Step:
     """The Hessian on learned maps
 
     The Hessian keeps the reached space, the image of all pulls {F} on the map, in which noise
-    stays, since but for weight decay a sample pulls at the weights by {pushed}: what it does to the
-    image {image} of {F} under {J} is the image of what the operator {curvature} does to {F},
-    [eq:intertwined]. The change of the mean gradients along this image, with [eq:slope-pairs] for
-    the layers beside the slope, makes it [eq:map-hessian]: the task, with the covariance of the
+    stays, since but for weight decay a sample pulls at the weights by {pushed}: what the Hessian
+    does to the image {image} of {F} under {J} is the image of what the operator {curvature} does to
+    {F}, [eq:intertwined]. The change of the mean gradients along this image, with [eq:slope-pairs]
+    for the layers beside the slope, makes it [eq:map-hessian]: the task, with the covariance of the
     inputs; what is won by changing both layers together, with the slope; and weight decay. It
     involves the number of hidden units nowhere, and it is rational in axes, singular values, slope,
     covariance and weight decay, since {inner} is {inner_axes} and {outer} is {outer_axes}.

@@ -230,7 +230,7 @@ def _mean_imbalance(examples: Examples) -> Step:
     at which the turning of the canonical frame does not matter, the gradients are those at the
     minimum. Let inputs be elliptical: their fourth moments are those of Gaussian inputs times one
     plus the kurtosis {kurtosis}, so that {kurtosis} is a third of the usual excess kurtosis, and
-    zero when inputs are Gaussian. Terms in the slope cancel, since by [eq:stationary] they are
+    zero when inputs are Gaussian. Terms in the slope cancel, since by [eq:slope-pairs] they are
     {gamma} squared times products of the layers, which are alike by [eq:balance]. Then
     [eq:imbalance-fed] is left: the power of the inputs times the covariance of the errors that come
     back to the hidden units, minus the power of the errors times the covariance of the hidden
@@ -359,12 +359,12 @@ def _mean_shift(examples: Examples) -> Step:
     The loss is no parabola, so that a fluctuation that is symmetric around the minimum leaves a
     mean gradient, [eq:bent]: what [eq:mean-first] and [eq:mean-second] have of second order in
     {first} and {second}, the two layers of the deviation, averaged with {Gamma}. Its part along the
-    orbit is the steady rotation. The part across the orbit, {bent}, is held by a mean deviation
-    that pulls back as much, [eq:mean-shift], of the order of {eta}. The turning of the frame adds
-    nothing to this at leading order, as kick and deviation are independent and neither has a mean.
-    What an experimenter sees of it are lengths of representations and angles between them, which no
-    rotation changes: for the stimuli {x} and {other} their inner product is {product} with
-    [eq:mean-gram], where {W} is the first layer at the minimum.
+    orbit makes the steady rotation, [eq:mean]. The part across the orbit, {bent}, is held by a mean
+    deviation that pulls back as much, [eq:mean-shift], of the order of {eta}. The turning of the
+    frame adds nothing to this at leading order, as kick and deviation are independent and neither
+    has a mean. What an experimenter sees of it are lengths of representations and angles between
+    them, which no rotation changes: for the stimuli {x} and {other} their inner product is
+    {product} with [eq:mean-gram], where {W} is the first layer at the minimum.
     """
     first_shown = FIRST_PRODUCT * INPUT_COVARIANCE + SECOND_LAYER.T * BOTH * INPUT_COVARIANCE
     second_shown = SECOND_PRODUCT + BOTH * INPUT_COVARIANCE * FIRST_LAYER.T

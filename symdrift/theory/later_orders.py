@@ -61,7 +61,10 @@ OWN_TURNS, FREE_TURNS = (
     {power: sp.MatrixSymbol(f"{name}_turn_{power}", INPUTS, INPUTS) for power in (3, 4, 5)}
     for name in ("own", "free")
 )
-SECOND_WAITING = sp.MatrixSymbol("second_waiting", INPUTS, INPUTS)
+SECOND_WAITING, THIRD_WAITING, COMMUTED = (
+    sp.MatrixSymbol(name, INPUTS, INPUTS)
+    for name in ("second_waiting", "third_waiting", "commuted")
+)
 CHANGED = {
     (moves, own): sp.MatrixSymbol(f"changed_{own}_{''.join(map(str, moves))}", INPUTS, INPUTS)
     for own, some in (
@@ -84,6 +87,15 @@ FREE_OF_MEMORY = {
     + ((OWN_TURNS[3] + FREE_TURNS[3]) * SECOND_WAITING) / 2
     - (SECOND_WAITING * (OWN_TURNS[3] + FREE_TURNS[3])) / 2,
 }
+COMMUTATORS = (
+    (OWN_TURNS[3] * FREE_TURNS[3]) / 2
+    - (FREE_TURNS[3] * OWN_TURNS[3]) / 2
+    + ((OWN_TURNS[3] + FREE_TURNS[3]) * THIRD_WAITING) / 2
+    - (THIRD_WAITING * (OWN_TURNS[3] + FREE_TURNS[3])) / 2
+    + ((OWN_TURNS[4] + FREE_TURNS[4]) * SECOND_WAITING) / 2
+    - (SECOND_WAITING * (OWN_TURNS[4] + FREE_TURNS[4])) / 2
+)
+"""What a rotation without memory has of them at the sixth power."""
 EXPECTED_ERROR, EXPECTED_LOSS_ERROR, EXPECTED_NORM, CHANGE = sp.symbols(
     "expected_error expected_error_loss expected_error_norm change_of_next_order", positive=True
 )
@@ -111,6 +123,8 @@ LATEX: dict[sp.Basic, str] = {
     **{item: rf"\Xi_{power}" for power, item in OWN_TURNS.items()},
     **{item: rf"\hat\Xi_{power}" for power, item in FREE_TURNS.items()},
     SECOND_WAITING: r"\Phi_2",
+    THIRD_WAITING: r"\Phi_3",
+    COMMUTED: r"\hat\Xi_6^{\times}",
     **{
         item: "".join(
             rf"(\hat\delta'_{move} \cdot \partial)" + (f"^{count}" if count > 1 else "")
@@ -177,16 +191,18 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     [eq:free-turns-5]: to the rotation of a step comes what it changes {waited} by, in Taylor's
     series along the parts of {moved}, where derivatives act on {waited} alone, and the first
     commutator; {second_waited} is of second degree. Of the sixth power only the mean is needed, and
-    none of a higher one: a rotation and later deviations have only a kick in common, smaller by one
-    root of {eta}. The mean contains in several planes half the means of the commutators of any two
-    of the three exponents in [eq:increments]; nested commutators begin with the seventh power, as
-    {waited} has the same second part before and after a step. At the power {next_power} the terms
-    with {waited_k} have the mean {generated}. On the right of [eq:poisson] stands the mean {left}
-    over samples that this power has without them, taken from its stationary mean at leading order.
-    In one plane, where nothing fails to commute, the first two lines are [eq:poisson-first], and
-    the sixth power has [eq:poisson-sixth]. What is left of the right side, a number, is the mean
-    rotation at this power: in one plane [eq:mean-next], as odd powers vanish by the symmetry of
-    [eq:read-step].
+    none of a higher one: a rotation, of the third power, and later deviations have only a kick in
+    common, of one power more; with a mean of the seventh, over the one over {eta} steps that a
+    deviation lasts, these are eleven powers less two, and the variance is wanted to the eighth. In
+    several planes the mean contains that of [eq:commutators]: half the commutators of any two of
+    the three exponents in [eq:increments], with what {waited} changes by from [eq:free-turns-3] and
+    [eq:free-turns-4]; nested ones begin with the seventh power, as {waited} has the same second
+    part before and after a step. At the power {next_power} the terms with {waited_k} have the mean
+    {generated}. On the right of [eq:poisson] stands the mean {left} over samples that this power
+    has without them, taken from its stationary mean at leading order. In one plane, where nothing
+    fails to commute, the first two lines are [eq:poisson-first], and the sixth power has
+    [eq:poisson-sixth]. What is left of the right side, a number, is the mean rotation at this
+    power: in one plane [eq:mean-next], as odd powers vanish by the symmetry of [eq:read-step].
 
     Rotations whose mean does not depend on what went before are uncorrelated when this mean is
     taken away, and their variances add up. In one plane, with the angles {angle} of these
@@ -201,14 +217,14 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     and {decay} as in [eq:decay-equation], {here} behind the frame {waiting_frame} is on average
     multiplied by {decay} in each step, so that over many steps the mean orientation decays with the
     powers of {decay}: its decay rates are the logarithms of the eigenvalues, with the sign changed.
-    Here {psi} begins with the fourth power, and {decay} is {decay_series} with [eq:decay-first]: by
-    [eq:decay-waiting] {psi} takes out of the mean square of a rotation what depends on the
-    deviation. At the eighth power take the stationary mean of [eq:decay-equation]: the two means of
-    {psi} cancel, as a step changes no stationary mean, and products of a rotation with {psi} before
-    the step vanish, as the rotation has no mean given the deviation. What is left is
-    [eq:decay-next]: half the mean square, with all products whose powers add up to the eighth, and
-    what a rotation and the change of {psi} in the same step have in common, since later rotations
-    depend on that change.
+    Here {psi} begins with the fourth power, and {decay} is the identity and {decay_series} with
+    [eq:decay-first]: by [eq:decay-waiting] {psi} takes out of the mean square of a rotation what
+    depends on the deviation. At the eighth power take the stationary mean of [eq:decay-equation]:
+    the two means of {psi} cancel, as a step changes no stationary mean, and products of a rotation
+    with {psi} before the step vanish, as the rotation has no mean given the deviation. What is left
+    is [eq:decay-next]: half the mean square, with all products whose powers add up to the eighth,
+    and what a rotation and the change of {psi} in the same step have in common, since later
+    rotations depend on that change.
     """
     space = plane.network.space
     next_variance = (
@@ -228,6 +244,7 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     return step(
         increments=(INCREMENT, UNWAITED * TURNED_ONCE * WAITED),
         free_turns={power: (FREE_TURNS[power], shown) for power, shown in FREE_OF_MEMORY.items()},
+        commutators=(COMMUTED, COMMUTATORS),
         poisson=(FIRST_GENERATOR * WAITING_PARTS[POWER], relaxed),
         poisson_first=first_two,
         poisson_sixth=chain(
@@ -259,7 +276,7 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
             "generated": FIRST_GENERATOR * WAITING_PARTS[POWER],
             "next_power": POWER + 2,
             "waiting_frame": ROTATION_FRAME * WAITED_BEFORE,
-            "decay_series": 1 + ETA**3 * DECAY_FIRST + ETA**4 * DECAY_NEXT,
+            "decay_series": ETA**3 * DECAY_FIRST + ETA**4 * DECAY_NEXT,
             "left": LEFT[POWER + 2],
             "angle": ANGLE,
             "third": ETA**3,
@@ -272,7 +289,8 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
         checks=(
             holds(
                 "Multiplied out with symbols that do not commute, [eq:increments] is "
-                "[eq:free-turns-3] to [eq:free-turns-5].",
+                "[eq:free-turns-3] to [eq:free-turns-5], and at the sixth power what is not "
+                "linear in the exponents is [eq:commutators].",
                 Method.ORDER,
                 _free_by_order,
             ),
@@ -322,36 +340,40 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
 
 
 def _free_by_order() -> bool:
-    """The product of three exponentials up to the fifth power, against the displayed rotations."""
-    symbols: dict[sp.Basic, sp.Symbol] = {
+    """The product of three exponentials up to the sixth power, against the displayed rotations."""
+    symbols: dict[sp.Basic, sp.Expr] = {
         item: sp.Symbol(str(item), commutative=False)
-        for item in (*OWN_TURNS.values(), *CHANGED.values(), SECOND_WAITING)
+        for item in (*OWN_TURNS.values(), *CHANGED.values(), SECOND_WAITING, THIRD_WAITING)
     }
-    waiting = {2: symbols[SECOND_WAITING]}
-    waiting |= {k: sp.Symbol(f"waiting_{k}", commutative=False) for k in (3, 4, 5)}
+    waiting = {2: symbols[SECOND_WAITING], 3: symbols[THIRD_WAITING]}
+    waiting |= {k: sp.Symbol(f"waiting_{k}", commutative=False) for k in (4, 5, 6)}
+    changed = {k: _scalar(shown.xreplace(_ALONE), symbols) for k, shown in FREE_OF_MEMORY.items()}
+    turns = {k: symbols[item] for k, item in OWN_TURNS.items()}
+    changed[6], turns[6] = sp.symbols("changed_6 own_6", commutative=False)
     free: dict[int, sp.Expr] = {}
     for power, shown in FREE_OF_MEMORY.items():
-        free[power] = _scalar(shown, symbols)
-        symbols[FREE_TURNS[power]] = free[power]
-    changed = {k: _scalar(shown.xreplace(_ALONE), symbols) for k, shown in FREE_OF_MEMORY.items()}
+        free[power] = symbols[FREE_TURNS[power]] = _scalar(shown, symbols)
+    free[6] = turns[6] + changed[6] + _scalar(COMMUTATORS, symbols)
 
     def times(left: dict[int, sp.Expr], right: dict[int, sp.Expr]) -> dict[int, sp.Expr]:
-        """Of two series, up to the fifth power."""
-        total = dict.fromkeys(range(6), sp.S.Zero)
+        """Of two series, up to the sixth power."""
+        total = dict.fromkeys(range(7), sp.S.Zero)
         for (k, one), (l, other) in product(left.items(), right.items()):
-            if k + l < 6:
+            if k + l < 7:
                 total[k + l] += sp.expand(one * other)
         return total
 
     def exponential(parts: dict[int, sp.Expr]) -> dict[int, sp.Expr]:
         squares = times(parts, parts)
-        return {0: sp.S.One} | {k: parts.get(k, 0) + squares[k] / 2 for k in range(1, 6)}
+        cubes = times(squares, parts)
+        return {0: sp.S.One} | {
+            k: parts.get(k, 0) + squares[k] / 2 + cubes[k] / 6 for k in range(1, 7)
+        }
 
     before = exponential({k: -part for k, part in waiting.items()})
-    own = exponential({k: symbols[item] for k, item in OWN_TURNS.items()})
     after = exponential({k: part + changed.get(k, 0) for k, part in waiting.items()})
-    found = times(times(before, own), after)
-    return all(sp.expand(found[k] - free.get(k, 0)) == 0 for k in range(1, 6))
+    found = times(times(before, exponential(turns)), after)
+    return all(sp.expand(found[k] - part) == 0 for k, part in exponential(free).items())
 
 
 _ALONE = dict.fromkeys((*OWN_TURNS.values(), FREE_TURNS[3]), sp.ZeroMatrix(INPUTS, INPUTS))

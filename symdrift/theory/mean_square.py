@@ -43,6 +43,7 @@ from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.linear.second_moments import (
     MAP_CHANGE,
     SEEN,
+    carried_by_samples,
     deviation,
     in_layers,
     in_symbols,
@@ -117,14 +118,14 @@ MEANINGS = (
     (SECOND_MOMENT, "second moment of a deviation", "matrix"),
     (SPREAD_INPUT, "what a product of inputs has beyond its mean", "n by n"),
     (SPREAD_ERROR, "what error times input has beyond its mean", "m by n"),
-    (MOMENTS[O, B, U, D], "second moments of what is read, with a prime by samples", "scalar"),
+    (MOMENTS[O, B, U, D], "second moments of what is read; with a prime, times a sample", "scalar"),
 )
 
 
 def mean_square(examples: Examples) -> Iterator[Step]:
     """The Hessian of a sample, when second moments are stationary, and what they need."""
     yield _sample_hessian(examples)
-    yield _second_moments()
+    yield _second_moments(examples)
     yield _read_by_samples(examples)
 
 
@@ -199,7 +200,7 @@ def _missed_slope(network: LinearNetwork) -> sp.ImmutableMatrix:
     return sp.ImmutableMatrix(slope - sp.Matrix(shown))
 
 
-def _second_moments() -> Step:
+def _second_moments(examples: Examples) -> Step:
     """When second moments are stationary
 
     Let {Psi} be the second moment of the deviation in one step. In the next it is
@@ -216,16 +217,18 @@ def _second_moments() -> Step:
     second moments in the trace of one times the image of the other changes nothing: this map is
     symmetric too, and its largest eigenvalue is the largest value of {quotient} among all symmetric
     {Psi} across the orbit with {unit}. It keeps positive matrices positive, so that none of its
-    eigenvalues is larger by size (Perron and Frobenius; for matrices, Krein and Rutman). Across the
-    orbit {decay} is positive. Weights of silent hidden units are left out: a sample pulls at them
-    in proportion to themselves, so that they stay zero. The largest eigenvalue is thus smaller than
-    one, and what noise adds dies out, exactly as long as {eta} times {growth} is smaller than
-    {decay} for all {Psi}. The boundary is the critical rate {critical}, the smallest positive rate
-    for which [eq:critical] has a solution other than zero; its inverse is the largest value of
-    {growth} over {decay}, the largest eigenvalue of {inverse}. From this rate on the largest
-    eigenvalue of a step is one or more, and in the trace with its positive matrix a second moment
-    never shrinks, and noise adds to it: no variance is stationary, even where {eta} times every
-    curvature is small.
+    eigenvalues is larger by size, and a positive matrix belongs to the largest (Perron and
+    Frobenius; for matrices, Krein and Rutman). Across the orbit {decay} is positive. Weights of
+    silent hidden units are left out: a sample pulls at them in proportion to themselves, so that
+    they stay zero. The largest eigenvalue is thus smaller than one, and what noise adds dies out,
+    exactly as long as {eta} times {growth} is smaller than {decay} for all {Psi}. The boundary is
+    the critical rate {critical}, the smallest positive rate for which [eq:critical] has a solution
+    other than zero; its inverse is the largest value of {growth} over {decay}, the largest
+    eigenvalue of {inverse}. From this rate on the largest eigenvalue of a step is one or more: the
+    trace of a second moment with its positive matrix never shrinks, and noise adds to it where
+    samples carry noise to all directions across the orbit, as with two axes or more that all have
+    input or label noise. No variance is then stationary, even where {eta} times every curvature is
+    small.
 
     Below this rate [eq:moments-solved] solves [eq:stationary-moments]: {solved} times what the
     Lyapunov equation gives. On the solution of [eq:critical] {inverse} is one over {critical}: the
@@ -248,10 +251,14 @@ def _second_moments() -> Step:
 
     relaxed, grown = h * x + x * h, h * x * h + sample * x * sample
     mean = h + (sample + other) / 2
-    of_batch = averaged((1 - ETA * mean) * x * (1 - ETA * mean))
+    kept = x - ETA * relaxed
+    of_one = (1 - ETA * (h + sample)) * x * (1 - ETA * (h + sample)) - kept - ETA**2 * grown
+    halved = h * x * h + (sample * x * sample + other * x * other) / 4
+    of_batch = (1 - ETA * mean) * x * (1 - ETA * mean) - kept - ETA**2 * halved
     a, b, d, e, f, g = sp.symbols("a b d e f g")
     first, second = sp.Matrix([[a, b], [b, d]]), sp.Matrix([[e, f], [f, g]])
     pull = sp.Matrix([[sp.Symbol("p"), sp.Symbol("q")], [sp.Symbol("q"), sp.Symbol("r")]])
+    space = examples.weight_spaces[0]
     squared = sp.Trace(SECOND_MOMENT * SECOND_MOMENT)
     growth, decay = (sp.Trace(SECOND_MOMENT * part) for part in (GROWN, RELAXED))
     one, leading = sp.Identity(SIZE), ETA / BATCH * NOISE
@@ -289,9 +296,7 @@ def _second_moments() -> Step:
             "relaxed": RELAXED,
             "grown": GROWN,
             "average": sp.MatMul(
-                sp.Identity(SIZE) - ETA * SAMPLE_HESSIAN,
-                SECOND_MOMENT,
-                sp.Identity(SIZE) - ETA * SAMPLE_HESSIAN,
+                one - ETA * SAMPLE_HESSIAN, SECOND_MOMENT, one - ETA * SAMPLE_HESSIAN
             ),
             "quotient": 1 - ETA * decay + ETA**2 * growth,
             "unit": sp.Eq(squared, 1, evaluate=False),
@@ -309,30 +314,23 @@ def _second_moments() -> Step:
                 "The average over a sample whose Hessian deviates from the mean is "
                 "[eq:second-moments] with [eq:relaxed] and [eq:grown].",
                 Method.IDENTITY,
-                lambda: (
-                    sp.expand(
-                        averaged((1 - ETA * (h + sample)) * x * (1 - ETA * (h + sample)))
-                        - (x - ETA * relaxed + ETA**2 * grown)
-                    )
-                    == 0
-                ),
+                lambda: averaged(of_one) == 0,
             ),
             holds(
                 "In a batch of two independent samples the part by which they differ is halved.",
                 Method.IDENTITY,
-                lambda: (
-                    sp.expand(
-                        of_batch
-                        - (x - ETA * relaxed + ETA**2 * h * x * h)
-                        - ETA**2 * (sample * x * sample + other * x * other) / 4
-                    )
-                    == 0
-                ),
+                lambda: averaged(of_batch) == 0,
             ),
             vanishes(
                 "For symmetric matrices of two rows the squares of the pulls are symmetric as a "
                 "map: exchanging two second moments does not change the trace.",
                 ((first * pull * second * pull).trace(), (second * pull * first * pull).trace()),
+            ),
+            vanishes(
+                "Noise, and what samples make of it, has all dimensions across the orbit: a "
+                "network with rational entries.",
+                carried_by_samples(space) - space.noise.rows + len(space.minimum.planes),
+                method=Method.POINTS,
             ),
         ),
         assumptions=(
@@ -359,8 +357,8 @@ def _read_by_samples(examples: Examples) -> Step:
     [eq:read-excess]: a sample reads a deviation through three matrices, the change {change} of the
     learned map, {missed} and {first}, each of them times {spread}, multiplied by weights and
     residual map, which are fixed. The entry {o}, {c} of the first such product is {entry}. Let {V}
-    be the second moment of the entries {o}, {b} of one of the three and {u}, {d} of another. That
-    of the two products is [eq:read], with the fourth moments {moments} of the inputs.
+    be the second moment of the entries {o}, {b} of one of the three and {u}, {d} of the same or
+    another. That of the two products is [eq:read], with the fourth moments {moments} of the inputs.
 
     Label noise, independent of the inputs, pulls at {W} through {second} and at {U} through
     {first}. Terms with a single factor of it vanish on average. The others are, for one deviation,
@@ -516,9 +514,10 @@ def _moments_on_axes() -> Step:
     of each axis to itself. For Gaussian inputs [eq:moments] makes [eq:read-shared] of [eq:read],
     with Kronecker's symbol. From this line one reads [eq:read-pair], the same with {j} equal to {i}
     for an axis by itself; [eq:read-back] between the two directions; and [eq:read-apart] between
-    two axes by themselves. In these blocks the critical rate is computed. Only the sum over {l} in
-    [eq:read-pair] joins the blocks: what a unit deviates by along any input is felt along all of
-    them, because a sample has all inputs at once.
+    two axes by themselves. In these blocks the critical rate is computed. Of these only the sum
+    over {l} in [eq:read-pair] joins the blocks: what a unit deviates by along any input is felt
+    along all of them, because a sample has all inputs at once. Label noise joins them too, by the
+    sums in [eq:read-labels].
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     variance = sp.IndexedBase(VARIANCES)

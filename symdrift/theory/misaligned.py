@@ -268,10 +268,10 @@ def _small_angle(case: TwoAxes) -> Step:
     are expanded in it to first order, about a {curvature} that falls apart into the entries 11 and
     22 and the block of 12 and 21. The rate vanishes without an angle, for equal variances, whose
     axes are arbitrary, and for equal gains, as in every autoencoder. It does not contain the
-    difference of the singular values. The equations for maps are the same in every frame of the
-    hidden units, so that the rate is a smooth function of the learned map and of the covariance
-    where singular values are equal too, and [eq:angle-rate] holds by continuity where their
-    difference is not large against the angle.<sense>
+    difference of the singular values. In every frame of the hidden units the equations for maps are
+    the same, and so is the generator of the plane: the rate is a smooth function of learned map and
+    covariance, also where singular values are equal. There and nearby [eq:angle-rate] therefore
+    holds by continuity.<sense>
     """
     shown = {name: QUOTIENTS[name] for name in case.names}
     rate = case.by_angle.xreplace(shown)
@@ -390,10 +390,10 @@ def _small_decay(case: TwoAxes) -> Step:
     When angle and weight decay are both small, the singular values are the gains, and without label
     noise the mean rotation [eq:frame-mean] with [eq:angle-correlation], at first order in the angle
     and at the lowest power of {gamma}, is [eq:decay-rate-quiet], of order {orders}. It is
-    [eq:angle-rate], with its quotients, at the lowest power of {gamma}. Noise is then of second
-    order in the weight decay, so that the diffusion, which needs noise and fluctuation, is of order
-    {diffusion}: before it has spread the axes by a radian the steady rotation has turned them by an
-    angle of the order of {turned}, which is large when {eta} and {gamma} are small.<added>
+    [eq:angle-rate] at the lowest power of {gamma}. Noise is then of second order in the weight
+    decay, so that the diffusion, which needs noise and fluctuation, is of order {diffusion}: before
+    it has spread the axes by a radian the steady rotation has turned them by an angle of the order
+    of {turned}, which is large when {eta} and {gamma} are small.<added>
     """
     gains = {S_1: A_1, S_2: A_2}
     weak = {

@@ -332,7 +332,8 @@ def _elliptical(examples: Examples) -> Step:
     {kurtosis}, a third of the usual excess kurtosis, [eq:pairings], and the contraction is
     [eq:map-noise-elliptical]: beside the terms of [eq:map-noise-gaussian] there is one that couples
     all axes through the common length. Gaussian inputs have kurtosis zero. Where the next order in
-    the learning rate needs sixth moments too, the squared length is taken to be gamma distributed.
+    the learning rate, [step:rotation-in-powers], needs sixth moments too, the squared length is
+    taken to be gamma distributed.
     """
     return step(
         under=[Premise.ELLIPTICAL],

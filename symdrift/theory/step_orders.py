@@ -43,8 +43,8 @@ GAUGE_SLOPE, REST = sp.symbols("gauge_slope order_rest", real=True)
 LATEX: dict[sp.Basic, str] = {
     SCALED: r"\hat\delta_t",
     NEXT_SCALED: r"\hat\delta_{t+1}",
-    REST_VECTOR: r"\mathcal{O}(\eta^{3/2})",
-    REST: r"\mathcal{O}(\eta^{5/2})",
+    REST_VECTOR: r"O(\eta^{3/2})",
+    REST: r"O(\eta^{5/2})",
     TURNED_BACK: r"\mathrm{e}^{-\xi_t \tilde\Omega}",
     GAUGE_SLOPE: r"\partial_{\Omega} (\delta_t^{\mathsf{T}} \tilde\Omega \theta^{*})",
 }

@@ -78,8 +78,12 @@ LATEX: dict[sp.Basic, str] = {
 MEANINGS = (
     (FREQUENT_RATE, "decay rate of a frequent stimulus", "per step"),
     (OTHER_RATE, "decay rate of a rarer stimulus", "per step"),
-    (FREQUENT_DIFFUSION, "diffusion of its representation", "per step"),
-    (CRITICAL_NOISE, "label noise at which this order turns next to equal variances", "scalar"),
+    (FREQUENT_DIFFUSION, "diffusion of the representation of a frequent stimulus", "per step"),
+    (
+        CRITICAL_NOISE,
+        "label noise at which the order of these rates turns next to equal variances",
+        "scalar",
+    ),
 )
 
 

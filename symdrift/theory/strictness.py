@@ -66,18 +66,18 @@ def strictness(examples: Examples) -> Iterator[Step]:
 def _unreached(examples: Examples) -> Step:
     """Curvature of the remaining normal directions
 
-    The normal directions that noise never excites matter for stability alone. Between two active
-    axes, within one, and between an active axis and a silent hidden unit their curvature is
-    {between}. These directions leave the learned map as it is: with a symmetric matrix {stretch}
-    where a tangent vector has a generator, the layers change by {stretched}. By [eq:slope-pairs]
-    the slope pulls at this as much as weight decay does, and in the same sense, so that the Hessian
-    multiplies it by {between}. For both layers this is [eq:stretched-first] and
-    [eq:stretched-second]. Since the map does not change, the directions are orthogonal to the image
-    of {J}. They are orthogonal to the tangent vectors too: by [eq:balance] the product with one is
-    minus the trace of {turned}, two terms that cancel, as transposing one of them shows. A silent
-    hidden unit has the curvatures [eq:silent] along an axis {l} that is not learned: its two
-    weights of this axis are coupled by the slope {slope} alone, and their sum and their difference
-    are curved by themselves.
+    The normal directions that noise at the minimum does not excite matter for the drift at leading
+    order by their stability alone. Between two active axes, within one, and between an active axis
+    and a silent hidden unit their curvature is {between}. These directions leave the learned map as
+    it is: with a symmetric matrix {stretch} where a tangent vector has a generator, the layers
+    change by {stretched}. By [eq:slope-pairs] the slope pulls at this as much as weight decay does,
+    and in the same sense, so that the Hessian multiplies it by {between}. For both layers this is
+    [eq:stretched-first] and [eq:stretched-second]. Since the map does not change, the directions
+    are orthogonal to the image of {J}. They are orthogonal to the tangent vectors too: by
+    [eq:balance] the product with one is minus the trace of {turned}, two terms that cancel, as
+    transposing one of them shows. A silent hidden unit has the curvatures [eq:silent] along an axis
+    {l} that is not learned: its two weights of this axis are coupled by the slope {slope} alone,
+    and their sum and their difference are curved by themselves.
 
     There are no other directions. The tangent vectors, the directions that noise reaches, the free
     entries of {stretch} but for those between silent units, and the weights between silent units
@@ -262,15 +262,16 @@ def _several_minima(examples: Examples) -> Step:
     other curvatures across the orbit are positive. Where it is negative a hidden unit turns from
     {i} to {l} downhill: {l} displaces {i}. The choice that has learned {l} in the place of {i} has
     the determinant with {i} and {l} exchanged; over the variances of the directions left out the
-    two add up to [eq:exchange]. Where the larger variance
-    goes with the larger slope at zero weights, variance times gain, at least one of them is
-    positive; where it does not, that of the direction {i} of the larger slope is, since no term of
-    [eq:turning] is then against it. Of two directions one at the most displaces the other. Several
-    strict minima, at each of which learning can end, need two of which neither does: a direction
-    {i} that only the one minimum has learned and an {l} that only the other has. Choices that
-    differ by them must not be displaced by any third. That takes weight decay, without which
-    [eq:exchange] vanishes, a larger variance with a larger slope, and directions of unequal gain:
-    for equal gains [eq:turning] is {alike}, and of the opposite sign with {i} and {l} exchanged.
+    two add up to [eq:exchange]. Where the larger variance goes with the larger slope at zero
+    weights, variance times gain, at least one of them is positive; where it does not, that of the
+    direction {i} of the larger slope is, since no term of [eq:turning] is then against it. Of two
+    directions one at the most displaces the other. Several strict minima, at each of which learning
+    can end, need two of which neither does: a direction {i} that only the one minimum has learned
+    and an {l} that only the other has. Nothing that either leaves out may displace anything else
+    that it has learned. That of two directions neither displaces the other takes weight decay,
+    without which [eq:exchange] vanishes, a larger variance with a larger slope, and directions of
+    unequal gain: for equal gains [eq:turning] is {alike}, and of the opposite sign with {i} and {l}
+    exchanged.
     """
     lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
     a_i, a_l = symbol("gain", "i"), symbol("gain", "l")

@@ -221,9 +221,8 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
 
     At its numbers the learned map has rank <rank>, with the <word> [eq:study-values]; the noise
     stays in the image of {J}, the dimension of which is [eq:study-reached], and the hidden axes
-    span <planes>.<still> Across the manifold the smallest curvature is [eq:study-curvature]<whose>,
-    found in double precision like every number here: the minimum is strict, as [eq:lyapunov] needs
-    it to be.<imbalanced><others> <kernels><called>
+    span <planes>.<still> <curved>, found in double precision like every number here: the minimum is
+    strict, as [eq:lyapunov] needs it to be.<others> <kernels><called>
     """
     outputs, inputs = problem.teacher.shape
     # Label noise decides nothing about the minimum.
@@ -264,8 +263,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
             "hidden": _several(problem.hidden, "hidden unit"),
             "origin": origin,
             "numbers": " Its numbers are [eq:study-numbers].",
-            "whose": _WHOSE if abs(smallest - 2 * decay) <= 1e-9 * decay else "",
-            "imbalanced": _IMBALANCED if abs(smallest - 2 * decay) <= 1e-9 * decay else "",
+            "curved": _CURVED[abs(smallest - 2 * decay) <= 1e-9 * decay],
             "rank": str(rank),
             "word": word,
             "known": _known(study, problem, axes),
@@ -280,13 +278,17 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     )
 
 
-_WHOSE = ", {twice_decay} of a symmetric imbalance of the layers"
-_IMBALANCED = (
-    " It is no eigenvalue of [eq:map-hessian], as gradient noise at the minimum does not reach it: "
-    "a small symmetric matrix that multiplies the first layer and, with the other sign, the second "
-    "leaves the map as it is, and by [eq:stationary] the Hessian makes {twice_decay} times this "
-    "change of both."
-)
+_CURVED = {
+    False: "Across the manifold the smallest curvature is [eq:study-curvature]",
+    True: (
+        "A small symmetric matrix that multiplies the first layer and, with the other sign, the "
+        "second leaves the map as it is, and by [eq:slope-pairs] the Hessian makes {twice_decay} "
+        "times this change of both. This is no eigenvalue of [eq:map-hessian], as gradient noise "
+        "at the minimum does not reach it, but it is the smallest curvature across the manifold, "
+        "[eq:study-curvature]"
+    ),
+}
+"""What has the smallest curvature: whether it is an imbalance of the layers."""
 
 LARGEST_SHOWN = 3
 """Most inputs or outputs for which a document prints teacher and covariances."""
@@ -320,7 +322,7 @@ def _known(study: Study, problem: LearningProblem, axes: Alignment | str) -> str
     """What of a study has a formula, and why the rest has none, in sentences."""
     if isinstance(axes, str):
         start = (
-            "Its minimum therefore has no formula"
+            "Its minimum has no formula"
             if study.inputs.gaussian
             else "Teacher and {Sigma} share no axes, so that its minimum has no formula"
         )
@@ -454,8 +456,8 @@ def _study_rate(
     In the canonical frame the inputs of this study have the covariance [eq:study-frame]. The
     explicit rate [eq:explicit-rate] is then [eq:study-mean], in radians per step, and the variance
     [eq:frame-variance] of the rotation is [eq:study-spread].<overtaken> A negative rate turns the
-    first hidden axis towards the second; the sign of an axis makes the largest component of its
-    right singular vector positive. Numbers are rounded to six digits.
+    first hidden axis towards the second; the sign of an axis makes the component of largest size of
+    its right singular vector positive. Numbers are rounded to six digits.
     """
     roots = np.sqrt(minimum.singular_values)
     axes = minimum.first_layer / roots[:, np.newaxis]

@@ -8,6 +8,7 @@ over the three ways to pair its indices,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import sympy as sp
 
@@ -167,3 +168,55 @@ def _on_modes(changed: tuple[sp.Expr, ...]) -> sp.ImmutableMatrix:
     """Matrix of a linear map of the seven numbers."""
     numbers = modes()
     return sp.ImmutableMatrix([[sp.expand(row).coeff(item) for item in numbers] for row in changed])
+
+
+def traces_over_sums(axes: int) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    """Traces over all sums of both layers, entry by entry, for a few equal axes.
+
+    Of the Hessian, of its square, and of the square of the Hessian of a Gaussian sample without
+    label noise, on average.
+    """
+    places = [(a, b) for a in range(axes) for b in range(axes)]
+    products = {pair: sp.Symbol(f"x_{min(pair)}{max(pair)}") for pair in places}
+    mean = {item: VARIANCE * int(a == b) for (a, b), item in products.items()}
+    names = sorted(set(products.values()), key=str)
+    pairs = {item: pair for pair, item in products.items()}
+
+    def entry(row: tuple[int, int], column: tuple[int, int]) -> sp.Expr:
+        """What the entry of the row gets of that of the column."""
+        (a, b), (c, d) = row, column
+        pulled = 2 * VALUE * products[d, b] * int(a == c)
+        turned = products[c, b] * int(a == d) + products[a, d] * int(b == c)
+        return pulled - GAMMA / (2 * VARIANCE) * turned + GAMMA * int(row == column)
+
+    def averaged(polynomial: sp.Expr) -> sp.Expr:
+        total = sp.Integer(0)
+        for exponents, coefficient in sp.Poly(polynomial, *names).terms():
+            present = [pairs[x] for x, k in zip(names, exponents, strict=True) for _ in range(k)]
+            if len(present) == 2:
+                (a, b), (c, d) = present
+                ways = ((a, b, c, d), (a, c, b, d), (a, d, b, c))
+                coefficient *= VARIANCE**2 * sum(i == j and k == l for i, j, k, l in ways)
+            else:
+                coefficient *= sp.Mul(*(VARIANCE * int(a == b) for a, b in present))
+            total += coefficient
+        return total
+
+    of_sample = sp.Matrix(len(places), len(places), lambda k, q: entry(places[k], places[q]))
+    of_mean = of_sample.xreplace(mean)
+    squared = sp.Add(*(sp.expand(x * y) for x, y in zip(of_sample, of_sample.T, strict=True)))
+    return of_mean.trace(), (of_mean * of_mean).trace(), averaged(squared)
+
+
+def squares_of_heard(apart: sp.ImmutableMatrix) -> tuple[sp.Expr, sp.Expr]:
+    """Mean squares of the trace and of all entries of what label noise makes of a matrix."""
+    axes, heard = apart.rows, VARIANCE * LABEL_NOISE**2
+    of_trace = of_entries = sp.Integer(0)
+    # Products of one label noise and one input are independent of each other.
+    for o, a in product(range(axes), repeat=2):
+        one = sp.zeros(axes, axes)
+        one[o, a] += 1
+        part = (apart * (one + one.T) + (one + one.T) * apart) / 4
+        of_trace += heard * part.trace() ** 2
+        of_entries += heard * sp.Add(*(entry**2 for entry in part))
+    return of_trace, of_entries

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import sympy as sp
+from sympy.polys.matrices import DomainMatrix
 
 from symdrift.algebra.equations import solve_operator
 from symdrift.algebra.matrices import evaluate_matrix
@@ -75,6 +76,29 @@ def seen(
     images = [evaluate_matrix(formula, entries) for formula in SEEN]
     vector = sp.ImmutableMatrix([entry for image in images for entry in image])
     return vector.xreplace({GAMMA: minimum.weight_decay}).applyfunc(sp.expand)
+
+
+def carried_by_samples(space: WeightSpace) -> int:
+    """Dimension of what samples make of gradient noise across the orbit, again and again."""
+    minimum, change = space.minimum, deviation(space.minimum.network)
+    network = minimum.network
+    pull = sp.Matrix(seen(minimum, change)).jacobian([entry for layer in change for entry in layer])
+    tangents = sp.Matrix.hstack(*(minimum.tangent(plane) for plane in minimum.planes))
+    across = sp.eye(pull.rows) - tangents * (tangents.T * tangents).LUsolve(tangents.T)
+    drawn = (*network.sample_input, *network.sample_label_noise)
+    # A few samples are enough to reach what all of them do.
+    samples = (
+        across
+        * pull.subs({x: sp.Rational((3 * k + j) % 5 - 2, j + 2) for j, x in enumerate(drawn)})
+        for k in range(4)
+    )
+    pulls = [DomainMatrix.from_Matrix(pull).convert_to(sp.QQ) for pull in samples]
+    reached, rank = DomainMatrix.from_Matrix(sp.Matrix(space.noise)).convert_to(sp.QQ), 0
+    while (found := reached.rank()) > rank:
+        rank = found
+        reached = reached.columnspace()
+        reached = reached.hstack(*(pull * reached for pull in pulls))
+    return rank
 
 
 def in_symbols(
