@@ -100,14 +100,14 @@ def _factored(examples: Examples) -> Step:
 
     Turn the hidden layer so that the symmetric matrix [eq:balance] becomes diagonal, [eq:frame]:
     the rows of the first layer are orthogonal to each other, as are the columns of the second, and
-    both have the same squared lengths. In the eigenbasis of [eq:balance], the canonical frame, the
-    layers are therefore the factors [eq:factored] and [eq:factored-second], and the product of the
-    layers is the singular value decomposition [eq:learned-map] of the learned map, of rank {r},
-    with orthonormal columns of {P} and of {R}; hidden units beyond the rank are silent, without
-    weights, and left out. Half of the squared weights is therefore the sum of the singular values,
-    the nuclear norm [eq:nuclear]. Hidden axes are numbered by decreasing singular value; where some
-    are equal, any of these frames will do, once chosen. By [step:invariance] the loss and all that
-    follows are the same in any other frame.
+    both have the same squared lengths. In an eigenbasis of [eq:balance], chosen once as the
+    canonical frame, the layers are therefore the factors [eq:factored] and [eq:factored-second],
+    and the product of the layers is the singular value decomposition [eq:learned-map] of the
+    learned map, of rank {r}, with orthonormal columns of {P} and of {R}; hidden units beyond the
+    rank are silent, without weights, and left out. Half of the squared weights is therefore the sum
+    of the singular values, the nuclear norm [eq:nuclear]. Hidden axes are numbered by decreasing
+    singular value; where some are equal, any of these frames will do. By [step:invariance] the loss
+    and all that follows are the same in any other frame.
 
     No other pair of layers with the same product has a smaller sum of squared weights. In
     [eq:weights-above] {W} and {U} are any such pair: the last trace is the nuclear norm of their

@@ -144,10 +144,12 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     The slopes above say what happens next to equal variances; the order of a frequent and a rare
     stimulus can be told for any {first}. Let all axes that have a gain be learned, {r} in number
     and at least three, all of gain one: one of variance {first}, all others of variance {lambda},
-    which inputs without gain have too. There are {n} inputs and {m} outputs, and hidden units
-    beyond {r} change nothing. Only two kinds of planes differ, those of axis 1 and those without
-    it, and by [eq:axis-decay] the frequent stimulus and a rare one decay at [eq:frequency-rates].
-    The plane that they share drops out of their difference: their order is that of two planes.
+    which inputs without gain have too. There are {n} inputs and {m} outputs; an axis of gain zero
+    with both counts as an input without output and an output without input, since its blocks are
+    diagonal. Hidden units beyond {r} change nothing. There are only two kinds of planes, those of
+    axis 1 and those without it, and by [eq:axis-decay] the frequent stimulus and a rare one decay
+    at [eq:frequency-rates]. The plane that they share drops out of their difference: their order is
+    that of two planes.
 
     Let weight decay and label noise be small together, {noise} of the order of {gamma}. Singular
     values are then one, and label noise adds {square} times the Hessian to the noise in
@@ -210,10 +212,8 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     il = BLOCK_NOISE["il"]
     lam_i, lam_l = symbol("input_variance", "i"), symbol("input_variance", "l")
     quiet_noise = small_block(lam_i, lam_l).noise
-    (lonely_input, lonely_output), alone = (
-        small_lonely(lam_i, lam_l, _NOISE**2),
-        small_axis(lam_i, _NOISE**2),
-    )
+    lonely_input, lonely_output = small_lonely(lam_i, lam_l, _NOISE**2)
+    alone = small_axis(lam_i, _NOISE**2)
     return step(
         under=dict.fromkeys(("small_noise", "small_terms", "turning_noise"), _SMALL),
         frequency_rates=list(zip((FREQUENT_RATE, OTHER_RATE), _RATES, strict=True)),
@@ -300,8 +300,8 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
                 lambda: all(_positive(part, _MORE_FREQUENT) for part in (quiet, loud)),
             ),
             holds(
-                "Below the variance of the others [eq:lead-quiet] has one sign change in its "
-                "coefficients, and so one positive zero.",
+                "By powers of the frequent variance the coefficients of [eq:lead-quiet] change "
+                "their sign once, so that it has one positive zero.",
                 Method.IDENTITY,
                 lambda: _one_sign_change(quiet),
             ),
@@ -344,7 +344,7 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
                 lambda: _turns_once(lag),
             ),
         ),
-        assumptions=("All learned axes are active: the weight decay is below their variances.",),
+        assumptions=("Axes with a gain can be learned: weight decay is below their variances.",),
     )
 
 

@@ -186,23 +186,24 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     function {waited} of the deviation takes this out. Let {Q} be the frame, which is multiplied by
     {turn} in each step. Then {waiting_frame} is multiplied by the rotations [eq:increments]. It
     stays beside the frame, as {waited} does not accumulate, and its rotations have the same mean
-    whatever the deviation was, where {waited} solves [eq:poisson] power by power, beginning with
-    the second. In powers of the root of {eta}, [eq:increments] is [eq:free-turns-3] to
-    [eq:free-turns-5]: to the rotation of a step comes what it changes {waited} by, in Taylor's
-    series along the parts of {moved}, where derivatives act on {waited} alone, and the first
-    commutator; {second_waited} is of second degree. Of the sixth power only the mean is needed, and
-    none of a higher one: a rotation, of the third power, and later deviations have only a kick in
-    common, of one power more; with a mean of the seventh, over the one over {eta} steps that a
-    deviation lasts, these are eleven powers less two, and the variance is wanted to the eighth. In
-    several planes the mean contains that of [eq:commutators]: half the commutators of any two of
-    the three exponents in [eq:increments], with what {waited} changes by from [eq:free-turns-3] and
-    [eq:free-turns-4]; nested ones begin with the seventh power, as {waited} has the same second
-    part before and after a step. At the power {next_power} the terms with {waited_k} have the mean
-    {generated}. On the right of [eq:poisson] stands the mean {left} over samples that this power
-    has without them, taken from its stationary mean at leading order. In one plane, where nothing
-    fails to commute, the first two lines are [eq:poisson-first], and the sixth power has
-    [eq:poisson-sixth]. What is left of the right side, a number, is the mean rotation at this
-    power: in one plane [eq:mean-next], as odd powers vanish by the symmetry of [eq:read-step].
+    whatever the deviation was, where {waited}, of which {waited_series} is needed, solves
+    [eq:poisson] power by power. In powers of the root of {eta}, [eq:increments] is
+    [eq:free-turns-3] to [eq:free-turns-5]: to the rotation of a step comes what it changes {waited}
+    by, in Taylor's series along the parts of {moved}, where derivatives act on {waited} alone, and
+    the first commutator; {second_waited} is of second degree. Of the sixth power only the mean is
+    needed, and none of a higher one: a rotation, of the third power, and later deviations have only
+    a kick in common, of one power more; with a mean of the seventh, over the one over {eta} steps
+    that a deviation lasts, these are eleven powers less two, and the variance is wanted to the
+    eighth. In several planes the mean contains that of [eq:commutators]: half the commutators of
+    any two of the three exponents in [eq:increments], with what {waited} changes by from
+    [eq:free-turns-3] and [eq:free-turns-4]; nested ones begin with the seventh power, as {waited}
+    has the same second part before and after a step. At the power {next_power} the terms with
+    {waited_k} have the mean {generated}. On the right of [eq:poisson] stands the mean {left} over
+    samples that this power has without them, taken from its stationary mean at leading order. In
+    one plane, where nothing fails to commute, the first two lines are [eq:poisson-first], and the
+    sixth power has [eq:poisson-sixth]. The first term on the right, a number, is the mean that
+    these rotations have at this power: in one plane the mean rotation is [eq:mean-next], as odd
+    powers vanish by the symmetry of [eq:read-step].
 
     Rotations whose mean does not depend on what went before are uncorrelated when this mean is
     taken away, and their variances add up. In one plane, with the angles {angle} of these
@@ -269,6 +270,9 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
         decay_next=(DECAY_NEXT, following),
         symbols={
             "waited": WAITING,
+            "waited_series": sp.Add(
+                *(ETA ** sp.Rational(k, 2) * WAITING_PARTS[k] for k in (2, 3, 4))
+            ),
             "turn": TURNED_ONCE,
             "moved": NEXT_DEVIATION,
             "second_waited": SECOND_WAITING,
@@ -506,8 +510,9 @@ def _expected_error() -> Step:
     printed with the error [eq:expected-error]: the change {change}, and all later orders as a
     geometric series. This is an estimate, not a bound. As in [eq:moments-solved], each order is
     expected to be {ratio} times the one before, and the first of them to be this ratio times the
-    change, or times the ratio itself where that is larger. For the loss, to which the excess loss
-    is added, the change alone stands in the place of the larger of the two, which leaves
+    change, or times the ratio itself where that is larger. Of the loss, later orders change the
+    excess loss, not the loss of the minimum; the ratio would count them for both, so that the
+    change alone stands in the place of the larger of the two, which leaves
     [eq:expected-error-loss]. The change of a squared norm is fluctuation already. In simulations
     what follows it was up to 1.6 times the ratio times the change; taking twice as an empirical
     rule makes [eq:expected-error-norm].

@@ -412,8 +412,8 @@ def _small_decay(case: TwoAxes) -> Step:
     silent = {LABEL_NOISE: sp.Integer(0)}
     tests = [
         vanishes(
-            "The term without label noise is the leading order of [eq:angle-rate] in the weight "
-            "decay.",
+            "Without label noise [eq:decay-rate-quiet] is the leading order of [eq:angle-rate] in "
+            "the weight decay.",
             (_leading(exact.xreplace(silent), 2), _leading(quiet / root, 2)),
         ),
         vanishes(

@@ -189,20 +189,20 @@ def two_axes_rate(case: TwoAxes) -> Step:
                 lambda: _is_product_of_sums(case, common),
             ),
             holds(
-                "The response that the linear system gives satisfies it, as a matrix of rational "
-                "functions.",
+                "The response that the linear system gives satisfies [eq:response], as a matrix of "
+                "rational functions.",
                 Method.IDENTITY,
                 lambda: _solves_its_equation(case),
             ),
             holds(
-                "Multiplied out, the rate is the trace of response and noise, and the numerator of "
-                "each source of noise that with its part of the noise.",
+                "Multiplied out, the rate [eq:explicit-rate] is the trace [eq:response-rate] of "
+                "response and noise, source of noise by source.",
                 Method.IDENTITY,
                 lambda: _adds_up(case),
             ),
             holds(
-                "Neither a numerator nor the denominator changes with the sign of the "
-                "misalignment: the rate is odd.",
+                "No numerator and no denominator changes with the sign of the misalignment: the "
+                "rate is odd.",
                 Method.CASES,
                 lambda: all(
                     term.as_coeff_exponent(SIGMA_12)[1] % 2 == 0

@@ -111,6 +111,12 @@ def _shown(value: TracePolynomial, found: IsotropicExpansion) -> sp.Expr:
     )
 
 
+_ALL_ALIKE = (
+    "Inputs are Gaussian, the teacher is a multiple of the identity, and there are at least as "
+    "many hidden units as inputs."
+)
+
+
 def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> Step:
     """One step where all axes are alike
 
@@ -153,10 +159,7 @@ def _one_step_expanded(found: IsotropicExpansion, noisy: IsotropicExpansion) -> 
                 lambda: _step_agrees(noisy),
             ),
         ),
-        assumptions=(
-            "Inputs are Gaussian, the teacher is a multiple of the identity, and there are at "
-            "least as many hidden units as inputs.",
-        ),
+        assumptions=(_ALL_ALIKE,),
     )
 
 
@@ -331,10 +334,11 @@ def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
     """Rotation where all axes are alike
 
     Without label noise the variance of the rotation is larger than its leading order by the
-    fraction {eta} times [eq:next-rotation], in every plane. So are the decay rates of
-    representations: that a rotation depends on the deviation which earlier ones have left does not
-    change them here. The variance is [eq:variance-next] over the mean square of {angle} at leading
-    order; in [eq:decay-next], over [eq:decay-first], the first term vanishes.
+    fraction {eta} times [eq:next-rotation], in every plane of two active units. So are the decay
+    rates of representations: the mean square of a rotation depends on the deviation that earlier
+    steps have left, but what it has in common with their rotations averages to zero here. The
+    variance is [eq:variance-next] over the mean square of {angle} at leading order; in
+    [eq:decay-next], over [eq:decay-first], the first term vanishes.
     """
     leading, following = found.rotation_variance
     form = in_units(following / leading)
@@ -358,5 +362,6 @@ def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
                 ),
             ),
         ),
+        assumptions=(_ALL_ALIKE,),
         simplified=(form,),
     )

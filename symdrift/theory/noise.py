@@ -250,9 +250,9 @@ def _contraction() -> Step:
     """Only a contraction of the fourth moments matters
 
     For other inputs [eq:map-noise] stays. Written out for output {o} and input {a} of one factor,
-    output {u} and input {b} of the other, the covariance is [eq:contraction]: the fourth
-    moments {moment} of the inputs enter contracted with the residual map twice. Third moments never
-    enter, because label noise is independent of the inputs.
+    output {u} and input {b} of the other, the covariance is [eq:contraction]: the fourth moments
+    {moment} of the inputs enter contracted with the residual map twice. Third moments never enter,
+    because label noise is independent of the inputs and has no mean.
     """
     entry = (
         sp.Sum(

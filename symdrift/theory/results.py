@@ -23,6 +23,7 @@ from symdrift.theory.linear.limits import (
 )
 from symdrift.theory.linear.points import Direction
 from symdrift.theory.linear.propagator import decay_matrix
+from symdrift.theory.representation import RATE
 from symdrift.theory.special_cases import grouped_isotropic
 from symdrift.theory.study_terms import (
     WRITTEN_TERMS,
@@ -130,15 +131,13 @@ def _study_synaptic(subject: Subject) -> Step:
 def _isotropic(examples: Examples, subject: Subject) -> Step:
     """Diffusion and decay rate
 
-    All axes of this study are alike.<learned> Every singular value is [eq:study-value], every
-    plane diffuses with [eq:study-diffusion], and the representation of every stimulus<seen>
-    loses its autocorrelation at the rate [eq:study-rate], the sum over the planes through its
-    axis.<others><called>
+    <given> Its axes are alike, so that any orthonormal basis will do for them.<learned> Here every
+    singular value is [eq:study-value] and every plane diffuses with [eq:study-diffusion]; as the
+    planes through an axis are equally many for all, the representation of every stimulus<seen>
+    loses its autocorrelation at the rate [eq:study-rate].<others><called>
     """
     (axis,) = subject.directions
-    value, diffusion, decay = (
-        symbol(role) for role in ("singular_value", "diffusion_tensor", "decay")
-    )
+    value, diffusion = symbol("singular_value"), symbol("diffusion_tensor")
     undecided = isinstance(subject.rank, sp.Min)
     rank = RANK if undecided else subject.rank
     drift = examples.representative
@@ -163,6 +162,7 @@ def _isotropic(examples: Examples, subject: Subject) -> Step:
         return learned + (inputs - rank) * by_input + (outputs - rank) * by_output
 
     unseen, unasked = unmatched(axis)
+    given, given_symbols = _given(subject)
 
     def summed(inputs: int, outputs: int) -> bool:
         """Three learned axes and what else the network has, term by term, at a point."""
@@ -184,15 +184,17 @@ def _isotropic(examples: Examples, subject: Subject) -> Step:
         study_rank=(RANK, subject.rank) if undecided else None,
         study_value=(value, axis.singular_value),
         study_diffusion=(diffusion, total(rank, subject.inputs, subject.outputs)),
-        study_rate=(decay, (rank - 1) * diffusion),
+        study_rate=(RATE, (rank - 1) * diffusion),
         symbols={
             **subject.inline,
+            **given_symbols,
             "rank": rank,
             "inputs_left": inputs_left,
             "outputs_left": outputs_left,
             "sizes": sp.And(*sizes),
         },
         words={
+            "given": given,
             "learned": _all_learned(subject, undecided),
             "seen": "" if inputs_left == 0 else " on learned axes",
             "others": _beyond_the_learned(inputs_left, outputs_left),
@@ -369,14 +371,13 @@ def _given(subject: Subject) -> tuple[str, dict[str, sp.Basic]]:
         for plural, noun in (("inputs", "input"), ("outputs", "output"), ("hidden", "hidden unit"))
     ]
     samples = "one sample" if subject.batch == 1 else "{given_batch} samples"
-    told = [f"This study has {sizes[0]}, {sizes[1]} and {sizes[2]}, with {samples} in each step."]
-    if len(gains) == 1:
-        told.append("The gain of every axis is {given_gain}.")
+    told = ["the gain of every axis is {given_gain}"] if len(gains) == 1 else []
     if noise == {sp.Integer(0)}:
-        told.append("There is no label noise.")
+        told.append("there is no label noise")
     elif len(noise) == 1:
-        told.append("The label noise of every output is {given_noise}.")
-    return " ".join(told), symbols
+        told.append("the label noise of every output is {given_noise}")
+    given = f"This study has {sizes[0]}, {sizes[1]} and {sizes[2]}, with {samples} in each step"
+    return "; ".join([given, *([", and ".join(told)] if told else [])]) + ".", symbols
 
 
 def _left_out(directions: Sequence[Direction]) -> str:

@@ -78,10 +78,10 @@ def _discrete_steps() -> Step:
 
     All results are leading orders in the learning rate. Four numbers and the critical rate
     [eq:critical] say whether it is small enough, and each can fail while the others are small. The
-    first is {number}, where {h_max} is the largest Hessian eigenvalue. Without what samples add,
-    the stationary covariance of [eq:covariance-step] is [eq:discrete-steps] in the eigenvectors of
-    the Hessian, of eigenvalues {h_b}, and what the Lyapunov equation gives falls short of it by the
-    fraction {fraction}.
+    first is {number}, where {h_max} is the largest Hessian eigenvalue. If every sample pulled as
+    the mean does, the stationary covariance of [eq:covariance-step] would have the diagonal
+    [eq:discrete-steps] in the eigenvectors of the Hessian, of eigenvalues {h_b}; what the Lyapunov
+    equation gives falls short of it by the fraction {fraction}.
     """
 
     def variance(curvature: sp.Expr, noise: sp.Expr) -> sp.Expr:
@@ -117,10 +117,10 @@ def _multiplicative_noise(examples: Examples) -> Step:
     times {product}. In the mean this is twice its singular value times {Sigma}; but [eq:grown] has
     the mean of the square, and that is [eq:squared-input] for Gaussian inputs: not the square of a
     variance along one axis but a variance times the power {power} of all inputs, divided by {batch}
-    where a batch averages over samples. By [eq:second-moments] it adds {grown} against a relaxation
-    of {relaxed} along such an axis, of variance {lambda}: the quotient of both is this number,
-    which grows with the number of inputs while {discrete} does not. Where it reaches the order of
-    one, the critical rate of [eq:critical] is near, or has been passed.
+    where a batch averages over samples. By [eq:second-moments] it adds up to {grown} against a
+    relaxation of {relaxed} along such an axis, of variance {lambda}: the quotient of both is this
+    number, which grows with the number of inputs while {discrete} does not. Where it reaches the
+    order of one, the critical rate of [eq:critical] is near, or has been passed.
     """
     network = examples.rectangular.network
     sample, sigma = network.sample_input, network.input_covariance
@@ -182,14 +182,16 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
     leave errors when weight decay tends to zero, nothing of the theory is left then at a fixed
     learning rate, and limits of small weight decay mean that the learning rate tends to zero first.
     The mean is what is taken here. Where it vanishes by symmetry the imbalance fluctuates all the
-    same; its second moments are among those of [eq:critical].
+    same; its second moments are among those of [eq:stationary-moments].
 
     The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
     minimum, of squared length {length}, and {own} the variance of the weights along them,
     [eq:unit-variance]. A deviation by {unit} itself changes the learned map by [eq:unit-change],
     and so nothing but the singular value {s_i}. Where {own} reaches {s_i}, the axis is lost at
     times and found again, at an angle that owes nothing to where it was: it then drifts faster than
-    the theory says. Where {s_i} tends to zero, this happens at any learning rate.
+    the theory says. By [eq:unit-change] noise and stiffness along {unit}, taken to length one, are
+    both proportional to {s_i}, so that {own} stays as it is in size when {s_i} tends to zero: this
+    then happens at any learning rate.
     """
     return step(
         unit_variance=(

@@ -47,8 +47,8 @@ def small_weight_decay(examples: Examples) -> Step:
     variances times the fourth power of {gamma}. Singular values are one there and Hessian blocks
     diagonal, so that fluctuation and solutions follow entry by entry.
 
-    With every singular value at one and every residual at {small_residual}, the blocks of two
-    active axes are [eq:small-blocks] at leading order. For diagonal blocks the equations
+    With every singular value at one and every residual at {small_residual} of its axis, the blocks
+    of two active axes are [eq:small-blocks] at leading order. For diagonal blocks the equations
     [eq:sylvester-left] and [eq:sylvester-right] are solved entry by entry, which gives
     [eq:small-solutions]. One axis has [eq:white-axis], and the solutions [eq:white-rows] of
     [eq:own-sylvester].

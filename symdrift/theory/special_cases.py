@@ -368,8 +368,8 @@ def _hidden_units(examples: Examples) -> Step:
     """More hidden units than needed
 
     One silent hidden unit more or less leaves the drift of every learned plane as it is,
-    [eq:hidden-units]: no noise reaches a silent unit, and neither the blocks of [eq:term] nor
-    {metric} contain {p}.
+    [eq:hidden-units], where all directions that can be learned are learned: no noise reaches a
+    silent unit, and neither the blocks of [eq:term] nor {metric} contain {p}.
     """
     wide, narrow = (
         [(c.left, c.right, c.overlap) for c in couplings(space, (0, 1))]

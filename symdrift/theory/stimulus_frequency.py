@@ -81,7 +81,7 @@ MEANINGS = (
     (FREQUENT_DIFFUSION, "diffusion of the representation of a frequent stimulus", "per step"),
     (
         CRITICAL_NOISE,
-        "label noise at which the order of these rates turns next to equal variances",
+        "label noise at which the order of two stimuli turns next to equal variances",
         "scalar",
     ),
 )

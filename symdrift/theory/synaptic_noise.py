@@ -38,12 +38,12 @@ def _synaptic(minimum: AlignedMinimum) -> Step:
 
     Suppose that, beside learning, every weight receives an independent change of variance
     {variance} in each step, together {kick}. Unlike the gradients this noise has a component along
-    the manifold: its projection on a tangent vector is a rotation at once, [eq:direct]. Different
-    planes are uncorrelated, no plane turns steadily, and the variance per step is [eq:synaptic],
-    inversely proportional to the squared length of the tangent vector. A plane of the active axis
-    {i} and a silent hidden unit, with 0 for its index, has the squared length [eq:silent-metric]
-    and turns too: representations leak into silent units, which the noise of the gradients never
-    moves. The variance adds to that of the gradients.
+    the manifold: its projection on a tangent vector is a rotation at once, [eq:direct]. By this
+    noise alone rotations of different planes are uncorrelated, and none is steady; their variance
+    per step is [eq:synaptic], inversely proportional to the squared length of the tangent vector. A
+    plane of the active axis {i} and a silent hidden unit, with 0 for its index, has the squared
+    length [eq:silent-metric] and turns too: representations leak into silent units, which the noise
+    of the gradients never moves. The variance adds to that of the gradients.
     """
     kick = sp.Matrix([sp.Symbol(f"zeta_{k}") for k in range(len(minimum.point))])
     tangents = {plane: minimum.tangent(plane) for plane in minimum.planes}
