@@ -65,8 +65,8 @@ def _lyapunov() -> Step:
 
     A deviation {n_t} normal to the orbit, [step:area], is kicked by the centred noise {zeta} and
     pulled back by the Hessian of the sample, of which only the mean {H} counts at leading order,
-    [eq:normal-step]. [step:order-by-order] shows why. As the noise of a fresh sample is independent
-    of the deviation, a covariance {Gamma} that a step leaves as it is satisfies
+    [eq:normal-step]. Why, [step:order-by-order] shows. As the noise of a fresh sample is
+    independent of the deviation, a covariance {Gamma} that a step leaves as it is satisfies
     [eq:covariance-step]; with {Gamma} of order {eta}, its leading order is the Lyapunov equation
     [eq:lyapunov]. Every deviation is pulled back where the minimum is strict, and the equation then
     has one solution: in the eigenbasis of {H} it says {entries}, with positive eigenvalues {h_a}

@@ -118,7 +118,7 @@ MEANINGS = (
     (SECOND_MOMENT, "second moment of a deviation", "matrix"),
     (SPREAD_INPUT, "what a product of inputs has beyond its mean", "n by n"),
     (SPREAD_ERROR, "what error times input has beyond its mean", "m by n"),
-    (MOMENTS[O, B, U, D], "second moments of what is read; with a prime, times a sample", "scalar"),
+    (MOMENTS[O, B, U, D], "second moments of what is read; primed, of its products", "scalar"),
 )
 
 

@@ -29,7 +29,6 @@ from symdrift.derivation.vocabulary import (
     OTHER_MAP_COLOURED,
     OTHER_METRIC,
     REACH,
-    SIZE,
     TURN,
     TURNED,
 )
@@ -44,9 +43,14 @@ from symdrift.theory.linear.weight_space import WeightSpace
 
 WHITE_VARIANCE = sp.Symbol("V_white_sum", positive=True)
 
-LATEX = {WHITE_VARIANCE: r"V^{\mathrm{white}}"}
+ACROSS = sp.Symbol("N_across", positive=True, integer=True)
 
-MEANINGS = ((WHITE_VARIANCE, "covariance of rotations for noise without memory", "scalar"),)
+LATEX: dict[sp.Basic, str] = {WHITE_VARIANCE: r"V^{\mathrm{white}}", ACROSS: "N"}
+
+MEANINGS = (
+    (ACROSS, "number of directions of the normal space", "scalar"),
+    (WHITE_VARIANCE, "covariance of rotations for noise without memory", "scalar"),
+)
 
 
 def rotation(examples: Examples) -> Iterator[Step]:
@@ -79,9 +83,9 @@ def _steady(examples: Examples) -> Step:
                 * NOISE_ENTRY[A, B]
                 * (STIFFNESS[A] - STIFFNESS[B])
                 / (2 * (STIFFNESS[A] + STIFFNESS[B])),
-                (B, 1, SIZE),
+                (B, 1, ACROSS),
             ),
-            (A, 1, SIZE),
+            (A, 1, ACROSS),
         )
     )
 
@@ -110,7 +114,7 @@ def _steady(examples: Examples) -> Step:
         steady_entries=(MEAN_ROTATION, entries),
         symbols={
             "kicked": ETA**2 * sp.Trace(CORRECTOR * NOISE),
-            "size": SIZE,
+            "size": ACROSS,
             "length": METRIC,
         },
         checks=(
