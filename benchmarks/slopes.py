@@ -102,7 +102,7 @@ def slopes_of(name: str, error: float, seconds: float, ways: Sequence[str]) -> t
     def unknown(slopes: tuple[Slope, ...]) -> float:
         """Of kinds that only networks alone show."""
         only = tuple(s for s in slopes if not there or s.quantity.startswith("D_h"))
-        return of_kind(only) / error
+        return of_own(only) / error
 
     rough: tuple[Slope, ...] = ()
     fine: tuple[Slope, ...] = ()

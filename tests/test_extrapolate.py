@@ -81,7 +81,7 @@ from symdrift.validation.speed import (
     modelled_speed,
 )
 from symdrift.validation.straight_line import weighted_limit, weighted_line
-from symdrift.validation.validate import Run, Validation, run_planned
+from symdrift.validation.validate import Run, Validation, at_one_rate, run_planned
 from symdrift.validation.verdict import extrapolation_table
 
 CASES = {
@@ -664,7 +664,7 @@ def test_nothing_is_compiled_at_the_cost_of_a_budget() -> None:
     functions: tuple[Any, ...] = (kernel_for(shape), observe, compare, follow)
     known = [len(function.signatures) for function in functions]
     assert all(known)
-    run_planned(TWO, evaluate(TWO), Schedule(10, 20, 8, 2, 1), 4, 0, None, None, None)
+    run_planned(TWO, evaluate(TWO), Schedule(10, 20, 8, 2, 1), 4, 0)
     assert [len(function.signatures) for function in functions] == known
 
 
@@ -673,6 +673,11 @@ def test_no_machine_is_faster_than_the_fastest() -> None:
         speed = measured_speed(at_small_rate(network), 100, 2)
         assert speed.now <= speed.alone < FASTEST * modelled_speed(network, 2)
         assert 0 < speed.share <= 1
+
+
+def test_an_interrupt_while_the_speed_is_measured_is_not_lost() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        measured_speed(lambda *_: (None, True), 100, 2)
 
 
 @pytest.mark.parametrize("fraction", [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.99])
@@ -687,7 +692,7 @@ def test_a_run_that_is_cut_gives_errors_or_nothing(fraction: float) -> None:
             raise KeyboardInterrupt
 
     with suppress(KeyboardInterrupt):
-        run = run_planned(TWO, evaluate(TWO), schedule, 1, 0, cut, 1, None)
+        run = at_one_rate(Run(TWO, evaluate(TWO), schedule, 1, 0), 1, cut, 1, None)
         assert all(row.standard_error > 0 for row in run.rows)
     assert done
 
@@ -710,16 +715,7 @@ def test_windows_in_which_the_layer_turns_too_far_are_not_simulated() -> None:
     # The largest of 4 times 8 rotations is about 2.6 standard deviations.
     window = math.ceil(0.4**2 / (2 * math.log(32) * drift.variances.max()))
     with pytest.raises(RequestError, match=r"too large for the rotation .* about 0.4 rad within"):
-        run_planned(
-            fast,
-            evaluate(fast),
-            Schedule(10**9, window, 8, 2, 1),
-            4,
-            0,
-            lambda *_: pytest.fail("simulated"),
-            None,
-            None,
-        )
+        Run(fast, evaluate(fast), Schedule(10**9, window, 8, 2, 1), 4, 0)
 
 
 @pytest.mark.slow

@@ -48,13 +48,31 @@ class Judged(ABC, Generic[AnyRow]):
     rows : tuple of Row or ExtrapolatedRow
     units : int
         Independent units that the standard errors rest on.
+    completed : float
+        Fraction of the run that was made, a second look included.
     second : SecondLook or None
         At the rows that these miss.
     """
 
     rows: tuple[AnyRow, ...]
     units: int
+    completed: float
     second: SecondLook[AnyRow] | None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was ended before its time, so that it decides nothing."""
+        return self.completed < 1
+
+    @property
+    def part(self) -> str:
+        """How much of the run was made, in words."""
+        return f"{int(100 * self.completed)} % of the run"
+
+    @property
+    def conclusion(self) -> str:
+        """The verdict, of an interrupted run with the part that it is of."""
+        return f"{self.verdict} ({self.part})" if self.interrupted else self.verdict
 
     @property
     @abstractmethod
@@ -75,6 +93,8 @@ class Judged(ABC, Generic[AnyRow]):
 
     def judge(self, row: AnyRow) -> Verdict:
         """Whether a row is missed by both looks, or known well enough to be right."""
+        if self.interrupted:
+            return Verdict.UNDECIDED
         verdict = row.judge(self.critical_z, self.units)
         if verdict is not Verdict.DISAGREE:
             return verdict
@@ -113,7 +133,7 @@ class Judged(ABC, Generic[AnyRow]):
     def said(self, row: AnyRow) -> str:
         """The verdict on one row, or that it is shown only: what is `READ_OFF` and not known."""
         verdict = self.judge(row)
-        known = verdict is not Verdict.UNDECIDED or self.is_missed(row)
+        known = verdict is not Verdict.UNDECIDED or self.is_missed(row) or self.interrupted
         return verdict if known or not row.quantity.startswith(READ_OFF) else SHOWN_ONLY
 
     @property
@@ -124,6 +144,8 @@ class Judged(ABC, Generic[AnyRow]):
     @property
     def objection(self) -> str | None:
         """Why theory and simulation do not agree, if they do not."""
+        if self.interrupted:
+            return f"undecided: it was interrupted after {self.part}, and a part decides nothing"
         if self.verdict is Verdict.UNDECIDED:
             return f"undecided: {self.doubts}"
         return DISAGREED if self.verdict is Verdict.DISAGREE else None
