@@ -82,7 +82,7 @@ from symdrift.validation.speed import (
 )
 from symdrift.validation.straight_line import weighted_limit, weighted_line
 from symdrift.validation.validate import Run, Validation, at_one_rate, run_planned
-from symdrift.validation.verdict import extrapolation_table
+from symdrift.validation.verdict import SHOWN_ONLY, extrapolation_table
 
 CASES = {
     "anisotropic": THREE,
@@ -839,7 +839,7 @@ def test_what_is_missed_is_judged_by_further_networks_alone(coarse: Extrapolatio
     assert 3.5 < coarse.critical_z < 5
     assert judged(3.5).verdict is Verdict.AGREE
     assert judged(5.0).verdict is Verdict.UNDECIDED
-    assert "that V differ is neither confirmed nor refuted" in judged(5.0).summary
+    assert "what is missed of V is neither confirmed nor refuted" in judged(5.0).summary
     for first, again, verdict in (
         (5.0, 3.1, Verdict.DISAGREE),
         (-5.0, -3.1, Verdict.DISAGREE),
@@ -851,7 +851,25 @@ def test_what_is_missed_is_judged_by_further_networks_alone(coarse: Extrapolatio
         (5.0, -2.0, Verdict.UNDECIDED),
     ):
         assert judged(first, again).verdict is verdict, (first, again)
+    # Refuted by networks that do not know the number to a tenth: not known, and not missed.
+    coarser = replace(seen, deviation=Estimate(0.0, 0.07))
+    vague = replace(judged(20.0), second=SecondLook(256, 10**9, (coarser,)))
+    assert vague.verdict is Verdict.UNDECIDED
+    assert "V may be wrong by 10 % for all that the simulations show" in vague.doubts
+    assert "neither confirmed" not in vague.doubts
+    off = replace(seen, deviation=Estimate(0.5, 0.1))
+    for again, said in ((0.0, SHOWN_ONLY), (0.5, "disagree"), (0.25, "undecided")):
+        named = [
+            replace(row, measured=replace(row.measured, quantity="D_h[axis 1]"))
+            for row in (off, replace(off, deviation=Estimate(again, 0.13)))
+        ]
+        read = replace(vague, rows=(named[0],), second=SecondLook(9, 10**9, (named[1],)))
+        assert read.said(named[0]) == said
     known = judged(5.0, 0.2)
+    many = tuple(
+        replace(seen, measured=replace(seen.measured, quantity=f"V[{index}]")) for index in range(8)
+    )
+    assert SecondLook(2, 10**9, many).beside(many).endswith("standard errors, and so 2 more")
     assert (
         "by 256 further replicas alone, within 3.00 standard errors: V by +5.0 and then by +0.2"
         in (known.summary)

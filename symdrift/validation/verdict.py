@@ -24,7 +24,7 @@ AGREED, DISAGREED = "theory and simulation agree", "theory and simulation disagr
 
 MATTERING = f"{100 * MATTERING_MISS:g} %"
 
-UNCONFIRMED = "that {} differ is neither confirmed nor refuted by further replicas"
+UNCONFIRMED = "what is missed of {} is neither confirmed nor refuted by further replicas"
 
 SHOWN_ONLY = "shown only"
 """Said of a row that decides nothing."""
@@ -101,8 +101,12 @@ class Judged(ABC, Generic[AnyRow]):
         return Verdict.UNDECIDED if self.second is None else self.second.judge(row)
 
     def is_missed(self, row: AnyRow) -> bool:
-        """Whether standard errors alone do not explain its deviation."""
-        return row.is_missed(self.critical_z)
+        """Whether standard errors do not explain its deviation, and no second look refutes it.
+
+        What is refuted by networks that do not know the number well enough is not known.
+        """
+        refuted = self.second is not None and self.second.refutes(row)
+        return row.is_missed(self.critical_z) and not refuted
 
     @property
     @abstractmethod
@@ -159,7 +163,7 @@ class Judged(ABC, Generic[AnyRow]):
             Of those that are missed by more than standard errors explain, and of the others.
         """
         open_rows = [row for row in self.rows if row.quantity in self.undecided]
-        at_fault = [row.quantity for row in self.missed]
+        at_fault = [row.quantity for row in self.missed if self.is_missed(row)]
         others = [row for row in open_rows if row.quantity not in at_fault]
         parted = {
             UNCONFIRMED: [row.quantity for row in open_rows if row.quantity in at_fault],
