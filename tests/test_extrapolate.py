@@ -839,7 +839,10 @@ def test_what_is_missed_is_judged_by_further_networks_alone(coarse: Extrapolatio
     assert 3.5 < coarse.critical_z < 5
     assert judged(3.5).verdict is Verdict.AGREE
     assert judged(5.0).verdict is Verdict.UNDECIDED
-    assert "what is missed of V is neither confirmed nor refuted" in judged(5.0).summary
+    assert "no time for further replicas, which would judge what is missed of V" in (
+        judged(5.0).summary
+    )
+    assert "what is missed of V is neither confirmed nor refuted" in judged(5.0, 2.9).summary
     for first, again, verdict in (
         (5.0, 3.1, Verdict.DISAGREE),
         (-5.0, -3.1, Verdict.DISAGREE),

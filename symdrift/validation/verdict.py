@@ -25,6 +25,7 @@ AGREED, DISAGREED = "theory and simulation agree", "theory and simulation disagr
 MATTERING = f"{100 * MATTERING_MISS:g} %"
 
 UNCONFIRMED = "what is missed of {} is neither confirmed nor refuted by further replicas"
+UNJUDGED = "there was no time for further replicas, which would judge what is missed of {}"
 
 SHOWN_ONLY = "shown only"
 """Said of a row that decides nothing."""
@@ -166,7 +167,9 @@ class Judged(ABC, Generic[AnyRow]):
         at_fault = [row.quantity for row in self.missed if self.is_missed(row)]
         others = [row for row in open_rows if row.quantity not in at_fault]
         parted = {
-            UNCONFIRMED: [row.quantity for row in open_rows if row.quantity in at_fault],
+            UNCONFIRMED if self.second else UNJUDGED: [
+                row.quantity for row in open_rows if row.quantity in at_fault
+            ],
             missed: [row.quantity for row in others if self.is_missed(row)],
             vague: [row.quantity for row in others if not self.is_missed(row)],
         }
