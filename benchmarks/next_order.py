@@ -36,7 +36,7 @@ from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation.expected import theory_of
 from symdrift.validation.plan import at_learning_rate
 from symdrift.validation.rows import READ_OFF
-from symdrift.validation.validate import validate_rate
+from symdrift.validation.validate import planned_rate, validate_rate
 
 ALLOWED = 0.03
 """Relative difference of a prediction from the simulation."""
@@ -137,7 +137,7 @@ def deviations(problem: LearningProblem, precision: float, seed: int = 0) -> Ite
     """Those of all numbers that do not vanish."""
     theory = theory_of(problem)
     assert theory.next_order is not None
-    run = validate_rate(problem, precision=precision, theory=theory, seed=seed, judged=False)
+    run = planned_rate(problem, precision, seed, theory)
     rate = problem.learning_rate
 
     def entry(name: str, leading: float, term: float, simulated: float, error: float) -> Deviation:

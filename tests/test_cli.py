@@ -495,7 +495,7 @@ def made_extrapolation(z: float, completed: float = 1.0) -> Extrapolation:
     """A single quantity whose extrapolated ratio misses 1 by so many standard errors."""
     row = Row("V[12]", 1e-9, 2e-9, 1e-11, 0.0, 1e-9)
     similarity = Similarity(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0)))
-    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, False, 1.0, 10**9, similarity, (), ())
+    run = Validation("made", 0.01, (row,), 10, 2, 5, 7, 0.02, 1.0, 10**9, similarity, (), ())
     extrapolated = ExtrapolatedRow(row, Estimate(0.01 * z, 0.01), Estimate(1.0, 0.1))
     return Extrapolation(
         runs=(run, run),
@@ -548,17 +548,31 @@ def test_a_run_that_decides_nothing_says_so_and_fails(
     assert text.endswith("verdict: undecided\n")
 
 
-def test_an_interrupted_validation_shows_what_it_measured(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("z", [0.0, 9.0])
+@pytest.mark.parametrize("at_one_rate", [False, True])
+def test_an_interrupted_validation_shows_what_it_measured_and_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    z: float,
+    at_one_rate: bool,
 ) -> None:
-    monkeypatch.setattr(
-        "symdrift.validation.extrapolate.validate_limit",
-        lambda *_, **__: made_extrapolation(0.0, 0.25),
-    )
-    assert run(["validate", "bottleneck"]) == 130
+    """Whether that agrees, or is missed by both looks."""
+    part = made_extrapolation(z, 0.2599)
+    off = replace(part.rows[0].measured, simulation=(1 + 0.01 * z) * 1e-9)
+    made = replace(part.runs[0], rows=(off,), completed=0.2599) if at_one_rate else part
+    name = "validate.validate_rate" if at_one_rate else "extrapolate.validate_limit"
+    monkeypatch.setattr(f"symdrift.validation.{name}", lambda *_, **__: made)
+    arguments = ["validate", "bottleneck", *(["--steps", "9"] if at_one_rate else [])]
+    assert run(arguments) == 130
     captured = capsys.readouterr()
-    assert "V[12]" in captured.out
-    assert captured.err.startswith("this is what 25% of the run measured\n")
+    assert re.search(r"V\[12\] .* undecided *\n", captured.out)
+    assert captured.out.endswith("verdict: undecided (25 % of the run)\n")
+    assert captured.err.startswith("this is what 25 % of the run measured\n")
+    assert run([*arguments, "--json"]) == 130
+    record = json.loads(capsys.readouterr().out)
+    assert (record["verdict"], record["passed"]) == ("undecided", False)
+    assert (record["interrupted"], record["completed"]) == (True, 0.2599)
+    assert "interrupted after 25 % of the run" in made._repr_html_()
 
 
 @pytest.mark.slow

@@ -198,6 +198,30 @@ def test_a_signal_saves_what_was_recorded(tmp_path: Path) -> None:
         assert [path.name for path in (tmp_path / number.name).iterdir()] == ["long.npz"]
 
 
+@pytest.mark.parametrize(("name", "known"), [("SIGTERM", "{15}"), ("SIGINT", "set()")])
+def test_an_interrupt_that_cannot_be_raised_comes_again(name: str, known: str) -> None:
+    """As in what a compiler calls back."""
+    code = (
+        "import signal, time\n"
+        "from symdrift.cli.process import interruptible\n"
+        "class Lost:\n"
+        "    def __del__(self):\n"
+        f"        signal.raise_signal(signal.{name})\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "with interruptible() as received:\n"
+        "    try:\n"
+        "        Lost()\n"
+        "        for _ in range(300):\n"
+        "            time.sleep(0.1)\n"
+        "    except KeyboardInterrupt:\n"
+        f"        assert set(received) == {known}\n"
+        "    else:\n"
+        "        raise SystemExit('lost')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_command_that_ignores_hangups_goes_on() -> None:
     """As under nohup."""
     code = (
@@ -321,8 +345,16 @@ def test_characters_without_a_glyph_are_no_warnings(
             [f"comparing with {what}" for what in ("white noise", "synaptic noise", "isotropic")],
         ),
         (
-            ["fit", f"{ODOURS}.toml", "--data", f"{ODOURS}.csv", "--free", "gamma",
-             "--steps-per-day", "1e7"],
+            [
+                "fit",
+                f"{ODOURS}.toml",
+                "--data",
+                f"{ODOURS}.csv",
+                "--free",
+                "gamma",
+                "--steps-per-day",
+                "1e7",
+            ],
             [
                 "looking at chi-squared",
                 "descending from 3 starts",

@@ -81,8 +81,8 @@ from symdrift.validation.speed import (
     modelled_speed,
 )
 from symdrift.validation.straight_line import weighted_limit, weighted_line
-from symdrift.validation.validate import Run, Validation, run_planned
-from symdrift.validation.verdict import extrapolation_table
+from symdrift.validation.validate import Run, Validation, at_one_rate, run_planned
+from symdrift.validation.verdict import SHOWN_ONLY, extrapolation_table
 
 CASES = {
     "anisotropic": THREE,
@@ -664,7 +664,7 @@ def test_nothing_is_compiled_at_the_cost_of_a_budget() -> None:
     functions: tuple[Any, ...] = (kernel_for(shape), observe, compare, follow)
     known = [len(function.signatures) for function in functions]
     assert all(known)
-    run_planned(TWO, evaluate(TWO), Schedule(10, 20, 8, 2, 1), 4, 0, None, None, None)
+    run_planned(TWO, evaluate(TWO), Schedule(10, 20, 8, 2, 1), 4, 0)
     assert [len(function.signatures) for function in functions] == known
 
 
@@ -673,6 +673,11 @@ def test_no_machine_is_faster_than_the_fastest() -> None:
         speed = measured_speed(at_small_rate(network), 100, 2)
         assert speed.now <= speed.alone < FASTEST * modelled_speed(network, 2)
         assert 0 < speed.share <= 1
+
+
+def test_an_interrupt_while_the_speed_is_measured_is_not_lost() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        measured_speed(lambda *_: (None, True), 100, 2)
 
 
 @pytest.mark.parametrize("fraction", [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.99])
@@ -687,7 +692,7 @@ def test_a_run_that_is_cut_gives_errors_or_nothing(fraction: float) -> None:
             raise KeyboardInterrupt
 
     with suppress(KeyboardInterrupt):
-        run = run_planned(TWO, evaluate(TWO), schedule, 1, 0, cut, 1, None)
+        run = at_one_rate(Run(TWO, evaluate(TWO), schedule, 1, 0), 1, cut, 1, None)
         assert all(row.standard_error > 0 for row in run.rows)
     assert done
 
@@ -710,16 +715,7 @@ def test_windows_in_which_the_layer_turns_too_far_are_not_simulated() -> None:
     # The largest of 4 times 8 rotations is about 2.6 standard deviations.
     window = math.ceil(0.4**2 / (2 * math.log(32) * drift.variances.max()))
     with pytest.raises(RequestError, match=r"too large for the rotation .* about 0.4 rad within"):
-        run_planned(
-            fast,
-            evaluate(fast),
-            Schedule(10**9, window, 8, 2, 1),
-            4,
-            0,
-            lambda *_: pytest.fail("simulated"),
-            None,
-            None,
-        )
+        Run(fast, evaluate(fast), Schedule(10**9, window, 8, 2, 1), 4, 0)
 
 
 @pytest.mark.slow
@@ -843,7 +839,10 @@ def test_what_is_missed_is_judged_by_further_networks_alone(coarse: Extrapolatio
     assert 3.5 < coarse.critical_z < 5
     assert judged(3.5).verdict is Verdict.AGREE
     assert judged(5.0).verdict is Verdict.UNDECIDED
-    assert "that V differ is neither confirmed nor refuted" in judged(5.0).summary
+    assert "no time for further replicas, which would judge what is missed of V" in (
+        judged(5.0).summary
+    )
+    assert "what is missed of V is neither confirmed nor refuted" in judged(5.0, 2.9).summary
     for first, again, verdict in (
         (5.0, 3.1, Verdict.DISAGREE),
         (-5.0, -3.1, Verdict.DISAGREE),
@@ -855,7 +854,25 @@ def test_what_is_missed_is_judged_by_further_networks_alone(coarse: Extrapolatio
         (5.0, -2.0, Verdict.UNDECIDED),
     ):
         assert judged(first, again).verdict is verdict, (first, again)
+    # Refuted by networks that do not know the number to a tenth: not known, and not missed.
+    coarser = replace(seen, deviation=Estimate(0.0, 0.07))
+    vague = replace(judged(20.0), second=SecondLook(256, 10**9, (coarser,)))
+    assert vague.verdict is Verdict.UNDECIDED
+    assert "V may be wrong by 10 % for all that the simulations show" in vague.doubts
+    assert "neither confirmed" not in vague.doubts
+    off = replace(seen, deviation=Estimate(0.5, 0.1))
+    for again, said in ((0.0, SHOWN_ONLY), (0.5, "disagree"), (0.25, "undecided")):
+        named = [
+            replace(row, measured=replace(row.measured, quantity="D_h[axis 1]"))
+            for row in (off, replace(off, deviation=Estimate(again, 0.13)))
+        ]
+        read = replace(vague, rows=(named[0],), second=SecondLook(9, 10**9, (named[1],)))
+        assert read.said(named[0]) == said
     known = judged(5.0, 0.2)
+    many = tuple(
+        replace(seen, measured=replace(seen.measured, quantity=f"V[{index}]")) for index in range(8)
+    )
+    assert SecondLook(2, 10**9, many).beside(many).endswith("standard errors, and so 2 more")
     assert (
         "by 256 further replicas alone, within 3.00 standard errors: V by +5.0 and then by +0.2"
         in (known.summary)

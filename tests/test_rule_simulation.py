@@ -271,6 +271,12 @@ def test_learning_that_runs_away_is_said_so() -> None:
     learner = symdrift.read_study("oja").with_values({"learning.rate": 0.15}).learner()
     (warning,) = symdrift.evaluation.any_rule.orbit_warnings(learner)
     assert warning.endswith("of the critical rate; so near it learning can run away for good")
+    nearer = symdrift.read_study("oja").with_values({"learning.rate": 0.1552})
+    found = symdrift.evaluate_rule(nearer)
+    assert found.validity.critical_rate == pytest.approx(0.155316, abs=1e-6)
+    *_, off, near = found.warnings
+    assert off.endswith("may be off by more than 1000 % at this learning rate")
+    assert near.startswith("learning.rate = 0.1552 is 0.9993 of the critical rate")
     with pytest.raises(RequestError, match=r"0\.15 makes learning diverge within \d+ steps"):
         simulate_rule(learner, steps=20_000, replicas=8)
 

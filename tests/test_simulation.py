@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from symdrift.rules.linear import TwoLayerLinear
 from symdrift.simulation import simulate
 from symdrift.simulation import trajectory as trajectory_module
 from symdrift.simulation.descent import STACK_VECTORS
-from symdrift.simulation.ensemble import CHECK_EVERY, Block, Gauge
+from symdrift.simulation.ensemble import CHECK_EVERY, Block, Gauge, compile_here
 from symdrift.simulation.rule_trajectory import simulate_rule
 from symdrift.simulation.setup import (
     PAGE_BYTES,
@@ -185,10 +187,7 @@ CASES = {
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow if "beyond" in name else ())
-        for name in CASES
-    ],
+    [pytest.param(name, marks=pytest.mark.slow if "beyond" in name else ()) for name in CASES],
 )
 def test_steps_are_those_of_the_rule_on_the_same_random_numbers(name: str) -> None:
     """One step against the update of the rule, many against a textbook."""
@@ -296,9 +295,7 @@ def test_silent_hidden_units_stay_silent() -> None:
 
 
 def test_synaptic_noise_moves_silent_hidden_units() -> None:
-    given = problem(
-        [2.0, 0.7], weight_decay=0.2, learning_rate=0.02, hidden=3, synaptic_noise=1e-6
-    )
+    given = problem([2.0, 0.7], weight_decay=0.2, learning_rate=0.02, hidden=3, synaptic_noise=1e-6)
     trajectory = simulate(given, steps=100, replicas=3)
     assert np.all(trajectory.first_layer[-1, :, 2] != 0)
 
@@ -351,6 +348,24 @@ def test_trajectories_beyond_memory_are_refused(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(RequestError, match=r"replicas = 9 .* 1.7 MiB .* 1.5 MiB are available"):
         simulate(CASES["autoencoder"], steps=10, replicas=9)
     assert len(simulate(CASES["autoencoder"], steps=10, replicas=8).steps) == 11
+
+
+def test_what_is_not_compiled_is_compiled_in_the_thread_that_an_interrupt_ends() -> None:
+    fresh, made = SimpleNamespace(signatures=[]), []
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    def diverging() -> None:
+        made.append(threading.current_thread())
+        raise Diverged(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        compile_here(fresh, interrupted)
+    # The run itself says so.
+    compile_here(fresh, diverging)
+    compile_here(SimpleNamespace(signatures=[fresh]), interrupted)
+    assert made == [threading.main_thread()]
 
 
 def test_an_interrupt_keeps_what_was_recorded() -> None:
@@ -435,9 +450,7 @@ def test_silent_axes_are_carried_along_with_the_active_ones() -> None:
     With ``F`` the images of the active axes since the last measurement, silent axes go to the
     polar factor of ``(1 - F F') E``: the nearest frame of what ``F`` leaves.
     """
-    given = problem(
-        [2.0, 1.5], weight_decay=0.2, learning_rate=0.01, hidden=5, synaptic_noise=1e-6
-    )
+    given = problem([2.0, 1.5], weight_decay=0.2, learning_rate=0.01, hidden=5, synaptic_noise=1e-6)
     minimum = solve_minimum(given.teacher, given.input_covariance, 0.2, 5)
     model = model_of(given, 5)
     start = padded_layers(minimum, 5)
@@ -554,9 +567,7 @@ def test_a_rotation_too_large_for_a_window_is_refused() -> None:
 @pytest.mark.parametrize("name", ["autoencoder", "misaligned", "noisy labels in batches"])
 def test_relaxation_is_the_hessian_on_the_reached_directions(name: str) -> None:
     given = CASES[name]
-    minimum = solve_minimum(
-        given.teacher, given.input_covariance, given.weight_decay, given.hidden
-    )
+    minimum = solve_minimum(given.teacher, given.input_covariance, given.weight_decay, given.hidden)
     hessian = hessian_matrix(
         minimum.point, given.teacher, given.input_covariance, given.weight_decay
     )

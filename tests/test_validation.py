@@ -23,19 +23,24 @@ from symdrift.execution import Diverged
 from symdrift.inputs import Elliptical, Samples, StimulusSet
 from symdrift.observables import observe
 from symdrift.simulation import ensemble, simulate
+from symdrift.simulation import perturbation_series as series_module
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation import plan as planning
 from symdrift.validation import validate as validation_module
+from symdrift.validation.expected import theory_of
 from symdrift.validation.judgement import Verdict, is_confirmed
 from symdrift.validation.ladder import FEWEST_WINDOWS
+from symdrift.validation.measured_slopes import measured_slopes
 from symdrift.validation.plan import plan_single
 from symdrift.validation.rows import READ_OFF, Row
 from symdrift.validation.second_look import SecondLook
+from symdrift.validation.series_slopes import slopes_beside_series
 from symdrift.validation.validate import (
     Run,
     Similarity,
     Validation,
+    planned_rate,
     run_planned,
     validate_rate,
 )
@@ -234,7 +239,7 @@ def test_single_windows_are_no_measurement(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(validation_module, "measure", cut)
     with pytest.raises(KeyboardInterrupt):
         schedule = planning.schedule_of(TWO, minimum_of(TWO), TWO.learning_rate, 8, 8)
-        run_planned(TWO, evaluate(TWO), schedule, 8, 0, None, None, None)
+        run_planned(TWO, evaluate(TWO), schedule, 8, 0)
 
 
 def test_the_excess_loss_is_a_quarter_of_the_rate_times_the_noise() -> None:
@@ -500,7 +505,6 @@ def test_the_rule_for_one_row_is_three_standard_errors_and_stricter_for_more() -
             window=1,
             seed=0,
             stiffness=0.01,
-            interrupted=False,
             completed=1.0,
             units=10**9,
             similarity=Similarity(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0))),
@@ -514,7 +518,12 @@ def test_the_rule_for_one_row_is_three_standard_errors_and_stricter_for_more() -
     off = replace(made(1), rows=(Row("V", 1.0, 1.31, 0.1, 0.0, 1.0),))
     assert replace(off, second=SecondLook(1, 10**9, off.rows)).verdict is Verdict.DISAGREE
     assert off.verdict is Verdict.UNDECIDED
-    assert "that V differ is neither confirmed nor refuted by further replicas" in off.doubts
+    assert off.doubts.startswith("there was no time for further replicas, which would judge")
+    between = replace(off, second=SecondLook(1, 10**9, (Row("V", 1.0, 1.2, 0.1, 0.0, 1.0),)))
+    assert between.verdict is Verdict.UNDECIDED
+    assert (
+        between.doubts == "what is missed of V is neither confirmed nor refuted by further replicas"
+    )
     near = replace(off, rows=(Row("V", 1.0, 1.31, 0.1, 0.02, 1.0),))
     assert near.verdict is Verdict.UNDECIDED
     assert replace(off, rows=(Row("V", 1.0, 1.031, 0.01, 0.002, 1.0),)).passed
@@ -536,6 +545,44 @@ def test_an_interrupt_keeps_the_windows_that_were_finished() -> None:
     assert validation.interrupted
     assert 0.3 < validation.completed < 1.0
     assert row(validation, "V[12]").standard_error > 0
+
+
+def test_an_interrupt_of_the_second_look_leaves_the_first_undecided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of one whose errors are small, and whose theory is wrong by a half."""
+    theory = dense.evaluate(TWO)
+    wrong = replace(theory, drift=replace(theory.drift, covariance=1.5 * theory.drift.covariance))
+    simulate, seen = Run.simulate, []
+
+    def ended(self: Run, first: int, *rest: Any) -> Any:
+        seen.append(first)
+        if first:
+            raise KeyboardInterrupt
+        return simulate(self, first, *rest)
+
+    monkeypatch.setattr(Run, "simulate", ended)
+    found = validate_rate(TWO, steps=400_000, replicas=64, theory=wrong)
+    assert seen == [0, 64]
+    assert [entry.quantity for entry in found.missed] == ["V[12]"]
+    assert found.completed == pytest.approx(2 / 3)
+    assert found.second is None
+    assert {found.said(entry) for entry in found.rows} == {Verdict.UNDECIDED}
+    assert found.conclusion == "undecided (66 % of the run)"
+
+
+def test_what_needs_a_whole_run_is_ended_by_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*arguments: Any, **options: Any) -> Any:
+        return ensemble.measure(*arguments, **options)[0], True
+
+    monkeypatch.setattr(validation_module, "measure", cut)
+    with pytest.raises(KeyboardInterrupt):
+        planned_rate(TWO, 0.3, 0)
+    with pytest.raises(KeyboardInterrupt):
+        measured_slopes(TWO, precision=0.3)
+    monkeypatch.setattr(series_module, "run_blocks", lambda *_: ([], True))
+    with pytest.raises(KeyboardInterrupt):
+        slopes_beside_series(TWO, theory_of(TWO), error=1.0)
 
 
 @pytest.mark.slow

@@ -539,9 +539,9 @@ def test_nothing_is_expected_to_hold_at_the_critical_rate(share: float) -> None:
     said = "\n".join(found.warnings)
     assert f"is {share:g}" in said.replace("0.999990", "0.99999")
     assert "is 1 of the critical rate" not in said
-    assert "by > 1000 %" in said
+    assert "by more than 1000 %" in said
     half = evaluate(replace(at, learning_rate=at.learning_rate / (2 * share)), order=2)
-    assert "by > 1000 %" not in "\n".join(half.warnings)
+    assert "by more than 1000 %" not in "\n".join(half.warnings)
 
 
 def test_the_rate_that_a_refusal_names_is_stable_just_below() -> None:

@@ -8,6 +8,8 @@ import os
 import select
 import signal
 import sys
+import threading
+from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 _ENDING = ("SIGTERM", "SIGHUP")
 """Signals that end a command as an interrupt from the keyboard does."""
+
+_AGAIN = 0.05
+"""Seconds after which an interrupt that was lost comes again."""
 
 
 class Output(io.RawIOBase):
@@ -133,7 +138,16 @@ def interruptible() -> Iterator[list[int]]:
         received.append(number)
         raise KeyboardInterrupt
 
+    def again(lost: sys.UnraisableHookArgs) -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            # Nothing can be raised in what a compiler calls back: it comes again a little later.
+            number = received[-1] if received else signal.SIGINT
+            threading.Timer(_AGAIN, interrupt_main, (number,)).start()
+        else:
+            sys.__unraisablehook__(lost)
+
     handled = []
+    sys.unraisablehook = again
     for name in _ENDING:
         number = getattr(signal, name, None)
         # What is ignored, as under nohup, stays so.
@@ -143,5 +157,6 @@ def interruptible() -> Iterator[list[int]]:
     try:
         yield received
     finally:
+        sys.unraisablehook = sys.__unraisablehook__
         for number in handled:
             signal.signal(number, signal.SIG_DFL)

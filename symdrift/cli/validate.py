@@ -96,7 +96,9 @@ def validate(
     """Set theory beside simulation.
 
     Ratios with standard errors, at the study's learning rate and extrapolated to rate zero;
-    the exit code is 1 when they miss 1, also in further replicas, or when the run decides nothing.
+    the exit code is 1 when they miss 1, also in further replicas, or when the run decides nothing,
+    as where further replicas neither confirm nor refute what is missed. What is interrupted is
+    shown, and undecided.
     """
     clock = None if budget is None else Clock(_seconds(budget))
     if steps is not None:
@@ -140,7 +142,7 @@ def validate(
 
             plot_extrapolation(limit, plot)
     if result.interrupted:
-        print(f"this is what {result.completed:.0%} of the run measured", file=sys.stderr)
+        print(f"this is what {result.part} measured", file=sys.stderr)
         raise KeyboardInterrupt
     if result.objection is not None:
         raise CheckFailed(f"{chosen.name}: {result.objection}")
@@ -193,11 +195,11 @@ def _print_validation(result: Validation | Extrapolation) -> None:
             f"windows of {result.window} steps, seed {result.seed}; "
             + "; ".join([result.rule, *filter(None, [result.looked_again])])
         )
-        console.print(f"verdict: {result.verdict}")
+        console.print(f"verdict: {result.conclusion}")
         return
     print_tables(console, [extrapolation_table(result.rows, result.said)])
     console.print(f"{result.summary}; seed {result.seed}")
-    console.print(f"verdict: {result.verdict}")
+    console.print(f"verdict: {result.conclusion}")
 
 
 _LONGEST = 1e9

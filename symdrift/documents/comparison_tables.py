@@ -11,7 +11,7 @@ from operator import itemgetter
 from symdrift.documents.number_tables import number
 from symdrift.documents.numbers import Cell, Table
 from symdrift.errors import RequestError
-from symdrift.evaluation.validity import percent_off
+from symdrift.evaluation.validity import error_cell
 from symdrift.observables.compare import (
     DriftComparison,
     RatePair,
@@ -138,4 +138,4 @@ def _row(quantity: str, pair: RatePair, *, both: bool) -> tuple[Cell, ...]:
 
 
 def _off(error: float | None) -> str:
-    return percent_off(error) if error else ""
+    return error_cell(error)

@@ -12,7 +12,7 @@ import numpy as np
 from symdrift.documents.numbers import Cell, Table
 from symdrift.evaluation.parts import Drift, StimulusDrift
 from symdrift.evaluation.result import SIGNS, Evaluation
-from symdrift.evaluation.validity import percent_off
+from symdrift.evaluation.validity import error_cell, percent_off
 from symdrift.figures.style import symbol_of_quantity, words_of_quantity
 from symdrift.inputs import (
     InputDistribution,
@@ -278,7 +278,7 @@ def alone(symbol: Cell, meaning: str, value: float, error: Cell = "") -> tuple[C
 def _error(evaluation: Evaluation, column: str) -> Cell:
     """Expected error of a number, where the next order is known."""
     error = evaluation.expected_error(column) if evaluation.next_order else 0.0
-    return percent_off(error) if error else ""
+    return error_cell(error)
 
 
 def _compared(exact: float, white: float | None, error: Cell) -> tuple[Cell, Cell, Cell, Cell]:

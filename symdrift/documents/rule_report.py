@@ -18,6 +18,7 @@ from symdrift.documents.numbers import Table
 from symdrift.documents.rule_tables import rule_parameters, rule_results
 from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.evaluate import evaluate_any_rule
+from symdrift.evaluation.validity import percent_off
 from symdrift.figures import (
     counterparts,
     decay_rates,
@@ -119,7 +120,7 @@ class RuleFindings(Findings):
     @property
     def warnings(self) -> tuple[str, ...]:
         # The table of results says it of all numbers.
-        known = NO_NEXT_ORDER.format(error=self.exact.validity.expected_error)
+        known = NO_NEXT_ORDER.format(error=percent_off(self.exact.validity.expected_error))
         seen = (warning for found in self.observations for warning in found.warnings)
         all_of_them = dict.fromkeys((*self.exact.warnings, *seen))
         return tuple(warning for warning in all_of_them if warning != known)

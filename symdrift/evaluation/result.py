@@ -20,7 +20,7 @@ from symdrift.evaluation.lifetimes import (
     lifetimes_table,
 )
 from symdrift.evaluation.parts import Drift, Fluctuation, IndependentDrift, Minimum, StimulusDrift
-from symdrift.evaluation.validity import MEANINGS, Validity, percent_off, with_expected_error
+from symdrift.evaluation.validity import MEANINGS, Validity, at_most_off, with_expected_error
 from symdrift.inputs import input_facts
 from symdrift.records import Record
 from symdrift.study.problem import Array
@@ -309,8 +309,7 @@ def _validity_table(evaluation: Evaluation) -> Table:
         ),
         ""
         if evaluation.next_order
-        else f"{_UNKNOWN} By the numbers above it may be up to "
-        f"{percent_off(validity.expected_error)}.",
+        else f"{_UNKNOWN} By the numbers above it may be {at_most_off(validity.expected_error)}.",
     )
 
 

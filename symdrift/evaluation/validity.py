@@ -109,10 +109,14 @@ class Validity(Record):
 
     @property
     def share(self) -> str:
-        """The rate over the critical one, never rounded to one."""
-        ratio = self.rate_over_critical
-        places = ceil(-log10(1 - ratio)) if 0.9 < ratio < 1 else 0
-        return f"{ratio:.{places}f}" if places else f"{ratio:.2g}"
+        """The rate over the critical one."""
+        return share_of_critical(self.rate_over_critical)
+
+
+def share_of_critical(ratio: float) -> str:
+    """A rate over the critical one, never rounded to one."""
+    places = ceil(-log10(1 - ratio)) if 0.9 < ratio < 1 else 0
+    return f"{ratio:.{places}f}" if places else f"{ratio:.2g}"
 
 
 def towards_critical(change: float, ratio: float) -> float:
@@ -122,7 +126,7 @@ def towards_critical(change: float, ratio: float) -> float:
 
 def with_expected_error(value: object, error: float) -> str:
     """A number as tables have it, and in brackets its expected error where it has one."""
-    return printed(value) + (f" ({percent_off(error)})" if error else "")
+    return printed(value) + (f" ({error_cell(error)})" if error else "")
 
 
 MEANINGS = {
@@ -131,10 +135,20 @@ MEANINGS = {
 """The small numbers in words."""
 
 
+def error_cell(error: float | None) -> str:
+    """An expected error in a table; nothing where there is none."""
+    return percent_off(error).replace("more than", ">") if error else ""
+
+
+def at_most_off(error: float) -> str:
+    """By how much numbers may be off, in a sentence."""
+    return percent_off(error) if error > LARGEST_SAID else f"up to {percent_off(error)}"
+
+
 def percent_off(error: float) -> str:
     """An expected error in percent; where it is ten times the number more digits say nothing."""
     if error > LARGEST_SAID:
-        return f"> {100 * LARGEST_SAID:.0f} %"
+        return f"more than {100 * LARGEST_SAID:.0f} %"
     return f"{100 * error:{'.2g' if error < 0.995 else '.0f'}} %"
 
 

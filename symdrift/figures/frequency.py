@@ -17,7 +17,7 @@ from symdrift.figures.bands import Evaluated, caption_bands, draw_band, expected
 from symdrift.figures.style import WIDTH, caption_short, colour, drawing, literal, short_names
 from symdrift.study import StimulusInputs, Study
 from symdrift.study.problem import Array
-from symdrift.validation.validate import Validation, validate_rate
+from symdrift.validation.validate import Validation, planned_rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,12 +90,7 @@ def numbers(study: Study, seed: int | None) -> FrequencySweep | None:
     theory = _evaluations(study, symbol, _GRID.tolist())
     beside = {} if seed is None else _evaluations(study, symbol, _SIMULATED)
     runs = [
-        validate_rate(
-            study.with_values({symbol: value}).problem(),
-            seed=seed,
-            precision=_PRECISION,
-            judged=False,
-        )
+        planned_rate(study.with_values({symbol: value}).problem(), _PRECISION, seed)
         for value in beside
         if seed is not None
     ]

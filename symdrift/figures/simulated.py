@@ -117,9 +117,7 @@ def simulated(problems: Iterable[tuple[float, LearningProblem]]) -> list[Measure
         if schedule.steps * _REPLICAS * weights > MOST_WEIGHT_STEPS:
             found.append(None)
             continue
-        run = run_planned(followed, evaluation, schedule, _REPLICAS, seed, None, None, None)
-        if run.interrupted:
-            raise KeyboardInterrupt
+        run = run_planned(followed, evaluation, schedule, _REPLICAS, seed)
         found.append(measured(value, evaluation.drift.planes, run, evaluation))
     return found
 

@@ -28,7 +28,7 @@ from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.next_order.orders import Orders, Pair
 from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
-from symdrift.evaluation.validity import Validity, percent_off
+from symdrift.evaluation.validity import Validity, at_most_off, percent_off
 from symdrift.observables.angle import PopulationAngle, relative_change, rotation_cosine
 from symdrift.observables.decoding import DecoderDecay, decoder_decay, lost_to_fluctuation
 from symdrift.observables.displacement import (
@@ -130,7 +130,7 @@ def with_next_order(
     errors = observed_corrections(problem, found).errors(problem.learning_rate, process.validity)
     if change >= 1:
         left_out = (
-            f"the next order in the learning rate changes numbers by up to {percent_off(change)} "
+            f"the next order in the learning rate changes numbers by {at_most_off(change)} "
             "and says nothing: it is left out, and the curves are those of leading order"
         )
         return _leading(

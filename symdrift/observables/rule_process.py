@@ -16,6 +16,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.any_rule.engine import orbit_space
 from symdrift.evaluation.evaluate import evaluate_any_rule, require_any_rule_has
+from symdrift.evaluation.validity import percent_off
 from symdrift.observables.layer import ModeFluctuation
 from symdrift.observables.process import DriftProcess
 from symdrift.observables.rotations import CorrelatedPlanes, SilentAxes
@@ -30,7 +31,7 @@ NOT_YET = 10.0
 
 NO_NEXT_ORDER = (
     "curves are of leading order in the learning rate: under this rule the next order is not "
-    "known, and bands show how large it may be, {error:.2g} of rates and variances"
+    "known, and bands show how large it may be, {error} of rates and variances"
 )
 
 
@@ -75,7 +76,10 @@ def rule_process(
         found.drift.of_layer(chosen, len(response)), SilentAxes(0, np.zeros((len(response),) * 2))
     )
     (own,) = (each for each in found.layers if each.layer == chosen)
-    warnings = [*found.warnings, NO_NEXT_ORDER.format(error=found.validity.expected_error)]
+    warnings = [
+        *found.warnings,
+        NO_NEXT_ORDER.format(error=percent_off(found.validity.expected_error)),
+    ]
     if len(names) > 1 and layer is None:
         others = " or ".join(names[1:])
         warnings.append(f"curves are those of {chosen}; --layer {others} gives those of another")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -95,6 +97,10 @@ class Schedule:
         """Lags of displacements in steps, increasing; the window is number `halvings`."""
         parts = (max(1, self.window >> halving) for halving in range(self.halvings, 0, -1))
         return (*parts, *(self.window << doubling for doubling in range(self.doublings + 1)))
+
+
+SHORTEST = Schedule(1, 2, 4, 2, 1)
+"""In which all is called that measures."""
 
 
 class Networks:
@@ -343,8 +349,11 @@ def measure(
     Diverged
         When weights grow without bound.
     """
+    run = partial(_run_block, model, minimum, observed, stimuli)
+    if executor is None:
+        compile_here(kernel_for(model.shape), partial(run, SHORTEST, seed, first, 1))
     parts, interrupted = run_blocks(
-        partial(_run_block, model, minimum, observed, stimuli, schedule, seed),
+        partial(run, schedule, seed),
         [(first + begin, count) for begin, count in blocks_of(replicas, replicas_per_block(model))],
         Meter(schedule.steps * replicas),
         progress,
@@ -352,6 +361,22 @@ def measure(
         executor=executor,
     )
     return joined_sums(parts), interrupted
+
+
+def compile_here(function: Any, trial: Callable[[], object]) -> None:
+    """Compile what was not called before by a trial, and all else that the trial calls.
+
+    An interrupt ends what compiles in the main thread; in others it is waited for.
+
+    Parameters
+    ----------
+    function : callable
+        Of `compiled`, or with some of its arguments given.
+    trial : callable
+    """
+    if not getattr(function, "func", function).signatures:
+        with suppress(Diverged, RequestError):
+            trial()
 
 
 def advance_metered(block: Networks, steps: int, meter: Meter) -> bool:

@@ -278,11 +278,13 @@ def run_beside_series(
     Diverged
         When weights grow without bound.
     """
-    parts, _ = run_blocks(
+    parts, interrupted = run_blocks(
         partial(_run_block, model, minimum, means, burn_in, window, windows, seed, stimuli),
         blocks_of(replicas, BLOCK_REPLICAS),
         Meter(replicas * (burn_in + (windows + 1) * window)),
     )
+    if interrupted:
+        raise KeyboardInterrupt
     joined = parts[0]
     for part in parts[1:]:
         joined = joined.beside(part)

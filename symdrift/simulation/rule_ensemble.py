@@ -14,11 +14,13 @@ from symdrift.execution import Meter, run_blocks
 from symdrift.precision import double_precision
 from symdrift.progress import Progress
 from symdrift.simulation.ensemble import (
+    SHORTEST,
     WINDOWS_AT_A_TIME,
     Networks,
     Schedule,
     advance_metered,
     blocks_of,
+    compile_here,
     joined_sums,
     refuse_rotation,
 )
@@ -157,8 +159,12 @@ def measure_rule(
 
     Losses, similarities and displacements of stimuli are not followed.
     """
+    run = partial(_run_block, model, orbit)
+    if executor is None:
+        kernel = kernel_of(model.program, model.shape)
+        compile_here(kernel, partial(run, SHORTEST, seed, first, 1))
     parts, interrupted = run_blocks(
-        partial(_run_block, model, orbit, schedule, seed),
+        partial(run, schedule, seed),
         [
             (first + begin, count)
             for begin, count in blocks_of(replicas, BLOCK_REPLICAS, FEWEST_MEASURED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -234,6 +235,10 @@ def record_networks(
     stride = record_stride(weights, steps, replicas)
     records = steps // stride + 1
     log_stage(f"simulating {counted(replicas, 'replica')} of {burn_in + steps} steps")
+    if executor is None:
+        # In this thread, where an interrupt ends what compiles; in others it is waited for.
+        with suppress(Diverged):
+            _record(made, 1, 1, 1, 0, 1)
     parts, interrupted = run_blocks(
         partial(_record, made, burn_in, stride, records),
         blocks,

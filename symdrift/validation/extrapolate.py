@@ -43,7 +43,7 @@ from symdrift.validation.plan import (
     schedule_of,
     warn_of_coarse,
 )
-from symdrift.validation.rounds import SECOND_SHARE, Plan, further, occupied
+from symdrift.validation.rounds import FIRST_SHARE, Plan, cut_to, further, occupied
 from symdrift.validation.rows import READ_OFF, ExtrapolatedRow
 from symdrift.validation.second_look import SecondLook
 from symdrift.validation.speed import Speed, at_small_rate, compile_for, measured_speed
@@ -145,10 +145,6 @@ class Extrapolation(Judged[ExtrapolatedRow]):
             if row.deviation is not None and row.quantity.startswith(READ_OFF) == read_off
         ]
         return max(errors, default=None)
-
-    @property
-    def interrupted(self) -> bool:
-        return self.completed < 1
 
     def confirmed_by(self, other: Extrapolation) -> Extrapolation:
         """The same, where rows that these networks miss are judged by others."""
@@ -521,7 +517,7 @@ def extrapolated(
             units=min(run.units for run in used or runs),
             seed=seed,
             white_noise=(),
-            completed=done / plan.replica_steps if cut else 1.0,
+            completed=cut_to(done / plan.replica_steps) if cut else 1.0,
             synaptic_noise=tuple(run.synaptic_noise for run in planned[: len(runs)]),
             repeat=None if cut else plan.options(replicas, seed),
         )
@@ -541,7 +537,7 @@ def extrapolated(
     except KeyboardInterrupt:
         other = replace(found, completed=0.0)
     if other.interrupted:
-        return replace(found, completed=1 / (1 + SECOND_SHARE))
+        return replace(found, completed=FIRST_SHARE)
     return found.confirmed_by(other)
 
 

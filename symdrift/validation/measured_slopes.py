@@ -18,9 +18,10 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_of
-from symdrift.validation.plan import DEFAULT_REPLICAS, SINGLE_BUDGET_SECONDS, at_learning_rate
+from symdrift.validation.extrapolate import seed_of_run
+from symdrift.validation.plan import SINGLE_BUDGET_SECONDS, at_learning_rate
 from symdrift.validation.rows import Row
-from symdrift.validation.validate import Validation, validate_rate
+from symdrift.validation.validate import Validation, planned_rate
 
 LARGEST_CORRECTION = 0.15
 """What the next order adds at the largest rate, to the number that it changes most."""
@@ -97,15 +98,8 @@ def measured_slopes(
 
     def run(index: int, rate: float) -> Validation:
         given = at_learning_rate(problem, rate)
-        return validate_rate(
-            given,
-            replicas=DEFAULT_REPLICAS,
-            precision=precision,
-            seconds=seconds,
-            theory=replace(evaluate(given), next_order=following),
-            seed=int(np.random.SeedSequence((seed, index)).generate_state(1)[0]),
-            judged=False,
-        )
+        leading = replace(evaluate(given), next_order=following)
+        return planned_rate(given, precision, seed_of_run(seed, index), leading, seconds)
 
     with suppress(RequestError):
         runs = [run(index, share * top) for index, share in enumerate(SHARES)]

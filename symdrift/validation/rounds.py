@@ -21,6 +21,14 @@ SINGLE_ROUND_MARGIN = 1.4
 SECOND_SHARE = 0.5
 """Networks of a second look, over those of the first; of a budget the time for them is kept."""
 
+FIRST_SHARE = 1 / (1 + SECOND_SHARE)
+"""Networks of the first look, over those of both."""
+
+
+def cut_to(completed: float) -> float:
+    """Fraction of a run that an interrupt left: less than all, even if it came at the very end."""
+    return min(completed, 0.99)
+
 
 def further(replicas: int) -> int:
     """Networks of a second look at what so many have shown."""

@@ -143,7 +143,6 @@ class RuleRun:
             window=schedule.window,
             seed=self._seed,
             stiffness=self._stiffness,
-            interrupted=completed < 1,
             completed=completed,
             units=sums.units,
             similarity=Similarity(none, none, none),

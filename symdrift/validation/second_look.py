@@ -59,15 +59,20 @@ class SecondLook(Record, Generic[AnyRow]):
 
         It is right where these networks agree with the theory alone, not with the others.
         """
-        row = next((row for row in self.rows if row.quantity == first.quantity), None)
-        if row is None or (now := row.missed_by) is None or (before := first.missed_by) is None:
-            return Verdict.UNDECIDED
-        verdict = row.judge(self.allowed, self.units)
-        if verdict is not Verdict.AGREE or is_refuted(
-            before.value, now.value, now.standard_error, row.excused, self.units
-        ):
-            return verdict
-        return Verdict.UNDECIDED
+        row = self._again(first)
+        verdict = Verdict.UNDECIDED if row is None else row.judge(self.allowed, self.units)
+        right = verdict is Verdict.AGREE
+        return Verdict.UNDECIDED if right and not self.refutes(first) else verdict
+
+    def refutes(self, first: AnyRow) -> bool:
+        """Whether these networks miss nothing, and exclude what others have missed a row by."""
+        row, before = self._again(first), first.missed_by
+        if row is None or (now := row.missed_by) is None or before is None:
+            return False
+        return is_refuted(before.value, now.value, now.standard_error, row.excused, self.units)
+
+    def _again(self, first: AnyRow) -> AnyRow | None:
+        return next((row for row in self.rows if row.quantity == first.quantity), None)
 
     def beside(self, missed: Sequence[AnyRow]) -> str:
         """By how much the first networks miss rows, and these."""
@@ -77,11 +82,11 @@ class SecondLook(Record, Generic[AnyRow]):
             for row in missed
             if (again := named.get(row.quantity)) is not None
         ]
-        rest = f" and {len(both) - MOST_NAMES} more" if len(both) > MOST_NAMES else ""
+        rest = f", and so {len(both) - MOST_NAMES} more" if len(both) > MOST_NAMES else ""
         return (
             f"what is missed is judged by {counted(self.replicas, 'further replica')} alone, "
             f"within {self.allowed:.2f} standard errors: "
-            f"{', '.join(both[:MOST_NAMES])}{rest} standard errors"
+            f"{', '.join(both[:MOST_NAMES])} standard errors{rest}"
         )
 
     def to_dict(self) -> dict[str, Any]:

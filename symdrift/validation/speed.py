@@ -13,7 +13,7 @@ from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.execution import available_processors
 from symdrift.progress import Progress
 from symdrift.simulation.descent import kernel_for
-from symdrift.simulation.ensemble import Schedule, measure
+from symdrift.simulation.ensemble import SHORTEST, Schedule, measure
 from symdrift.simulation.estimators import observables
 from symdrift.simulation.lags import compare, follow
 from symdrift.simulation.lanes import LANES
@@ -37,8 +37,8 @@ LONG = 1000
 SECONDS = 0.07
 """That each of three measurements of the speed may take; longer where nothing is seen by then."""
 
-Simulate = Callable[[Schedule, int, int, int | None, Progress | None], object]
-"""Simulates: schedule, replicas, seed, threads and progress."""
+Simulate = Callable[[Schedule, int, int, int | None, Progress | None], tuple[object, bool]]
+"""Simulates: schedule, replicas, seed, threads and progress; says whether it was interrupted."""
 
 
 def modelled_speed(problem: LearningProblem, processors: int = MODEL_PROCESSORS) -> float:
@@ -68,7 +68,7 @@ def compile_for(problem: LearningProblem) -> bool:
         return sum(sum(function.stats.cache_misses.values()) for function in functions)
 
     before = compiled()
-    at_small_rate(problem)(Schedule(1, 2, 4, 2, 1), 1, 0, 1, None)
+    at_small_rate(problem)(SHORTEST, 1, 0, 1, None)
     return compiled() > before
 
 
@@ -118,18 +118,22 @@ def _speed(simulate: Simulate, window: int, threads: int | None) -> Speed:
     processors = available_processors() if threads is None else threads
     replicas = max(UNITS, LANES * processors)
     begin, busy = time.perf_counter(), time.process_time()
-    speed = Speed(0.0, 0.0)
+    speed, ended = Speed(0.0, 0.0), False
 
     def report(done: int, total: int) -> None:
-        nonlocal speed
+        nonlocal speed, ended
         elapsed = time.perf_counter() - begin
         used = max((time.process_time() - busy) / processors, 1e-9)
         speed = Speed(done / elapsed, done / min(elapsed, used))
-        if done and elapsed > SECONDS:
+        if ended := done > 0 and elapsed > SECONDS:
             raise KeyboardInterrupt
 
+    interrupted = True
     with suppress(KeyboardInterrupt):
-        simulate(Schedule(1, window, LONG, 1), replicas, 0, threads, report)
+        _, interrupted = simulate(Schedule(1, window, LONG, 1), replicas, 0, threads, report)
+    if interrupted and not ended:
+        # By somebody else.
+        raise KeyboardInterrupt
     return speed
 
 

@@ -52,7 +52,7 @@ from symdrift.validation.plan import (
     require_memory,
     require_slow_rotation,
 )
-from symdrift.validation.rounds import further
+from symdrift.validation.rounds import FIRST_SHARE, cut_to, further
 from symdrift.validation.rows import (
     SECOND_ORDER,
     TOLERATED_STIFFNESS,
@@ -135,10 +135,8 @@ class Validation(Record, Judged[Row]):
     seed : int
     stiffness : float
         ``eta * h_max``: the relative order of corrections to the theory.
-    interrupted : bool
-        Whether the run was ended before its time; ``completed`` says how far it came.
     completed : float
-        Fraction of the planned windows that was measured.
+        Fraction of the planned windows that was measured, a second look included.
     units : int
         Independent networks, or segments of few, that the standard errors rest on.
     similarity : Similarity
@@ -156,7 +154,7 @@ class Validation(Record, Judged[Row]):
 
     behind = MappingProxyType(
         {"passed": "seed", "verdict": "passed", "undecided": "verdict"}
-        | {"shown_only": "undecided", "rule": "shown_only"}
+        | {"shown_only": "undecided", "rule": "shown_only", "interrupted": "rule"}
     )
     unwritten = ("study", "learning_rate", "stiffness", "decay_rates", "fastest")
 
@@ -168,7 +166,6 @@ class Validation(Record, Judged[Row]):
     window: int
     seed: int
     stiffness: float
-    interrupted: bool
     completed: float
     units: int
     similarity: Similarity
@@ -267,17 +264,17 @@ def validate_rate(
     theory: Evaluation | None = None,
     relaxations: float = WINDOW_RELAXATIONS,
     executor: Executor | None = None,
-    seconds: float = SINGLE_BUDGET_SECONDS,
-    judged: bool = True,
 ) -> Validation:
     """Simulate a problem at its own learning rate and compare with the theory.
+
+    What is missed is simulated again, half as long, for the verdict.
 
     Parameters
     ----------
     problem : LearningProblem
     steps, replicas : int, optional
         SGD steps of each replica (burn-in included), and replicas.  Default: planned from the
-        theory's time scales for the precision, within ``seconds``.
+        theory's time scales for the precision, within `SINGLE_BUDGET_SECONDS`.
     seed : int
     progress : callable, optional
         Receives replica-steps done and planned.
@@ -291,10 +288,6 @@ def validate_rate(
         Length of a window in slowest relaxation times.
     executor : concurrent.futures.Executor, optional
         Runs the replicas instead of this process; results are the same.
-    seconds : float
-        What a planned run may take on two cores, by a rough model of the speed.
-    judged : bool
-        Whether what is missed is simulated again, half as long, for the verdict.
 
     Raises
     ------
@@ -303,12 +296,10 @@ def validate_rate(
     """
     require_counts(replicas=replicas, threads=threads, seed=seed)
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
-    schedule = plan_single(
-        problem, minimum_of(problem), steps, replicas, precision, relaxations, seconds
-    )
+    schedule = plan_single(problem, minimum_of(problem), steps, replicas, precision, relaxations)
     theory = theory_of(problem) if theory is None else theory
     run = Run(problem, theory, schedule, replicas, seed)
-    return at_one_rate(run, replicas, progress, threads, executor, judged)
+    return at_one_rate(run, replicas, progress, threads, executor)
 
 
 def _averaging(problem: LearningProblem, theory: Evaluation, schedule: Schedule) -> Schedule:
@@ -335,13 +326,27 @@ def run_planned(
     schedule: Schedule,
     replicas: int,
     seed: int,
-    progress: Progress | None,
-    threads: int | None,
-    executor: Executor | None,
 ) -> Validation:
-    """Simulate a problem as planned and compare with a theory; otherwise as `validate`."""
+    """Simulate a problem as planned, all of it, and compare with a theory: one look, no second."""
     run = Run(problem, theory, schedule, replicas, seed)
-    return at_one_rate(run, replicas, progress, threads, executor, judged=False)
+    found = one_look(run, 0, replicas, None, None, None)
+    if found.interrupted:
+        raise KeyboardInterrupt
+    return found
+
+
+def planned_rate(
+    problem: LearningProblem,
+    precision: float,
+    seed: int,
+    theory: Evaluation | None = None,
+    seconds: float = SINGLE_BUDGET_SECONDS,
+) -> Validation:
+    """One look, as `run_planned`, as long as a precision needs and a number of seconds allows."""
+    replicas, minimum = DEFAULT_REPLICAS, minimum_of(problem)
+    schedule = plan_single(problem, minimum, None, replicas, precision, seconds=seconds)
+    theory = theory_of(problem) if theory is None else theory
+    return run_planned(problem, theory, schedule, replicas, seed)
 
 
 class RateRun(Protocol):
@@ -386,29 +391,37 @@ def at_one_rate(
     progress: Progress | None,
     threads: int | None,
     executor: Executor | None,
-    judged: bool,
 ) -> Validation:
-    """Simulate replicas and, where they are judged and miss a number, further ones."""
-
-    def shown(first: int, count: int, progress: Progress | None) -> Validation:
-        log_stage(
-            f"simulating {counted(count, 'replica')} of {run.schedule.steps} steps at learning "
-            f"rate {run.rate:.4g}"
-        )
-        sums, interrupted = run.simulate(first, count, progress, threads, executor)
-        if sums.units < 2:
-            # A standard error needs two independent units: nothing was measured yet.
-            raise KeyboardInterrupt
-        return replace(run.compare(sums, count), interrupted=interrupted)
-
-    found = shown(0, replicas, progress)
-    if judged and found.missed and not found.interrupted:
+    """Simulate replicas and, where they miss a number, further ones."""
+    found = one_look(run, 0, replicas, progress, threads, executor)
+    if found.missed and not found.interrupted:
         with suppress(KeyboardInterrupt):
-            other = shown(replicas, further(replicas), None)
+            other = one_look(run, replicas, further(replicas), None, threads, executor)
             if not other.interrupted:
                 return found.confirmed_by(other)
-        return replace(found, interrupted=True)
+        return replace(found, completed=FIRST_SHARE)
     return found
+
+
+def one_look(
+    run: RateRun,
+    first: int,
+    count: int,
+    progress: Progress | None,
+    threads: int | None,
+    executor: Executor | None,
+) -> Validation:
+    """Simulate replicas and compare, or as many of their windows as an interrupt leaves."""
+    log_stage(
+        f"simulating {counted(count, 'replica')} of {run.schedule.steps} steps at learning "
+        f"rate {run.rate:.4g}"
+    )
+    sums, interrupted = run.simulate(first, count, progress, threads, executor)
+    if sums.units < 2:
+        # A standard error needs two independent units: nothing was measured yet.
+        raise KeyboardInterrupt
+    found = run.compare(sums, count)
+    return replace(found, completed=cut_to(found.completed)) if interrupted else found
 
 
 class Run:
@@ -519,7 +532,6 @@ class Run:
             window=window,
             seed=self._seed,
             stiffness=self._stiffness,
-            interrupted=completed < 1,
             completed=completed,
             units=sums.units,
             similarity=Similarity(

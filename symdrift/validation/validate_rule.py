@@ -210,7 +210,7 @@ def validate_rule_rate(
             )
     schedule = pace.schedule(rate, windows, replicas)
     run = RuleRun(learner, pace.point, schedule, replicas, seed)
-    return at_one_rate(run, replicas, progress, threads, executor, judged=True)
+    return at_one_rate(run, replicas, progress, threads, executor)
 
 
 @double_precision()

@@ -24,7 +24,8 @@ AGREED, DISAGREED = "theory and simulation agree", "theory and simulation disagr
 
 MATTERING = f"{100 * MATTERING_MISS:g} %"
 
-UNCONFIRMED = "that {} differ is neither confirmed nor refuted by further replicas"
+UNCONFIRMED = "what is missed of {} is neither confirmed nor refuted by further replicas"
+UNJUDGED = "there was no time for further replicas, which would judge what is missed of {}"
 
 SHOWN_ONLY = "shown only"
 """Said of a row that decides nothing."""
@@ -48,13 +49,31 @@ class Judged(ABC, Generic[AnyRow]):
     rows : tuple of Row or ExtrapolatedRow
     units : int
         Independent units that the standard errors rest on.
+    completed : float
+        Fraction of the run that was made, a second look included.
     second : SecondLook or None
         At the rows that these miss.
     """
 
     rows: tuple[AnyRow, ...]
     units: int
+    completed: float
     second: SecondLook[AnyRow] | None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was ended before its time, so that it decides nothing."""
+        return self.completed < 1
+
+    @property
+    def part(self) -> str:
+        """How much of the run was made, in words."""
+        return f"{int(100 * self.completed)} % of the run"
+
+    @property
+    def conclusion(self) -> str:
+        """The verdict, of an interrupted run with the part that it is of."""
+        return f"{self.verdict} ({self.part})" if self.interrupted else self.verdict
 
     @property
     @abstractmethod
@@ -75,14 +94,20 @@ class Judged(ABC, Generic[AnyRow]):
 
     def judge(self, row: AnyRow) -> Verdict:
         """Whether a row is missed by both looks, or known well enough to be right."""
+        if self.interrupted:
+            return Verdict.UNDECIDED
         verdict = row.judge(self.critical_z, self.units)
         if verdict is not Verdict.DISAGREE:
             return verdict
         return Verdict.UNDECIDED if self.second is None else self.second.judge(row)
 
     def is_missed(self, row: AnyRow) -> bool:
-        """Whether standard errors alone do not explain its deviation."""
-        return row.is_missed(self.critical_z)
+        """Whether standard errors do not explain its deviation, and no second look refutes it.
+
+        What is refuted by networks that do not know the number well enough is not known.
+        """
+        refuted = self.second is not None and self.second.refutes(row)
+        return row.is_missed(self.critical_z) and not refuted
 
     @property
     @abstractmethod
@@ -113,7 +138,7 @@ class Judged(ABC, Generic[AnyRow]):
     def said(self, row: AnyRow) -> str:
         """The verdict on one row, or that it is shown only: what is `READ_OFF` and not known."""
         verdict = self.judge(row)
-        known = verdict is not Verdict.UNDECIDED or self.is_missed(row)
+        known = verdict is not Verdict.UNDECIDED or self.is_missed(row) or self.interrupted
         return verdict if known or not row.quantity.startswith(READ_OFF) else SHOWN_ONLY
 
     @property
@@ -124,6 +149,8 @@ class Judged(ABC, Generic[AnyRow]):
     @property
     def objection(self) -> str | None:
         """Why theory and simulation do not agree, if they do not."""
+        if self.interrupted:
+            return f"undecided: it was interrupted after {self.part}, and a part decides nothing"
         if self.verdict is Verdict.UNDECIDED:
             return f"undecided: {self.doubts}"
         return DISAGREED if self.verdict is Verdict.DISAGREE else None
@@ -137,10 +164,12 @@ class Judged(ABC, Generic[AnyRow]):
             Of those that are missed by more than standard errors explain, and of the others.
         """
         open_rows = [row for row in self.rows if row.quantity in self.undecided]
-        at_fault = [row.quantity for row in self.missed]
+        at_fault = [row.quantity for row in self.missed if self.is_missed(row)]
         others = [row for row in open_rows if row.quantity not in at_fault]
         parted = {
-            UNCONFIRMED: [row.quantity for row in open_rows if row.quantity in at_fault],
+            UNCONFIRMED if self.second else UNJUDGED: [
+                row.quantity for row in open_rows if row.quantity in at_fault
+            ],
             missed: [row.quantity for row in others if self.is_missed(row)],
             vague: [row.quantity for row in others if not self.is_missed(row)],
         }

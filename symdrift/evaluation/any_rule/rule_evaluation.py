@@ -19,7 +19,12 @@ from symdrift.evaluation.any_rule.rule_result import (
 )
 from symdrift.evaluation.dense import angular_matrices
 from symdrift.evaluation.parts import stimulus_drift
-from symdrift.evaluation.validity import RUNS_AWAY_ABOVE, WARN_ABOVE, percent_off
+from symdrift.evaluation.validity import (
+    RUNS_AWAY_ABOVE,
+    WARN_ABOVE,
+    at_most_off,
+    share_of_critical,
+)
 from symdrift.inputs import input_record
 from symdrift.progress import Progress
 from symdrift.records import plain
@@ -160,8 +165,8 @@ def _warnings(learner: Learner, validity: RuleValidity) -> Iterator[str]:
         )
     if validity.expected_error > UNRELIABLE:
         yield (
-            "numbers of leading order may be off by up to "
-            f"{percent_off(validity.expected_error)} at this learning rate"
+            "numbers of leading order may be off by "
+            f"{at_most_off(validity.expected_error)} at this learning rate"
         )
     if share is None:
         yield (
@@ -175,8 +180,8 @@ def _warnings(learner: Learner, validity: RuleValidity) -> Iterator[str]:
 def _running_away(rate: float, share: float) -> Iterator[str]:
     if RUNS_AWAY_ABOVE < share < 1:
         yield (
-            f"learning.rate = {rate:g} is {share:.2g} of the critical rate; so near it learning "
-            "can run away for good"
+            f"learning.rate = {rate:g} is {share_of_critical(share)} of the critical rate; so near "
+            "it learning can run away for good"
         )
 
 

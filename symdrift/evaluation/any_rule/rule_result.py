@@ -14,14 +14,19 @@ from symdrift.evaluation.any_rule.fixed_orbit import STARTS, FixedOrbit
 from symdrift.evaluation.lifetimes import days_record, lifetime, lifetimes_table
 from symdrift.evaluation.parts import StimulusDrift
 from symdrift.evaluation.result import UNITS, Quantity
-from symdrift.evaluation.validity import UNKNOWN_FACTOR, percent_off, towards_critical
+from symdrift.evaluation.validity import (
+    UNKNOWN_FACTOR,
+    at_most_off,
+    share_of_critical,
+    towards_critical,
+)
 from symdrift.inputs import input_facts
 from symdrift.records import Record
 from symdrift.study.problem import Array
 from symdrift.tables import Table, html_page, printed, record_table
 
 UNKNOWN = (
-    "Numbers may be off by up to {error} by these: the next order in the learning rate, which "
+    "Numbers may be off by {error} by these: the next order in the learning rate, which "
     'would tell, is known for learning.rule = "sgd" without momentum only.'
 )
 
@@ -349,8 +354,8 @@ def _seen(evaluation: RuleEvaluation) -> Iterator[Table]:
             (
                 "learning rate over the critical rate"
                 + (f" {printed(critical)}" if critical is not None else ""),
-                "not computed" if share is None else f"{share:.2g}",
+                "not computed" if share is None else share_of_critical(share),
             ),
         ),
-        UNKNOWN.format(error=percent_off(validity.expected_error)),
+        UNKNOWN.format(error=at_most_off(validity.expected_error)),
     )

@@ -21,7 +21,7 @@ from symdrift.evaluation.closed_form import evaluate
 from symdrift.evaluation.closed_form import formulas as kernels
 from symdrift.evaluation.evaluate import corrected_at_once
 from symdrift.evaluation.result import Evaluation
-from symdrift.evaluation.validity import MEANINGS, WARN_ABOVE, percent_off
+from symdrift.evaluation.validity import MEANINGS, WARN_ABOVE, at_most_off, percent_off
 from symdrift.kernels.javascript import javascript_kernels
 from symdrift.quoting import script_json
 from symdrift.study import Study
@@ -241,7 +241,7 @@ def _validity(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "small": [[meaning, getattr(found, name)] for name, meaning in MEANINGS.items()],
         "over_critical": found.rate_over_critical,
-        "diffusion_off": percent_off(max(map(evaluation.expected_error, planes))),
+        "diffusion_off": at_most_off(max(map(evaluation.expected_error, planes))),
     }
 
 

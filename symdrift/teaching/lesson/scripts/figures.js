@@ -355,7 +355,7 @@ function drawDiffusion() {
   const rate = lesson.controls.find(found => found.key === "learning_rate");
   const times = network.learning_rate / rate.start;
   byId("leading-order").textContent = "The theory is of leading order in the learning rate; at the "
-    + `study's values its diffusion is expected to be off by up to ${diffusion_off}. With this `
+    + `study's values its diffusion is expected to be off by ${diffusion_off}. With this `
     + "learning rate and the other sliders as in the study, what should be small is: "
     + small.map(([meaning, value]) => `${meaning}, ${readable(times * value, 2)}`).join("; ")
     + `. The rate is ${readable(times * over_critical, 2)} of the critical one, from which on no `
