@@ -157,8 +157,6 @@ def _compiled_loop() -> Callable[..., None] | None:
             "_solve": inlined(_solved_block),
             "_own_piece": inlined(_own_term),
             "_joint_piece": inlined(_joint_term),
-            "_known": inlined(_known),
-            "_shared": inlined(_shared),
         }
         for function in (_fill, _row, _beside_cell, _solve_cell, _own_cell, _joint_cell):
             pieces[function.__name__] = inlined(_with(function, pieces))
@@ -201,20 +199,6 @@ _beside: Any = None
 _solve: Any = None
 _own_piece: Any = None
 _joint_piece: Any = None
-
-
-def _known(block: Any, x: int) -> Any:
-    return (
-        block[x], block[CELL + x], block[2 * CELL + x], block[3 * CELL + x], block[4 * CELL + x],
-        block[5 * CELL + x], block[6 * CELL + x], block[7 * CELL + x], block[8 * CELL + x],
-    )  # fmt: skip
-
-
-def _shared(beside: Any, x: int) -> Any:
-    return (
-        beside[x], beside[CELL + x], beside[2 * CELL + x], beside[3 * CELL + x],
-        beside[4 * CELL + x], beside[5 * CELL + x],
-    )  # fmt: skip
 
 
 def _fill(part: Any, first: int, many: bool, cell: int, out: Any) -> None:
@@ -267,15 +251,26 @@ def _own_cell(
     """Add the term of a direction itself, where a cell has it."""
     for x in range(0 if many else place, CELL if many else place + 1):
         sums[x] += _own_piece(
-            row[x], row[CELL + x], row[2 * CELL + x], *_known(block, x), *_shared(beside, x),
-            gamma[x],
+            row[x], row[CELL + x], row[2 * CELL + x],
+            block[x], block[CELL + x], block[2 * CELL + x], block[3 * CELL + x],
+            block[4 * CELL + x], block[5 * CELL + x], block[6 * CELL + x], block[7 * CELL + x],
+            block[8 * CELL + x],
+            beside[x], beside[CELL + x], beside[2 * CELL + x], beside[3 * CELL + x],
+            beside[4 * CELL + x], beside[5 * CELL + x], gamma[x],
         )  # fmt: skip
 
 
 def _joint_cell(left: Any, right: Any, beside: Any, weight: Any, sums: Any) -> None:
     for x in range(CELL):
-        area = _joint_piece(*_known(left, x), *_known(right, x), *_shared(beside, x))
-        sums[x] += weight[x] * area
+        sums[x] += weight[x] * _joint_piece(
+            left[x], left[CELL + x], left[2 * CELL + x], left[3 * CELL + x], left[4 * CELL + x],
+            left[5 * CELL + x], left[6 * CELL + x], left[7 * CELL + x], left[8 * CELL + x],
+            right[x], right[CELL + x], right[2 * CELL + x], right[3 * CELL + x],
+            right[4 * CELL + x], right[5 * CELL + x], right[6 * CELL + x], right[7 * CELL + x],
+            right[8 * CELL + x],
+            beside[x], beside[CELL + x], beside[2 * CELL + x], beside[3 * CELL + x],
+            beside[4 * CELL + x], beside[5 * CELL + x],
+        )  # fmt: skip
 
 
 def _loop(
@@ -288,9 +283,9 @@ def _loop(
     span = 1 if many else CELL
     cells = (size + span - 1) // span
     axes, beside = np.empty((cells, PARTS * CELL)), np.empty((cells, BESIDE * CELL))
-    left = np.empty((TILE, cells, KNOWN * CELL))
-    sums, rows_of = np.empty((TILE, CELL)), np.empty((TILE, PARTS * CELL))
-    spare, other = np.empty(KNOWN * CELL), np.empty(PARTS * CELL)
+    # The last ones are those of a row outside the tile.
+    blocks = np.empty((TILE + 1, cells, KNOWN * CELL))
+    sums, rows_of = np.empty((TILE, CELL)), np.empty((TILE + 1, PARTS * CELL))
     gamma, fewer = np.empty(CELL), np.empty(CELL)
     weights = np.zeros((cells, CELL))
     for l in range(size):
@@ -310,41 +305,36 @@ def _loop(
             _beside_cell(axes[cell], gamma, beside[cell])
         for start in range(worker * TILE, rows, workers * TILE):
             stop = min(start + TILE, rows)
-            for i in range(start, stop):
-                _row(axes, i, many, rows_of[i - start])
-                for cell in range(cells):
-                    if not many or cell != i or count[i] > 1:
-                        _solve_cell(rows_of[i - start], axes[cell], gamma, left[i - start, cell])
             for j in range(start, rows):
-                _row(axes, j, many, other)
+                held = j - start if j < stop else TILE
+                _row(axes, j, many, rows_of[held])
                 last = min(stop, j + 1)
                 sums[:] = 0.0
                 for cell in range(cells):
-                    right = spare
-                    if j < stop:
-                        right = left[j - start, cell]
-                    else:
-                        _solve_cell(other, axes[cell], gamma, right)
+                    right, weight = blocks[held, cell], weights[cell]
+                    if not many or cell != j or count[j] > 1:
+                        _solve_cell(rows_of[held], axes[cell], gamma, right)
                     for i in range(start, last):
                         if i == j and count[i] < 2:
                             continue
-                        met, total = left[i - start, cell], sums[i - start]
-                        weight = weights[cell]
-                        if i // span == cell or j // span == cell:
-                            fewer[:] = weight
-                            weight = fewer
-                        if i // span == cell:
-                            _own_cell(
-                                rows_of[i - start], right, beside[cell], gamma, i % span, many,
-                                total,
-                            )  # fmt: skip
-                            fewer[i % span : (CELL if many else i % span + 1)] -= 1.0
-                        if j // span == cell:
-                            _own_cell(other, met, beside[cell], gamma, j % span, many, total)
-                            fewer[j % span : (CELL if many else j % span + 1)] -= 1.0
-                        if weight[0] > 0 or not many:
-                            _joint_cell(met, right, beside[cell], weight, total)
+                        met, total = blocks[i - start, cell], sums[i - start]
+                        for x in range(CELL):
+                            fewer[x] = weight[x]
+                        for turn in range(2):
+                            k = j if turn else i
+                            if k // span == cell:
+                                _own_cell(
+                                    rows_of[held if turn else i - start], met if turn else right,
+                                    beside[cell], gamma, k % span, many, total,
+                                )  # fmt: skip
+                                for x in range(k % span, CELL if many else k % span + 1):
+                                    fewer[x] -= 1.0
+                        if fewer[0] > 0 or not many:
+                            _joint_cell(met, right, beside[cell], fewer, total)
                 for i in range(start, last):
+                    total = sums[i - start]
+                    if not many:
+                        for x in range(1, CELL):
+                            total[0] += total[x]
                     for x in range(min(CELL, networks - first) if many else 1):
-                        area = sums[i - start, x] if many else sums[i - start].sum()
-                        areas[i, j, first + x] = areas[j, i, first + x] = area
+                        areas[i, j, first + x] = areas[j, i, first + x] = total[x]
