@@ -305,8 +305,15 @@ def relative_errors(networks: Networks, hidden: int = 3) -> dict[str, Array]:
 
 @pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_kernels_are_right_to_twelve_digits(count: int) -> None:
-    for name, errors in relative_errors(drawn(count, seed=count)).items():
-        assert errors.max() < 1e-12, name
+    networks = drawn(count, seed=count)
+    # Networks that learn all of their directions have a shorter formula while they are among
+    # themselves: half of them here, the others are evaluated with the rest.
+    alike = (networks.covariance * networks.gains > networks.weight_decay[:, None]).all(axis=1)
+    alike[::2] = False
+    for some in (alike, ~alike):
+        found = relative_errors(Networks(*(part[some] for part in networks)))
+        for name, errors in found.items():
+            assert errors.max() < 1e-12, name
 
 
 @pytest.mark.parametrize("count", [100, pytest.param(2_500, marks=pytest.mark.slow)])

@@ -121,14 +121,14 @@ def test_printed_terms_are_the_areas_that_the_matrix_equations_give() -> None:
             known[step] = expression.xreplace({s: known[s.name] for s in expression.free_symbols})
         return known["area"]
 
-    def block(name: str, coupling: sp.Rational) -> tuple[dict[str, sp.Expr], sp.Matrix, sp.Matrix]:
+    def block(
+        name: str, coupling: sp.Rational, beside: sp.Rational
+    ) -> tuple[dict[str, sp.Expr], sp.Matrix, sp.Matrix]:
         hessian = sp.Matrix([[drawn(20), -coupling], [-coupling, drawn(20)]])
-        root = sp.Matrix(2, 2, lambda *_: drawn())
-        noise = root * root.T
+        noise = sp.Matrix([[beside + drawn(), beside], [beside, beside + drawn()]])
         trace, product = hessian.trace(), hessian.det()
         known = (
-            hessian[0, 0], hessian[1, 1], coupling, product, trace, hessian[0, 0] * product,
-            hessian[1, 1] * product, noise[0, 0], noise[0, 1], noise[1, 1], 2 * noise[0, 1],
+            hessian[0, 0], hessian[1, 1], product, noise[0, 0], noise[1, 1],
             2 / trace, 2 * product / trace,
         )  # fmt: skip
         names = functions["_joint_term"].arguments[: len(known)]
@@ -142,14 +142,19 @@ def test_printed_terms_are_the_areas_that_the_matrix_equations_give() -> None:
         )
 
     for _ in range(5):
-        coupling = sp.Rational(rng.randint(1, 10), 7)
-        (known_p, p, c_p), (known_q, q, c_q) = block("p", coupling), block("q", coupling)
+        coupling, beside = sp.Rational(rng.randint(1, 10), 7), drawn()
+        (known_p, p, c_p), (known_q, q, c_q) = (block(name, coupling, beside) for name in "pq")
+        shared = {
+            "coupling": coupling, "noise_12": beside, "doubled_12": 2 * beside,
+            "squared_coupling": coupling**2, "coupled_noise": 2 * coupling * beside,
+            "squared_noise": 2 * beside**2,
+        }  # fmt: skip
         swept, back = solved(p, q, 2 * q), solved(p, q, 2 * p)
         around_p, around_q = solved(p, p, c_p), solved(q, q, c_q)
         area = (swept.T * c_p * swept * around_q + back * c_q * back.T * around_p).trace()
-        assert printed("_joint_term", known_p | known_q) == area
+        assert printed("_joint_term", known_p | known_q | shared) == area
         white = (c_p * around_q + c_q * around_p).trace()
-        assert printed("_joint_term_white_noise", known_p | known_q) == white
+        assert printed("_joint_term_white_noise", known_p | known_q | shared) == white
 
 
 def test_a_row_beside_a_single_direction_solves_its_equation() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symdrift.errors import RequestError, require_known
 from symdrift.evaluation.corrections import rough_numbers
-from symdrift.evaluation.next_order.cost import AT_ONCE, LONGEST
+from symdrift.evaluation.next_order.cost import AT_ONCE, LEAST, LONGEST
 from symdrift.evaluation.parts import APPROXIMATIONS, IndependentDrift
 from symdrift.evaluation.result import QUANTITIES
 from symdrift.evaluation.strict_minima import active_axes
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 ORDERS = (None, 1, 2)
 """In the learning rate; None: 2 where that takes under a second."""
+
+CLOSE = 1e-9
+"""Relative distance of singular values beyond which axes differ for the next order too."""
 
 ENTRY = 1e-6
 """Seconds that the correction of one covariance takes in a record."""
@@ -207,7 +211,12 @@ def corrected_at_once(
         return evaluation
     rank = evaluation.minimum.rank
     entries = (rank * (rank - 1) // 2) ** 2 if evaluation.quantities == "all" else 0
-    if entries * ENTRY < longest:
+    expansions = 0
+    if evaluation.method == "closed-form":
+        # Any two axes that differ have one of their own: what is far too long is not prepared.
+        values = np.sort(evaluation.minimum.singular_values)
+        expansions = comb(np.count_nonzero(np.diff(values) > CLOSE * values[1:]), 2)
+    if entries * ENTRY + expansions * LEAST < longest:
         with suppress(RequestError):
             return _corrected(problem, evaluation, longest - entries * ENTRY)
     return evaluation

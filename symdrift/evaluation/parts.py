@@ -7,7 +7,7 @@ vector makes its largest component positive.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -309,14 +309,14 @@ def parameters_of(problem: LearningProblem) -> dict[str, Any]:
     }
 
 
-def stimulus_drift(
-    stimulus: Stimulus, first_layer: Array, delta: Array, mean_rotation: Array
-) -> StimulusDrift:
-    """Representation-level drift of one stimulus.
+def stimulus_drifts(
+    stimuli: Iterable[Stimulus], first_layer: Array, delta: Array, mean_rotation: Array
+) -> tuple[StimulusDrift, ...]:
+    """Representation-level drift of each stimulus.
 
     Parameters
     ----------
-    stimulus : Stimulus
+    stimuli : iterable of Stimulus
     first_layer : Array
         ``W*`` in the canonical frame, shape ``(rank, n)``: row ``i`` has squared norm
         ``s_i``.
@@ -327,25 +327,30 @@ def stimulus_drift(
 
     Returns
     -------
-    StimulusDrift
+    tuple of StimulusDrift
         All zero for a stimulus without representation: what rounding leaves of it has a
         direction, and hence a decay rate, without meaning.
     """
-    representation = first_layer @ stimulus.vector
-    # Without a copy of the matrix for each stimulus.
-    size = max(first_layer.max(), -first_layer.min())
-    largest = size * np.abs(stimulus.vector).max()
-    if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
-        representation = np.zeros_like(representation)
-    squared_norm = float(representation @ representation)
-    diffusion = float(representation @ delta @ representation)
-    return StimulusDrift(
-        name=stimulus.name,
-        squared_norm=squared_norm,
-        diffusion=diffusion,
-        decay_rate=diffusion / squared_norm if squared_norm > 0 else 0.0,
-        mean_speed=float(np.linalg.norm(mean_rotation @ representation)),
-    )
+    # Without a copy of the matrix.
+    size = max(first_layer.max(initial=0.0), -first_layer.min(initial=0.0))
+    turns = mean_rotation.any()
+
+    def followed(stimulus: Stimulus) -> StimulusDrift:
+        representation = first_layer @ stimulus.vector
+        largest = size * np.abs(stimulus.vector).max()
+        if np.abs(representation).max() < REPRESENTATION_TOLERANCE * largest:
+            representation = np.zeros_like(representation)
+        squared_norm = float(representation @ representation)
+        diffusion = float(representation @ delta @ representation)
+        return StimulusDrift(
+            name=stimulus.name,
+            squared_norm=squared_norm,
+            diffusion=diffusion,
+            decay_rate=diffusion / squared_norm if squared_norm > 0 else 0.0,
+            mean_speed=float(np.linalg.norm(mean_rotation @ representation)) if turns else 0.0,
+        )
+
+    return tuple(map(followed, stimuli))
 
 
 def require_weight_decay(weight_decay: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations, product
 from math import comb
 from typing import ClassVar, Protocol, Self
@@ -371,6 +372,7 @@ def gaussian_nodes(covariance: Array) -> tuple[Array, Array]:
     return np.concatenate(points) @ np.linalg.cholesky(covariance).T, np.concatenate(weights)
 
 
+@cache
 def gaussian_node_count(size: int) -> int:
     """Points of `gaussian_nodes` in so many dimensions."""
     return sum(

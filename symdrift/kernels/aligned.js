@@ -4,8 +4,8 @@
 import {
   singularValue, residual, loss, lossReduction, batchShare, excessLoss, ownCurvature,
   pairCurvature, unreachedCurvature, silentCurvature, ownFluctuation, pairFluctuation,
-  solvedBlock, ownTerm, jointTerm, ownTermWhiteNoise, jointTermWhiteNoise, diffusion,
-  squaredComponent, halfDistance, loopRotation,
+  besideBlocks, solvedBlock, ownTerm, jointTerm, ownTermWhiteNoise, jointTermWhiteNoise,
+  diffusion, squaredComponent, halfDistance, loopRotation,
 } from "./printed_aligned.js";
 
 
@@ -55,13 +55,14 @@ function solvedBlocks(found, weight_decay) {
 
 function sweptArea(found, weight_decay, own, joint) {
   const area = matrix(found.size), blocks = solvedBlocks(found, weight_decay);
-  const alone = (i, j) => own(
-    ...at(found, i), found.variance[j], found.singular_value[j], ...blocks[j][i], weight_decay);
+  const beside = found.variance.map((value, l) =>
+    besideBlocks(value, found.residual[l], weight_decay));
+  const alone = (i, j) => own(...at(found, i), ...blocks[j][i], ...beside[i], weight_decay);
   for (let i = 0; i < found.size; i++) for (let j = i + 1; j < found.size; j++) {
     if (!found.active[i] || !found.active[j]) continue;
     let sum = alone(i, j) + alone(j, i);
     for (let l = 0; l < found.size; l++) {
-      if (l !== i && l !== j) sum += joint(...blocks[i][l], ...blocks[j][l]);
+      if (l !== i && l !== j) sum += joint(...blocks[i][l], ...blocks[j][l], ...beside[l]);
     }
     area[i][j] = area[j][i] = sum;
   }

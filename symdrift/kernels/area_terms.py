@@ -2,7 +2,8 @@
 
 A block ``(i, l)`` enters the areas of all planes ``(i, j)``.  What depends on it alone is computed
 with it, and so is its share ``s_i / (s_i + s_l)`` of the squared overlaps: each term has the noise
-of both blocks.
+of both blocks.  What stands beside the diagonals depends on ``l`` alone, and is computed once for
+all blocks that have it.
 """
 
 from __future__ import annotations
@@ -38,11 +39,17 @@ CLOSENESS = (SLACK, MISSED, GAP)
 """What tells how close two directions are to a threshold or to a tie."""
 
 SOLVED = (
-    "first", "second", "coupling", "determinant", "trace", "first_determinant",
-    "second_determinant", "noise_11", "noise_12", "noise_22", "doubled_12", "weight",
-    "determinant_weight",
+    "first", "second", "determinant", "noise_11", "noise_22", "weight", "determinant_weight",
+    "bare_1", "bare_2",
 )  # fmt: skip
 """What is known of a solved block, in this order."""
+
+BESIDE = {name: sp.Symbol(name, positive=True) for name in (
+    "coupling", "noise_12", "doubled_12", "squared_coupling", "coupled_noise", "squared_noise"
+)}  # fmt: skip
+"""What all blocks of one direction l have beside their diagonals, in this order."""
+
+BESIDE_ARGUMENTS = tuple(Argument(value, name) for name, value in BESIDE.items())
 
 ENTRIES = ((0, 0), (0, 1), (1, 1))
 
@@ -98,7 +105,9 @@ def area_kernels(drift: RepresentativeDrift) -> tuple[ScalarFunction, ...]:
     drift : RepresentativeDrift
     """
     return (
-        _solved_block(drift),
+        _beside_blocks(drift),
+        _solved_block(drift, learned=False),
+        _solved_block(drift, learned=True),
         _own_term(drift),
         _joint_term(drift),
         _own_term_white_noise(drift),
@@ -135,22 +144,25 @@ class _Solved:
     equations that an area solves and the ``2 tr(H)`` of its fluctuation.
     """
 
-    def __init__(self, index: str, coupling: sp.Expr | None = None) -> None:
-        known = {name: sp.Symbol(f"{name}_{index}", positive=True) for name in SOLVED}
-        self.arguments = tuple(Argument(value, value.name) for value in known.values())
-        first, second, own_coupling, product, trace, *products = known.values()
-        noise = products[2:5]
-        self.doubled, self.weight, self.product_weight = products[5:]
-        self.products = {first * product: products[0], second * product: products[1]}
+    def __init__(self, index: str) -> None:
+        known = [sp.Symbol(f"{name}_{index}", positive=True) for name in SOLVED]
+        self.arguments = tuple(Argument(value, value.name) for value in known)
+        first, second, product, noise, other_noise, self.weight, self.product_weight, *bare = known
+        self.bare = bare
         self.block = PositiveBlock(
-            first, second, coupling or own_coupling, product, _symmetric(*noise), trace
+            first,
+            second,
+            BESIDE["coupling"],
+            product,
+            _symmetric(noise, BESIDE["noise_12"], other_noise),
         )
 
     def form(self, row: sp.MatrixBase) -> sp.Expr:
         """``row noise row'`` for two columns, nested."""
         first, second = row
         noise = self.block.noise
-        return first * (noise[0, 0] * first + self.doubled * second) + noise[1, 1] * second**2
+        turned = noise[0, 0] * first + BESIDE["doubled_12"] * second
+        return first * turned + noise[1, 1] * second**2
 
     def white(self, noise: sp.MatrixBase) -> sp.Expr:
         """``tr(noise Gamma)``, four times, as a sum of positive terms."""
@@ -164,53 +176,68 @@ def _symmetric(first: sp.Expr, beside: sp.Expr, second: sp.Expr) -> sp.Immutable
     return sp.ImmutableMatrix([[first, beside], [beside, second]])
 
 
-def _solved_block(drift: RepresentativeDrift) -> ScalarFunction:
-    pair, steps, share = drift.pair_block, Steps(), weight_share(drift.pair_block)
-    value, values = sp.fraction(share)
-    axes, determinant = close_axes(steps)
-    total, coupling = axes.total, axes.coupling
-    bare = [
-        steps.name(f"bare_{k + 1}", _short(pair.hessian[k, k] - GAMMA, {values: total}))
-        for k in (0, 1)
-    ]
-    hessian = sp.ImmutableMatrix([[bare[0] + GAMMA, -coupling], [-coupling, bare[1] + GAMMA]])
-    # What an active direction leaves is gamma / lambda_i, and the coupling is E_l lambda_l.
-    residual_i, residual_l = (residual_argument(index).value for index in "il")
-    active = {1 / symbol("input_variance", "i"): residual_i / GAMMA}
-    any_axis = {symbol("input_variance", "l"): coupling / residual_l}
-    # All that a plane adds up has both of its singular values as factors, which wait until then.
-    noise = {
-        (a, b): _short(pair.noise[a, b] * share / value, any_axis if b else active)
-        for a, b in ENTRIES
-    }
-    block = PositiveBlock(
-        steps.name("first", hessian[0, 0]),
-        steps.name("second", hessian[1, 1]),
-        coupling,
-        determinant,
-        sp.ImmutableMatrix(steps.symmetric("noise", _symmetric(*noise.values()))),
-    )
-    trace = steps.name("trace", block.trace)
-    weight = steps.name("weight", 2 / trace)
-    results = {name: sp.Symbol(name, positive=True) for name in SOLVED} | {
-        "first_determinant": block.first * block.determinant,
-        "second_determinant": block.second * block.determinant,
-        "doubled_12": 2 * block.noise[0, 1],
-        "determinant_weight": weight * block.determinant,
+def _beside_blocks(drift: RepresentativeDrift) -> ScalarFunction:
+    (variance, *_), residual = axis_arguments("l"), residual_argument("l")
+    coupling, noise, doubled = (BESIDE[name] for name in ("coupling", "noise_12", "doubled_12"))
+    results = {
+        "coupling": residual.value * variance.value,
+        "noise_12": _noise(drift, (0, 1), coupling),
+        "doubled_12": 2 * noise,
+        "squared_coupling": coupling**2,
+        "coupled_noise": coupling * doubled,
+        "squared_noise": noise * doubled,
     }
     return ScalarFunction(
-        "_solved_block",
-        "What terms need of the block (i, l).",
-        "For B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C / s_i with the share o = s_i / "
-        "(s_i + s_l), 2 o C_12 / s_i, 2 / tr(H) and 2 det(H) / tr(H)",
-        (
-            *axis_arguments("i"),
-            residual_argument("i"),
-            *axis_arguments("l"),
-            residual_argument("l"),
-            *CLOSENESS,
-            WEIGHT_DECAY,
-        ),
+        "_beside_blocks",
+        "What all blocks (i, l) of a direction l have beside their diagonals.",
+        "For B = 1: kappa = -H_12, c = o C_12 / s_i with the share o = s_i / (s_i + s_l), 2 c, "
+        "kappa^2, 2 kappa c and 2 c^2",
+        (variance, residual, WEIGHT_DECAY),
+        BESIDE,
+        {BESIDE[name]: expression for name, expression in results.items()},
+    )
+
+
+def _noise(drift: RepresentativeDrift, place: tuple[int, int], coupling: sp.Expr) -> sp.Expr:
+    """Noise of a block with its share; ``s_i``, which all terms of a plane have, waits."""
+    share = weight_share(drift.pair_block)
+    # What an active direction leaves is gamma / lambda_i, and the coupling is E_l lambda_l.
+    residual_i, residual_l = (residual_argument(index).value for index in "il")
+    names = {symbol("input_variance", "l"): coupling / residual_l}
+    if place == (0, 0):
+        names = {1 / symbol("input_variance", "i"): residual_i / GAMMA}
+    return _short(drift.pair_block.noise[place] * share / sp.numer(share), names)
+
+
+def _solved_block(drift: RepresentativeDrift, *, learned: bool) -> ScalarFunction:
+    pair, steps = drift.pair_block, Steps()
+    rows = [(*axis_arguments(index), residual_argument(index)) for index in "il"]
+    total = sum(row[2].value for row in rows)
+    if learned:
+        coupling: sp.Expr = GAMMA
+        names = {total: steps.name("total", total)}
+    else:
+        axes, determinant = close_axes(steps)
+        coupling, names = axes.coupling, {total: axes.total}
+    bare = [steps.name(f"bare_{k + 1}", _short(pair.hessian[k, k] - GAMMA, names)) for k in (0, 1)]
+    first, second = (
+        steps.name(name, GAMMA + part) for name, part in zip(("first", "second"), bare, strict=True)
+    )
+    if learned:
+        product = (bare[0] + GAMMA) * (bare[1] + GAMMA) - coupling**2
+        determinant = steps.name("determinant", sp.collect(sp.expand(product), GAMMA))
+    weight = steps.name("weight", 2 / (first + second))
+    results = {name: sp.Symbol(name, positive=True) for name in SOLVED} | {
+        "noise_11": _noise(drift, (0, 0), coupling),
+        "noise_22": _noise(drift, (1, 1), coupling),
+        "determinant_weight": weight * determinant,
+    }
+    return ScalarFunction(
+        "_learned_block" if learned else "_solved_block",
+        f"What terms need of the block (i, l){' of two learned directions' * learned}.",
+        "For B = 1: H_11, H_22, det(H), o C_11 / s_i and o C_22 / s_i with the share o = s_i / "
+        "(s_i + s_l), 2 / tr(H), 2 det(H) / tr(H), H_11 - gamma and H_22 - gamma",
+        (*rows[0], *rows[1], *(() if learned else CLOSENESS), WEIGHT_DECAY),
         results,
         steps,
     )
@@ -222,27 +249,36 @@ def _short(expression: sp.Expr, names: Mapping[sp.Expr, sp.Expr]) -> sp.Expr:
 
 
 class _Form:
-    """``F(X) = tr(C_P X C_Q X')`` of matrices with ``(turn_1 x, turn_2 x)`` beside the diagonal."""
+    """``F(X) = tr(C_P X C_Q X')`` of matrices with ``(turn_1 x, turn_2 x)`` beside the diagonal.
+
+    ``x`` comes in units of the coupling.
+    """
 
     def __init__(
         self, steps: Steps, left: _Solved, right: _Solved, turns: Sequence[sp.Expr]
     ) -> None:
-        p, q, (one, other) = left.block.noise, right.block.noise, turns
-        first, last = (
-            steps.name(f"turned_{k + 1}", p[k, k] * turn) for k, turn in enumerate(turns)
+        p, q = left.block.noise, right.block.noise
+        turned, back = (
+            [steps.name(f"{name}_{k + 1}", noise[k, k] * turn) for k, turn in enumerate(by)]
+            for name, noise, by in (("turned", p, turns), ("back", q, turns[::-1]))
         )
-        ahead, behind = (
-            steps.name(f"doubled_{k + 1}", left.doubled * turn) for k, turn in enumerate(turns)
-        )
-        self.diagonal = steps.symmetric(
-            "noise", _symmetric(p[0, 0] * q[0, 0], left.doubled * q[0, 1], p[1, 1] * q[1, 1])
-        )
+        self.diagonal = [
+            steps.name("noise_11", p[0, 0] * q[0, 0]),
+            BESIDE["squared_noise"],
+            steps.name("noise_22", p[1, 1] * q[1, 1]),
+        ]
         self.mixed = [
-            steps.name("mixed_1", first * right.doubled + behind * q[0, 0]),
-            steps.name("mixed_2", ahead * q[1, 1] + last * right.doubled),
+            steps.name(f"mixed_{k + 1}", BESIDE["coupled_noise"] * (turned[k] + back[k]))
+            for k in (0, 1)
         ]
         self.square = steps.name(
-            "square", (first * q[1, 1] + behind * q[0, 1]) * one + last * q[0, 0] * other
+            "square",
+            BESIDE["squared_coupling"]
+            * (
+                turned[0] * back[1]
+                + turned[1] * back[0]
+                + BESIDE["squared_noise"] * sp.Mul(turns[0] * turns[1], evaluate=False)
+            ),
         )
 
     def beside(self, value: sp.Expr) -> list[sp.Expr]:
@@ -251,45 +287,42 @@ class _Form:
 
     def of(self, first: sp.Expr, second: sp.Expr, beside: Sequence[sp.Expr]) -> sp.Expr:
         """``F`` of a diagonal and of what is beside it."""
-        noise = self.diagonal
+        own, both, other = self.diagonal
         return (
-            first * (noise[0, 0] * first + noise[0, 1] * second + beside[0])
-            + second * (noise[1, 1] * second + beside[1])
+            first * (own * first + both * second + beside[0])
+            + second * (other * second + beside[1])
             + beside[2]
         )
 
 
 def _joint_term(drift: RepresentativeDrift) -> ScalarFunction:
-    left, steps = _Solved("p"), Steps()
-    right = _Solved("q", left.block.coupling)
+    left, right, steps = _Solved("p"), _Solved("q"), Steps()
     p, q = left.block, right.block
     forward, backward = coloured(p, q), coloured(q, p)
-    difference = steps.name("difference", p.determinant - q.determinant)
-    names = left.products | right.products | {
-        p.trace * q.determinant: steps.name("crossed_p", p.trace * q.determinant),
-        q.trace * p.determinant: steps.name("crossed_q", q.trace * p.determinant),
-    }  # fmt: skip
+    sums = {p.first + q.first: "firsts", p.second + q.second: "seconds"} | {
+        p.first * q.determinant + q.first * p.determinant: "crossed_1",
+        p.second * q.determinant + q.second * p.determinant: "crossed_2",
+    }
+    names = {expression: steps.name(name, expression) for expression, name in sums.items()}
+    firsts, seconds, *_ = names.values()
     scales = [steps.name(f"scale_{k + 1}", forward.scales[k]) for k in (0, 1)]
     ahead, behind = (
-        [steps.name(f"{name}_{k + 1}", found.weights[k, k].xreplace(names)) for k in (0, 1)]
+        [steps.name(f"{name}_{k + 1}", found.weights[k, k].subs(names)) for k in (0, 1)]
         for name, found in (("ahead", forward), ("behind", backward))
     )
     # The sum of both solutions is 2.
     resultant = steps.name("resultant", scales[0] * ahead[0] + scales[1] * behind[0])
     inverse = steps.name("inverse", 1 / resultant)
     turns = [steps.name(f"turn_{k + 1}", inverse * scales[k]) for k in (0, 1)]
-    firsts = steps.name("firsts", p.first + q.first)
-    seconds = steps.name("seconds", p.second + q.second)
     both = steps.name("both", turns[0] * scales[1])
     form = _Form(steps, left, right, turns)
-    mixed = steps.entries(
-        "outer", sp.Matrix([form.beside(steps.name("beside", p.coupling * difference))])
-    )
-    still = form.beside(steps.name("still_beside", p.coupling * (firsts + seconds)))
+    difference = steps.name("difference", p.determinant - q.determinant)
+    outer = steps.entries("outer", sp.Matrix([form.beside(difference)]))
+    still = form.beside(steps.name("traces", firsts + seconds))
     areas = []
     for name, diagonal, beside in (
-        ("forward", [turns[k] * ahead[k] for k in (0, 1)], [-mixed[0], -mixed[1], mixed[2]]),
-        ("backward", [turns[1 - k] * behind[k] for k in (0, 1)], mixed),
+        ("forward", [turns[k] * ahead[k] for k in (0, 1)], [-outer[0], -outer[1], outer[2]]),
+        ("backward", [turns[1 - k] * behind[k] for k in (0, 1)], outer),
         ("still", [both * seconds, both * firsts], still),
     ):
         first, second = (steps.name(f"{name}_{k + 1}", diagonal[k]) for k in (0, 1))
@@ -303,7 +336,7 @@ def _joint_term(drift: RepresentativeDrift) -> ScalarFunction:
         "F(X) = tr(C_P X C_Q X') it is "
         "o^2 (F(Y) / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) + det(H_P) / "
         "(2 tr(H_P)))) / (s_i s_j)",
-        (*left.arguments, *right.arguments),
+        (*left.arguments, *right.arguments, *BESIDE_ARGUMENTS),
         {"area": _joint_factor(drift) * sum(w * f for w, f in zip(weights, areas, strict=True))},
         steps,
     )
@@ -317,28 +350,30 @@ def _joint_term_white_noise(drift: RepresentativeDrift) -> ScalarFunction:
         "What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).",
         "o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) / (s_i s_j) per eta and for B = 1: the white-"
         "noise approximation",
-        (*left.arguments, *right.arguments),
+        (*left.arguments, *right.arguments, *BESIDE_ARGUMENTS),
         {"area": sp.Mul(_joint_factor(drift) / 4, sum(areas), evaluate=False)},
     )
 
 
 def _own_term(drift: RepresentativeDrift) -> ScalarFunction:
     solved, steps, pair = _Solved("q"), Steps(), drift.own_term.couplings[0].right
-    block, values = solved.block, [symbol("singular_value", index) for index in "ij"]
+    block = solved.block
     curvature = steps.name("curvature", drift.diagonal_block.hessian[0])
     noise = steps.name("noise", _own_noise(drift) / 2)
-    total = steps.name("total", sum(values))
     # The rows of the block (j, i) are those of (i, j) exchanged: (1 1) H, without differences.
+    bare = {
+        sp.factor(pair.hessian[k, k] - GAMMA): found
+        for k, found in zip((1, 0), solved.bare, strict=True)
+    }
     kept = sp.Matrix(
-        [[_short(pair.hessian[k, k] + pair.hessian[0, 1], {sum(values): total}) for k in (1, 0)]]
+        [[sp.factor(pair.hessian[k, k] + pair.hessian[0, 1]).xreplace(bare) for k in (1, 0)]]
     )
     shifted = shifted_determinant(curvature, block)
     row = coloured_row(curvature, block, kept) * shifted / 2
     column = coloured_column(curvature, block) * shifted / (2 * curvature)
     inverse = steps.name("inverse", 1 / sp.horner(shifted, curvature))
-    turned = {curvature * total: steps.name("turned", curvature * total)}
     moved = {block.coupling + curvature: steps.name("moved", block.coupling + curvature)}
-    row = steps.entries("forward", inverse * row.subs(turned))
+    row = steps.entries("forward", inverse * row)
     column = steps.entries("backward", inverse * column.subs(moved))
     area = solved.weight * solved.form(row)
     area += (solved.product_weight + 2 * curvature) * solved.form(column)
@@ -376,8 +411,7 @@ def _own_noise(drift: RepresentativeDrift) -> sp.Expr:
 
 
 def _own_arguments(solved: _Solved) -> tuple[Argument, ...]:
-    variance, _, value = axis_arguments("j")
-    return (*axis_arguments("i"), variance, value, *solved.arguments, WEIGHT_DECAY)
+    return (*axis_arguments("i"), *solved.arguments, *BESIDE_ARGUMENTS, WEIGHT_DECAY)
 
 
 def _joint_factor(drift: RepresentativeDrift) -> sp.Expr:

@@ -174,7 +174,7 @@ def _row(index: str) -> tuple[Argument, ...]:
 
 def _joint_area(known: Mapping[str, ScalarFunction]) -> ScalarFunction:
     """The term of the directions i, j and l, with the blocks that it takes."""
-    block, joint = known["_solved_block"], known["_joint_term"]
+    block, joint, beside = known["_solved_block"], known["_joint_term"], known["_beside_blocks"]
     swapped = {each.name: _named(new.name) for each, new in zip(_row("i"), _row("j"), strict=True)}
     gaps = [Argument(_named(name), name) for name in ("gap_i", "gap_j")]
     of_i, of_j = ({GAP.name: gap.value} for gap in gaps)
@@ -183,16 +183,20 @@ def _joint_area(known: Mapping[str, ScalarFunction]) -> ScalarFunction:
         name="_joint_area",
         summary="What the direction l adds to the swept area of (i, j).",
         arguments=(*_row("i"), *_row("j"), *_row("l"), *CLOSENESS[:2], *gaps, WEIGHT_DECAY),
-        intermediates=_steps(block, "_p", of_i)
-        | _steps(block, "_q", swapped | of_j)
-        | _steps(joint),
+        intermediates=_needed(
+            _steps(beside)
+            | _steps(block, "_p", of_i)
+            | _steps(block, "_q", swapped | of_j)
+            | _steps(joint),
+            _named("area"),
+        ),
         results={"area": _named("area")},
     )
 
 
 def _own_area(known: Mapping[str, ScalarFunction]) -> ScalarFunction:
     """The term of the directions i and j alone, with the block that it takes."""
-    block, own = known["_solved_block"], known["_own_term"]
+    block, own, beside = known["_solved_block"], known["_own_term"], known["_beside_blocks"]
     moved = {
         each.name: _named(new.name)
         for index, other in ("ij", "li")
@@ -200,7 +204,7 @@ def _own_area(known: Mapping[str, ScalarFunction]) -> ScalarFunction:
     }
     variance, _, value = (_named(each.name) for each in axis_arguments("j"))
     moved |= {SLACK.name: sp.Integer(0), MISSED.name: sp.Integer(0), GAP.name: variance * value**2}
-    steps = _steps(block, "_q", moved) | _steps(own)
+    steps = _steps(beside, "", moved) | _steps(block, "_q", moved) | _steps(own)
     return replace(
         own,
         name="_own_area",

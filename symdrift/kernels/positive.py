@@ -6,7 +6,8 @@ whose entry beside the diagonal is ``-kappa``, so that no digits are lost: by Ca
 ``t, d`` and ``u, e`` for trace and determinant of ``P`` and ``Q``,
 
 ``P Y + Y Q = 2 Q`` has ``Y = 2 diag(Q_11 + P_22, Q_22 + P_11) M / R`` with
-``M = [[(t + Q_22) e + Q_11 d, kappa (e - d)], [kappa (e - d), (t + Q_11) e + Q_22 d]]`` and
+``M = [[(t + Q_22) e + Q_11 d, kappa (e - d)], [kappa (e - d), (t + Q_11) e + Q_22 d]]``, the first
+entry of which is ``P_11 e + Q_11 d + (P_22 + Q_22) e``, and
 ``R = (d - e)^2 + (t + u) (t e + u d) = (Q_11 + P_22) M_11 + (Q_22 + P_11) N_11``, where ``N`` is
 ``M`` with the blocks exchanged.
 
@@ -38,8 +39,6 @@ class PositiveBlock:
     determinant : sympy.Expr
         Of the Hessian.
     noise : sympy.ImmutableMatrix
-    named_trace : sympy.Expr, optional
-        The trace of the Hessian, where it has a name of its own.
     """
 
     first: sp.Expr
@@ -47,11 +46,10 @@ class PositiveBlock:
     coupling: sp.Expr
     determinant: sp.Expr
     noise: sp.ImmutableMatrix
-    named_trace: sp.Expr | None = None
 
     @property
     def trace(self) -> sp.Expr:
-        return self.first + self.second if self.named_trace is None else self.named_trace
+        return self.first + self.second
 
     @property
     def adjugate(self) -> sp.Matrix:
@@ -186,10 +184,13 @@ def coloured(left: PositiveBlock, right: PositiveBlock) -> Coloured:
     difference = right.determinant - left.determinant
     moved, kept = left.trace * right.determinant, right.trace * left.determinant
     beside = right.coupling * difference
+    firsts, seconds = left.first + right.first, left.second + right.second
     ahead, behind = (
-        moved + one * right.determinant + other * left.determinant
-        for one, other in ((right.second, right.first), (right.first, right.second))
-    )
+        one * right.determinant + other * left.determinant + right.determinant * summed
+        for one, other, summed in (
+            (left.first, right.first, seconds), (left.second, right.second, firsts)
+        )
+    )  # fmt: skip
     return Coloured(
         scales=(right.first + left.second, right.second + left.first),
         weights=sp.Matrix([[ahead, beside], [beside, behind]]),

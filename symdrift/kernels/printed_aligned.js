@@ -121,9 +121,22 @@ function pairFluctuation(variance_i, label_noise_i, singular_value_i, variance_l
   return [variance_il, variance_li, covariance_il, noise_il, noise_li];
 }
 
+// What all blocks (i, l) of a direction l have beside their diagonals.
+// For B = 1: kappa = -H_12, c = o C_12 / s_i with the share o = s_i / (s_i + s_l), 2 c,
+// kappa^2, 2 kappa c and 2 c^2
+function besideBlocks(variance_l, residual_l, weight_decay) {
+  const coupling = residual_l*variance_l;
+  const noise_12 = coupling*weight_decay;
+  const doubled_12 = 2*noise_12;
+  const squared_coupling = Math.pow(coupling, 2);
+  const coupled_noise = coupling*doubled_12;
+  const squared_noise = doubled_12*noise_12;
+  return [coupling, noise_12, doubled_12, squared_coupling, coupled_noise, squared_noise];
+}
+
 // What terms need of the block (i, l).
-// For B = 1: H, det(H), tr(H), H_11 det(H), H_22 det(H), o C / s_i with the share o = s_i /
-// (s_i + s_l), 2 o C_12 / s_i, 2 / tr(H) and 2 det(H) / tr(H)
+// For B = 1: H_11, H_22, det(H), o C_11 / s_i and o C_22 / s_i with the share o = s_i / (s_i
+// + s_l), 2 / tr(H), 2 det(H) / tr(H), H_11 - gamma and H_22 - gamma
 function solvedBlock(variance_i, label_noise_i, singular_value_i, residual_i, variance_l, label_noise_l, singular_value_l, residual_l, slack_l, missed_value_l, gap, weight_decay) {
   const total = singular_value_i + singular_value_l;
   const coupling = residual_l*variance_l;
@@ -137,33 +150,26 @@ function solvedBlock(variance_i, label_noise_i, singular_value_i, residual_i, va
   const bare_2 = total*variance_i;
   const first = bare_1 + weight_decay;
   const second = bare_2 + weight_decay;
+  const weight = 2/(first + second);
   const noise_11 = variance_l*(label_noise_i + residual_i*weight_decay);
-  const noise_12 = coupling*weight_decay;
   const noise_22 = variance_i*(coupling*residual_l + label_noise_l);
-  const trace = first + second;
-  const weight = 2/trace;
-  const first_determinant = determinant*first;
-  const second_determinant = determinant*second;
-  const doubled_12 = 2*noise_12;
   const determinant_weight = determinant*weight;
-  return [first, second, coupling, determinant, trace, first_determinant, second_determinant, noise_11, noise_12, noise_22, doubled_12, weight, determinant_weight];
+  return [first, second, determinant, noise_11, noise_22, weight, determinant_weight, bare_1, bare_2];
 }
 
 // What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).
 // o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) / (s_i s_j) per eta and for B = 1, with
 // h Y + Y H = 2 (1 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)
-function ownTerm(variance_i, label_noise_i, singular_value_i, variance_j, singular_value_j, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q, weight_decay) {
+function ownTerm(variance_i, label_noise_i, singular_value_i, first_q, second_q, determinant_q, noise_11_q, noise_22_q, weight_q, determinant_weight_q, bare_1_q, bare_2_q, coupling, noise_12, doubled_12, squared_coupling, coupled_noise, squared_noise, weight_decay) {
   const curvature = 2*singular_value_i*variance_i;
   const noise = label_noise_i*variance_i + 2*Math.pow(weight_decay, 2);
-  const total = singular_value_i + singular_value_j;
-  const inverse = 1/(curvature*(curvature + trace_q) + determinant_q);
-  const turned = curvature*total;
-  const moved = coupling_q + curvature;
-  const forward_11 = inverse*(determinant_q + turned*variance_i);
-  const forward_12 = inverse*(determinant_q + turned*variance_j);
+  const inverse = 1/(curvature*(curvature + first_q + second_q) + determinant_q);
+  const moved = coupling + curvature;
+  const forward_11 = inverse*(bare_1_q*curvature + determinant_q);
+  const forward_12 = inverse*(bare_2_q*curvature + determinant_q);
   const backward_11 = inverse*(moved + second_q);
   const backward_21 = inverse*(first_q + moved);
-  const area = noise*(weight_q*(forward_11*(doubled_12_q*forward_12 + forward_11*noise_11_q) + Math.pow(forward_12, 2)*noise_22_q) + (2*curvature + determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*doubled_12_q) + Math.pow(backward_21, 2)*noise_22_q));
+  const area = noise*(weight_q*(forward_11*(doubled_12*forward_12 + forward_11*noise_11_q) + Math.pow(forward_12, 2)*noise_22_q) + (2*curvature + determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*doubled_12) + Math.pow(backward_21, 2)*noise_22_q));
   return area;
 }
 
@@ -172,47 +178,45 @@ function ownTerm(variance_i, label_noise_i, singular_value_i, variance_j, singul
 // H_P Y + Y H_Q = 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of F(X) = tr(C_P X C_Q
 // X') it is o^2 (F(Y) / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) +
 // det(H_P) / (2 tr(H_P)))) / (s_i s_j)
-function jointTerm(first_p, second_p, coupling_p, determinant_p, trace_p, first_determinant_p, second_determinant_p, noise_11_p, noise_12_p, noise_22_p, doubled_12_p, weight_p, determinant_weight_p, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q) {
-  const difference = determinant_p - determinant_q;
-  const crossed_p = determinant_q*trace_p;
-  const crossed_q = determinant_p*trace_q;
+function jointTerm(first_p, second_p, determinant_p, noise_11_p, noise_22_p, weight_p, determinant_weight_p, bare_1_p, bare_2_p, first_q, second_q, determinant_q, noise_11_q, noise_22_q, weight_q, determinant_weight_q, bare_1_q, bare_2_q, coupling, noise_12, doubled_12, squared_coupling, coupled_noise, squared_noise) {
+  const firsts = first_p + first_q;
+  const seconds = second_p + second_q;
+  const crossed_1 = determinant_p*first_q + determinant_q*first_p;
+  const crossed_2 = determinant_p*second_q + determinant_q*second_p;
   const scale_1 = first_q + second_p;
   const scale_2 = first_p + second_q;
-  const ahead_1 = crossed_p + determinant_p*first_q + second_determinant_q;
-  const ahead_2 = crossed_p + determinant_p*second_q + first_determinant_q;
-  const behind_1 = crossed_q + determinant_q*first_p + second_determinant_p;
-  const behind_2 = crossed_q + determinant_q*second_p + first_determinant_p;
+  const ahead_1 = crossed_1 + determinant_q*seconds;
+  const ahead_2 = crossed_2 + determinant_q*firsts;
+  const behind_1 = crossed_1 + determinant_p*seconds;
+  const behind_2 = crossed_2 + determinant_p*firsts;
   const resultant = ahead_1*scale_1 + behind_1*scale_2;
   const inverse = 1/resultant;
   const turn_1 = inverse*scale_1;
   const turn_2 = inverse*scale_2;
-  const firsts = first_p + first_q;
-  const seconds = second_p + second_q;
   const both = scale_2*turn_1;
   const turned_1 = noise_11_p*turn_1;
   const turned_2 = noise_22_p*turn_2;
-  const doubled_1 = doubled_12_p*turn_1;
-  const doubled_2 = doubled_12_p*turn_2;
+  const back_1 = noise_11_q*turn_2;
+  const back_2 = noise_22_q*turn_1;
   const noise_11 = noise_11_p*noise_11_q;
-  const noise_12 = doubled_12_p*noise_12_q;
   const noise_22 = noise_22_p*noise_22_q;
-  const mixed_1 = doubled_12_q*turned_1 + doubled_2*noise_11_q;
-  const mixed_2 = doubled_1*noise_22_q + doubled_12_q*turned_2;
-  const square = noise_11_q*turn_2*turned_2 + turn_1*(doubled_2*noise_12_q + noise_22_q*turned_1);
-  const beside = coupling_p*difference;
-  const outer_11 = beside*mixed_1;
-  const outer_12 = beside*mixed_2;
-  const outer_13 = Math.pow(beside, 2)*square;
-  const still_beside = coupling_p*(firsts + seconds);
+  const mixed_1 = coupled_noise*(back_1 + turned_1);
+  const mixed_2 = coupled_noise*(back_2 + turned_2);
+  const square = squared_coupling*(back_1*turned_2 + back_2*turned_1 + squared_noise*turn_1*turn_2);
+  const difference = determinant_p - determinant_q;
+  const outer_11 = difference*mixed_1;
+  const outer_12 = difference*mixed_2;
+  const outer_13 = Math.pow(difference, 2)*square;
+  const traces = firsts + seconds;
   const forward_1 = ahead_1*turn_1;
   const forward_2 = ahead_2*turn_2;
-  const forward_area = forward_1*(forward_1*noise_11 + forward_2*noise_12 - outer_11) + forward_2*(forward_2*noise_22 - outer_12) + outer_13;
+  const forward_area = forward_1*(forward_1*noise_11 + forward_2*squared_noise - outer_11) + forward_2*(forward_2*noise_22 - outer_12) + outer_13;
   const backward_1 = behind_1*turn_2;
   const backward_2 = behind_2*turn_1;
-  const backward_area = backward_1*(backward_1*noise_11 + backward_2*noise_12 + outer_11) + backward_2*(backward_2*noise_22 + outer_12) + outer_13;
+  const backward_area = backward_1*(backward_1*noise_11 + backward_2*squared_noise + outer_11) + backward_2*(backward_2*noise_22 + outer_12) + outer_13;
   const still_1 = both*seconds;
   const still_2 = both*firsts;
-  const still_area = square*Math.pow(still_beside, 2) + still_1*(mixed_1*still_beside + noise_11*still_1 + noise_12*still_2) + still_2*(mixed_2*still_beside + noise_22*still_2);
+  const still_area = square*Math.pow(traces, 2) + still_1*(mixed_1*traces + noise_11*still_1 + squared_noise*still_2) + still_2*(mixed_2*traces + noise_22*still_2);
   const area = backward_area*weight_p + forward_area*weight_q + still_area*(determinant_weight_p + determinant_weight_q);
   return area;
 }
@@ -220,40 +224,33 @@ function jointTerm(first_p, second_p, coupling_p, determinant_p, trace_p, first_
 // What the direction (i, i) and the solved block (j, i) add to the swept area of (i, j).
 // o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) / (s_i s_j) with (1 1) between the two, per eta
 // and for B = 1: the white-noise approximation
-function ownTermWhiteNoise(variance_i, label_noise_i, singular_value_i, variance_j, singular_value_j, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q, weight_decay) {
+function ownTermWhiteNoise(variance_i, label_noise_i, singular_value_i, first_q, second_q, determinant_q, noise_11_q, noise_22_q, weight_q, determinant_weight_q, bare_1_q, bare_2_q, coupling, noise_12, doubled_12, squared_coupling, coupled_noise, squared_noise, weight_decay) {
   const curvature = 2*singular_value_i*variance_i;
   const t0 = noise_11_q + noise_22_q;
-  const t1 = 2*noise_12_q;
-  const t2 = Math.pow(coupling_q, 2);
-  const t3 = coupling_q*first_q;
-  const t4 = coupling_q*second_q;
-  const area = (label_noise_i*variance_i + 2*Math.pow(weight_decay, 2))*((1/4)*weight_q*(t0 + t1 + (Math.pow(first_q, 2)*noise_22_q + first_q*second_q*t1 + noise_11_q*Math.pow(second_q, 2) + noise_11_q*t2 + 2*noise_11_q*t4 + noise_22_q*t2 + 2*noise_22_q*t3 + t1*t2 + t1*t3 + t1*t4)/determinant_q) + (1/2)*(doubled_12_q + t0)/curvature);
+  const t1 = 2*noise_12;
+  const t2 = Math.pow(coupling, 2);
+  const t3 = coupling*first_q;
+  const t4 = coupling*second_q;
+  const area = (label_noise_i*variance_i + 2*Math.pow(weight_decay, 2))*((1/4)*weight_q*(t0 + t1 + (Math.pow(first_q, 2)*noise_22_q + first_q*second_q*t1 + noise_11_q*Math.pow(second_q, 2) + noise_11_q*t2 + 2*noise_11_q*t4 + noise_22_q*t2 + 2*noise_22_q*t3 + t1*t2 + t1*t3 + t1*t4)/determinant_q) + (1/2)*(doubled_12 + t0)/curvature);
   return area;
 }
 
 // What the solved blocks (i, l) and (j, l) add to the swept area of (i, j).
 // o^2 (tr(C_P Gamma_Q) + tr(C_Q Gamma_P)) / (s_i s_j) per eta and for B = 1: the white-noise
 // approximation
-function jointTermWhiteNoise(first_p, second_p, coupling_p, determinant_p, trace_p, first_determinant_p, second_determinant_p, noise_11_p, noise_12_p, noise_22_p, doubled_12_p, weight_p, determinant_weight_p, first_q, second_q, coupling_q, determinant_q, trace_q, first_determinant_q, second_determinant_q, noise_11_q, noise_12_q, noise_22_q, doubled_12_q, weight_q, determinant_weight_q) {
-  const t0 = Math.pow(coupling_p, 2);
-  const t1 = noise_11_p*noise_22_q;
-  const t2 = noise_11_q*noise_22_p;
-  const t3 = noise_22_p*noise_22_q;
-  const t4 = noise_11_p*noise_11_q;
-  const t5 = coupling_p*first_p;
-  const t6 = 2*noise_12_p;
-  const t7 = noise_22_q*t6;
-  const t8 = 2*noise_12_q;
-  const t9 = noise_22_p*t8;
-  const t10 = coupling_p*second_p;
-  const t11 = noise_11_p*t8;
-  const t12 = noise_11_q*t6;
-  const t13 = noise_12_q*t6;
-  const t14 = t13 + t3 + t4;
-  const t15 = Math.pow(coupling_q, 2);
-  const t16 = coupling_q*first_q;
-  const t17 = coupling_q*second_q;
-  const area = (1/4)*weight_p*(t14 + (Math.pow(first_p, 2)*t3 + first_p*second_p*t13 + Math.pow(second_p, 2)*t4 + t0*t1 + t0*t13 + t0*t2 + t10*t11 + t10*t12 + t5*t7 + t5*t9)/determinant_p) + (1/4)*weight_q*(t14 + (Math.pow(first_q, 2)*t3 + first_q*second_q*t13 + Math.pow(second_q, 2)*t4 + t1*t15 + t11*t17 + t12*t17 + t13*t15 + t15*t2 + t16*t7 + t16*t9)/determinant_q);
+function jointTermWhiteNoise(first_p, second_p, determinant_p, noise_11_p, noise_22_p, weight_p, determinant_weight_p, bare_1_p, bare_2_p, first_q, second_q, determinant_q, noise_11_q, noise_22_q, weight_q, determinant_weight_q, bare_1_q, bare_2_q, coupling, noise_12, doubled_12, squared_coupling, coupled_noise, squared_noise) {
+  const t0 = noise_11_p*noise_11_q;
+  const t1 = noise_22_p*noise_22_q;
+  const t2 = 2*Math.pow(noise_12, 2);
+  const t3 = 2*coupling*noise_12;
+  const t4 = first_p*t3;
+  const t5 = second_p*t3;
+  const t6 = Math.pow(coupling, 2);
+  const t7 = noise_11_p*noise_22_q*t6 + noise_11_q*noise_22_p*t6 + t2*t6;
+  const t8 = t0 + t1 + t2;
+  const t9 = first_q*t3;
+  const t10 = second_q*t3;
+  const area = (1/4)*weight_p*(t8 + (Math.pow(first_p, 2)*t1 + first_p*second_p*t2 + noise_11_p*t5 + noise_11_q*t5 + noise_22_p*t4 + noise_22_q*t4 + Math.pow(second_p, 2)*t0 + t7)/determinant_p) + (1/4)*weight_q*(t8 + (Math.pow(first_q, 2)*t1 + first_q*second_q*t2 + noise_11_p*t10 + noise_11_q*t10 + noise_22_p*t9 + noise_22_q*t9 + Math.pow(second_q, 2)*t0 + t7)/determinant_q);
   return area;
 }
 
@@ -299,6 +296,7 @@ export {
   silentCurvature,
   ownFluctuation,
   pairFluctuation,
+  besideBlocks,
   solvedBlock,
   ownTerm,
   jointTerm,

@@ -19,7 +19,7 @@ from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
-from symdrift.evaluation.parts import stimulus_drift
+from symdrift.evaluation.parts import stimulus_drifts
 from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.synapses import synaptic_decay, synaptic_drift
 from symdrift.inputs import Gaussian
@@ -305,10 +305,8 @@ def _decay_rates(problem: LearningProblem, decay: Array) -> list[float]:
     """
     layer = aligned_layer(problem) if applies(problem) is None else minimum_of(problem)
     delta, still = np.diag(decay), np.zeros((decay.size, decay.size))
-    return [
-        stimulus_drift(stimulus, layer.first_layer, delta, still).decay_rate
-        for stimulus in problem.stimuli
-    ]
+    followed = stimulus_drifts(problem.stimuli, layer.first_layer, delta, still)
+    return [stimulus.decay_rate for stimulus in followed]
 
 
 def white_noise_comparison(problem: LearningProblem) -> DriftComparison:

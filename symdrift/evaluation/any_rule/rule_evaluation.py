@@ -18,7 +18,7 @@ from symdrift.evaluation.any_rule.rule_result import (
     RuleValidity,
 )
 from symdrift.evaluation.dense import angular_matrices
-from symdrift.evaluation.parts import stimulus_drift
+from symdrift.evaluation.parts import stimulus_drifts
 from symdrift.evaluation.validity import (
     RUNS_AWAY_ABOVE,
     WARN_ABOVE,
@@ -209,5 +209,4 @@ def layer_drift(
 ) -> LayerDrift:
     """The part of one hidden layer, with its activity for each input axis, shape ``(p, n)``."""
     delta, mean = angular_matrices(drift.of_layer(layer, len(response)), len(response))
-    followed = tuple(stimulus_drift(stimulus, response, delta, mean) for stimulus in stimuli)
-    return LayerDrift(layer, delta, mean, followed)
+    return LayerDrift(layer, delta, mean, stimulus_drifts(stimuli, response, delta, mean))

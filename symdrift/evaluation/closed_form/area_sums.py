@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from symdrift.compilation import compiled, digest, inlined
 from symdrift.evaluation.closed_form.many_networks import (
+    BESIDE,
     FEWEST,
     KNOWN,
     PARTS,
@@ -30,7 +31,12 @@ from symdrift.evaluation.closed_form.many_networks import (
     areas_of_networks,
 )
 from symdrift.evaluation.closed_form.network_axes import closeness
-from symdrift.evaluation.closed_form.printed_aligned import _joint_term, _own_term, _solved_block
+from symdrift.evaluation.closed_form.printed_aligned import (
+    _beside_blocks,
+    _joint_term,
+    _own_term,
+    _solved_block,
+)
 
 Array = NDArray[np.float64]
 
@@ -112,7 +118,7 @@ def _by_directions(
 ) -> None:
     """Column by column, each operation about several rows and all directions of one network."""
     own_term, joint_term = TERMS[white]
-    size = len(count)
+    size, beside = len(count), _beside_blocks(axes.variance, axes.residual, gamma)
     step = max(1, AT_A_TIME // size)
     for start in range(0, rows, step):
         tile = np.arange(start, min(start + step, rows))
@@ -124,10 +130,14 @@ def _by_directions(
             others = np.broadcast_to(count, (len(met), size)).copy()
             others[np.arange(len(met)), met] -= 1
             others[:, j] -= 1
-            term = joint_term(*(part[: len(met)] for part in left), *right)
+            term = joint_term(*(part[: len(met)] for part in left), *right, *beside)
             area = np.where(others > 0, others * term, 0.0).sum(axis=1)
-            area += _own(own_term, axes, met, j, [part[met] for part in right], gamma)
-            area += _own(own_term, axes, j, met, [part[: len(met), j] for part in left], gamma)
+            for i, block in (
+                (met, [part[met] for part in right]),
+                (j, [part[: len(met), j] for part in left]),
+            ):
+                single = (axes.variance[i], axes.label_noise[i], axes.singular_value[i])
+                area += own_term(*single, *block, *(part[i] for part in beside), gamma)
             area[(met == j) & (count[j] < 2)] = 0.0
             areas[met, j] = areas[j, met] = area
 
@@ -138,29 +148,17 @@ def _solved(axes: Directions, i: Any, l: Any, gamma: Any) -> tuple[Array, ...]:
     return _solved_block(*row[:4], *others[:4], *close, gamma)
 
 
-def _own(
-    own_term: Callable[..., Array],
-    axes: Directions,
-    i: Any,
-    j: Any,
-    block: list[Array],
-    gamma: Any,
-) -> Array:
-    single = (axes.variance[i], axes.label_noise[i], axes.singular_value[i])
-    return own_term(*single, axes.variance[j], axes.singular_value[j], *block, gamma)
-
-
 @cache
 def _compiled_loop() -> Callable[..., None] | None:
     """The loop with the printed formulas in it, compiled; None without Numba."""
     try:
         pieces: dict[str, Any] = {
+            "_beside": inlined(_beside_blocks),
             "_solve": inlined(_solved_block),
             "_own_piece": inlined(_own_term),
             "_joint_piece": inlined(_joint_term),
-            "_known": inlined(_known),
         }
-        for function in (_fill, _row, _solve_cell, _own_cell, _joint_cell):
+        for function in (_fill, _row, _beside_cell, _solve_cell, _own_cell, _joint_cell):
             pieces[function.__name__] = inlined(_with(function, pieces))
         sources = digest(Path(f.__code__.co_filename) for f in (_loop, _solved_block))
         loop: Callable[..., None] = compiled(_with(_loop, pieces), sources)
@@ -197,17 +195,10 @@ def _by_cells(
 
 
 # What follows is compiled.  The pieces that it calls are put in the place of these names.
+_beside: Any = None
 _solve: Any = None
 _own_piece: Any = None
 _joint_piece: Any = None
-
-
-def _known(block: Any, x: int) -> Any:
-    return (
-        block[x], block[CELL + x], block[2 * CELL + x], block[3 * CELL + x], block[4 * CELL + x],
-        block[5 * CELL + x], block[6 * CELL + x], block[7 * CELL + x], block[8 * CELL + x],
-        block[9 * CELL + x], block[10 * CELL + x], block[11 * CELL + x], block[12 * CELL + x],
-    )  # fmt: skip
 
 
 def _fill(part: Any, first: int, many: bool, cell: int, out: Any) -> None:
@@ -230,6 +221,14 @@ def _row(axes: Any, i: int, many: bool, row: Any) -> None:
                 row[part * CELL + x] = axes[i // CELL, part * CELL + i % CELL]
 
 
+def _beside_cell(axes: Any, gamma: Any, out: Any) -> None:
+    for x in range(CELL):
+        (
+            out[x], out[CELL + x], out[2 * CELL + x], out[3 * CELL + x], out[4 * CELL + x],
+            out[5 * CELL + x],
+        ) = _beside(axes[x], axes[3 * CELL + x], gamma[x])  # fmt: skip
+
+
 def _solve_cell(row: Any, axes: Any, gamma: Any, block: Any) -> None:
     for x in range(CELL):
         missed, strength = axes[5 * CELL + x], row[6 * CELL + x]
@@ -239,8 +238,7 @@ def _solve_cell(row: Any, axes: Any, gamma: Any, block: Any) -> None:
         (
             block[x], block[CELL + x], block[2 * CELL + x], block[3 * CELL + x],
             block[4 * CELL + x], block[5 * CELL + x], block[6 * CELL + x], block[7 * CELL + x],
-            block[8 * CELL + x], block[9 * CELL + x], block[10 * CELL + x], block[11 * CELL + x],
-            block[12 * CELL + x],
+            block[8 * CELL + x],
         ) = _solve(
             row[x], row[CELL + x], row[2 * CELL + x], row[3 * CELL + x], axes[x], axes[CELL + x],
             axes[2 * CELL + x], axes[3 * CELL + x], slack, missed, gap, gamma[x],
@@ -248,19 +246,31 @@ def _solve_cell(row: Any, axes: Any, gamma: Any, block: Any) -> None:
 
 
 def _own_cell(
-    row: Any, other: Any, block: Any, gamma: Any, place: int, many: bool, sums: Any
+    row: Any, block: Any, beside: Any, gamma: Any, place: int, many: bool, sums: Any
 ) -> None:
     """Add the term of a direction itself, where a cell has it."""
     for x in range(0 if many else place, CELL if many else place + 1):
         sums[x] += _own_piece(
-            row[x], row[CELL + x], row[2 * CELL + x], other[x], other[2 * CELL + x],
-            *_known(block, x), gamma[x],
+            row[x], row[CELL + x], row[2 * CELL + x],
+            block[x], block[CELL + x], block[2 * CELL + x], block[3 * CELL + x],
+            block[4 * CELL + x], block[5 * CELL + x], block[6 * CELL + x], block[7 * CELL + x],
+            block[8 * CELL + x],
+            beside[x], beside[CELL + x], beside[2 * CELL + x], beside[3 * CELL + x],
+            beside[4 * CELL + x], beside[5 * CELL + x], gamma[x],
         )  # fmt: skip
 
 
-def _joint_cell(left: Any, right: Any, weight: Any, sums: Any) -> None:
+def _joint_cell(left: Any, right: Any, beside: Any, weight: Any, sums: Any) -> None:
     for x in range(CELL):
-        sums[x] += weight[x] * _joint_piece(*_known(left, x), *_known(right, x))
+        sums[x] += weight[x] * _joint_piece(
+            left[x], left[CELL + x], left[2 * CELL + x], left[3 * CELL + x], left[4 * CELL + x],
+            left[5 * CELL + x], left[6 * CELL + x], left[7 * CELL + x], left[8 * CELL + x],
+            right[x], right[CELL + x], right[2 * CELL + x], right[3 * CELL + x],
+            right[4 * CELL + x], right[5 * CELL + x], right[6 * CELL + x], right[7 * CELL + x],
+            right[8 * CELL + x],
+            beside[x], beside[CELL + x], beside[2 * CELL + x], beside[3 * CELL + x],
+            beside[4 * CELL + x], beside[5 * CELL + x],
+        )  # fmt: skip
 
 
 def _loop(
@@ -272,10 +282,10 @@ def _loop(
     size, networks = variance.shape
     span = 1 if many else CELL
     cells = (size + span - 1) // span
-    axes = np.empty((cells, PARTS * CELL))
-    left = np.empty((TILE, cells, KNOWN * CELL))
-    sums, rows_of = np.empty((TILE, CELL)), np.empty((TILE, PARTS * CELL))
-    spare, other = np.empty(KNOWN * CELL), np.empty(PARTS * CELL)
+    axes, beside = np.empty((cells, PARTS * CELL)), np.empty((cells, BESIDE * CELL))
+    # The last ones are those of a row outside the tile.
+    blocks = np.empty((TILE + 1, cells, KNOWN * CELL))
+    sums, rows_of = np.empty((TILE, CELL)), np.empty((TILE + 1, PARTS * CELL))
     gamma, fewer = np.empty(CELL), np.empty(CELL)
     weights = np.zeros((cells, CELL))
     for l in range(size):
@@ -292,42 +302,39 @@ def _loop(
             _fill(missed_value, first, many, cell, axes[cell, 5 * CELL : 6 * CELL])
             _fill(strength, first, many, cell, axes[cell, 6 * CELL : 7 * CELL])
             _fill(strength_rest, first, many, cell, axes[cell, 7 * CELL :])
+            _beside_cell(axes[cell], gamma, beside[cell])
         for start in range(worker * TILE, rows, workers * TILE):
             stop = min(start + TILE, rows)
-            for i in range(start, stop):
-                _row(axes, i, many, rows_of[i - start])
-                for cell in range(cells):
-                    if not many or cell != i or count[i] > 1:
-                        _solve_cell(rows_of[i - start], axes[cell], gamma, left[i - start, cell])
             for j in range(start, rows):
-                _row(axes, j, many, other)
+                held = j - start if j < stop else TILE
+                _row(axes, j, many, rows_of[held])
                 last = min(stop, j + 1)
                 sums[:] = 0.0
                 for cell in range(cells):
-                    right = spare
-                    if j < stop:
-                        right = left[j - start, cell]
-                    else:
-                        _solve_cell(other, axes[cell], gamma, right)
+                    right, weight = blocks[held, cell], weights[cell]
+                    if not many or cell != j or count[j] > 1:
+                        _solve_cell(rows_of[held], axes[cell], gamma, right)
                     for i in range(start, last):
                         if i == j and count[i] < 2:
                             continue
-                        met, total = left[i - start, cell], sums[i - start]
-                        weight = weights[cell]
-                        if i // span == cell or j // span == cell:
-                            fewer[:] = weight
-                            weight = fewer
-                        if i // span == cell:
-                            _own_cell(
-                                rows_of[i - start], other, right, gamma, i % span, many, total
-                            )
-                            fewer[i % span : (CELL if many else i % span + 1)] -= 1.0
-                        if j // span == cell:
-                            _own_cell(other, rows_of[i - start], met, gamma, j % span, many, total)
-                            fewer[j % span : (CELL if many else j % span + 1)] -= 1.0
-                        if weight[0] > 0 or not many:
-                            _joint_cell(met, right, weight, total)
+                        met, total = blocks[i - start, cell], sums[i - start]
+                        for x in range(CELL):
+                            fewer[x] = weight[x]
+                        for turn in range(2):
+                            k = j if turn else i
+                            if k // span == cell:
+                                _own_cell(
+                                    rows_of[held if turn else i - start], met if turn else right,
+                                    beside[cell], gamma, k % span, many, total,
+                                )  # fmt: skip
+                                for x in range(k % span, CELL if many else k % span + 1):
+                                    fewer[x] -= 1.0
+                        if fewer[0] > 0 or not many:
+                            _joint_cell(met, right, beside[cell], fewer, total)
                 for i in range(start, last):
+                    total = sums[i - start]
+                    if not many:
+                        for x in range(1, CELL):
+                            total[0] += total[x]
                     for x in range(min(CELL, networks - first) if many else 1):
-                        area = sums[i - start, x] if many else sums[i - start].sum()
-                        areas[i, j, first + x] = areas[j, i, first + x] = area
+                        areas[i, j, first + x] = areas[j, i, first + x] = total[x]

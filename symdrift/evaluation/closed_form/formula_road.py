@@ -24,7 +24,7 @@ from symdrift.evaluation.parts import (
     Minimum,
     parameters_of,
     stillness_warnings,
-    stimulus_drift,
+    stimulus_drifts,
 )
 from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.several_minima import (
@@ -112,11 +112,16 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
         *several_warnings(problem.minimum, others),
     )
     weight_variance, excess_loss = kernels.fluctuation(**given.minimum, **given.learning)
-    tensor = DIFFUSION_TENSORS[approximation](**given.minimum, **given.learning)
-    diffusion_tensor = tensor[np.ix_(axes, axes)]
-    first_layer = np.sqrt(values[axes])[:, None] * given.alignment.input_axes[:, axes].T
+    diffusion_tensor = DIFFUSION_TENSORS[approximation](**given.minimum, **given.learning)
+    diffusion_tensor = diffusion_tensor[np.ix_(axes, axes)]
+    drift = IndependentDrift(
+        axes.size, axes.size, 2 * diffusion_tensor[np.triu_indices(axes.size, 1)]
+    )
     delta = np.diag(diffusion_tensor.sum(axis=1))
-    mean_rotation = np.zeros_like(delta)
+    del diffusion_tensor
+    first_layer = np.sqrt(values[axes])[:, None] * given.alignment.input_axes[:, axes].T
+    # Memory that nothing is written to is not taken.
+    mean_rotation = np.zeros(delta.shape)
     return Evaluation(
         study=problem.study,
         method="closed-form",
@@ -132,14 +137,14 @@ def evaluate(problem: LearningProblem, approximation: str = "exact") -> Evaluati
             others=others,
         ),
         fluctuation=back.fluctuation(Fluctuation(float(weight_variance), float(excess_loss))),
-        drift=IndependentDrift(
-            axes.size, axes.size, 2 * diffusion_tensor[np.triu_indices(axes.size, 1)]
-        ),
+        drift=drift,
         decay_matrix=delta,
         mean_rotation=mean_rotation,
         stimuli=tuple(
-            back.stimulus(stimulus_drift(stimulus, first_layer, delta, mean_rotation))
-            for stimulus in given.natural.stimuli
+            map(
+                back.stimulus,
+                stimulus_drifts(given.natural.stimuli, first_layer, delta, mean_rotation),
+            )
         ),
         validity=limits,
         warnings=warnings,

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from symdrift.evaluation.closed_form.in_place import Operation, in_place
 from symdrift.evaluation.closed_form.printed_aligned import (
+    _beside_blocks,
     _joint_term,
     _joint_term_white_noise,
+    _learned_block,
     _own_term,
     _own_term_white_noise,
     _solved_block,
@@ -26,26 +28,30 @@ from symdrift.evaluation.closed_form.printed_aligned import (
 Array = NDArray[np.float64]
 Counts = NDArray[np.intp]
 
-TERMS = ((_own_term, _joint_term), (_own_term_white_noise, _joint_term_white_noise))
+TERMS: tuple[tuple[Callable[..., Array], ...], ...] = (
+    (_own_term, _joint_term),
+    (_own_term_white_noise, _joint_term_white_noise),
+)
 """Terms with the noise as it is, and as if it were white."""
 
-PARTS, KNOWN = 8, 13
-"""What is known of a direction and of a solved block."""
+PARTS, KNOWN, BESIDE = 8, 9, 6
+"""What is known of a direction, of a solved block, and beside the diagonals of all with one l."""
 
-_EXCHANGED = [1, 0, 2, 3, 4, 6, 5, 9, 8, 7, 10, 11, 12]
+_EXCHANGED = [1, 0, 2, 4, 3, 5, 6, 8, 7]
 """Of which part of a block each part is that of the block of the same directions exchanged."""
 
 _LABEL_NOISE, _SLACK, _MISSED, _REST = 1, 4, 5, 7
 _OFTEN_ZERO = (_LABEL_NOISE, _SLACK, _MISSED, _REST)
 """Parts that no network may have: nothing is done with them then."""
 
-_NEAR, _FAR = (0, 1, 2, 3, 6, 7), (0, 1, 2, 3, 4, 5, 8, 9)
+_LEARNED = (0, 1, 2, 3)
+_NEAR, _FAR = (*_LEARNED, 6, 7), (*_LEARNED, 4, 5, 8, 9)
 """Parts of both directions that a block is made of; the last two are those of one left out."""
 
-TOGETHER, FEWEST = 2**10, 2**6
+TOGETHER, FEWEST = 2**11, 2**6
 """Networks that one operation is about."""
 
-NUMBERS = 3 * 2**12
+NUMBERS = 3 * 2**13
 """Numbers that one operation is about: few enough for what a term needs to stay in the cache."""
 
 _FEW = 1024
@@ -83,7 +89,7 @@ class _Sums:
     ) -> None:
         # Without a direction that is left out there are no strengths of such.
         self._zero = zero + tuple(zero[_MISSED] or part for part in zero[6:])
-        self._axes = np.empty((PARTS + 2, len(count), networks))
+        self._axes = np.empty((PARTS + 2 + BESIDE, len(count), networks))
         self._gamma = np.empty(networks)
         self._areas = np.empty((rows, rows, networks))
         self._terms = TERMS[white]
@@ -104,7 +110,7 @@ class _Sums:
             # What fills up has to be something.
             part[..., count:] = given[..., -1:]
         if not self._zero[_MISSED]:
-            slack, missed, strength, rest, other, other_rest = self._axes[4:]
+            slack, missed, strength, rest, other, other_rest = self._axes[4:-BESIDE]
             left_out = missed > 0
             np.multiply(slack, ~left_out, slack)
             np.multiply(strength, left_out, other)
@@ -115,6 +121,8 @@ class _Sums:
         return self._areas[..., :count]
 
     def _operations(self) -> Iterator[Operation]:
+        given = [self._axes[0], self._axes[3], self._gamma]
+        yield from in_place(_beside_blocks, given, self._axes[-BESIDE:], self._spare)
         if self._few:
             yield from self._pairs()
         for others, ring in _rings(self._count, self._rows, len(self._gamma)):
@@ -143,7 +151,10 @@ class _Sums:
     def _blocks(self, i: Counts, l: Counts, found: Array) -> Iterator[Operation]:
         """Blocks of directions i and l, where the second is broadcast over the first."""
         given: list[Array | None] = []
-        for name, place, parts in (("near", i, _NEAR), ("far", l, _FAR)):
+        # The coupling is the weight decay then.
+        learned = self._zero[_SLACK] and self._zero[_MISSED]
+        near, far = (_LEARNED, _LEARNED) if learned else (_NEAR, _FAR)
+        for name, place, parts in (("near", i, near), ("far", l, far)):
             for part in parts:
                 given.append(None)
                 if not self._zero[part]:
@@ -152,7 +163,8 @@ class _Sums:
         # Operations on arrays of one shape are the quickest.
         gamma = self._room("gamma", (*l.shape, len(self._gamma)))
         yield np.copyto, (gamma, self._gamma)
-        yield from in_place(_block, [*given, gamma], found, self._spare)
+        block = _learned_block if learned else _block
+        yield from in_place(block, [*given, gamma], found, self._spare)
 
     def _around(self, others: Counts, ring: Counts) -> Iterator[Operation]:
         """Terms of some directions l, each of which has its ring in a column."""
@@ -167,19 +179,21 @@ class _Sums:
         else:
             yield from self._blocks(ring, others, known[:, :around])
             yield np.copyto, (known[:, around:], known[:, :turns])
-        near, far = self._room("near", (3, *shape)), self._room("far", (3, *shape[1:]))
-        yield self._axes[:3].take, (ring, 1, near, "clip")
-        yield self._axes[:3].take, (others, 1, far, "clip")
+        far = self._axes[:, others[0] : others[-1] + 1]
+        if far.shape[1] > len(others):
+            far = self._room("far", (len(far), *shape[1:]))
+            yield self._axes.take, (others, 1, far, "clip")
+        beside = far[-BESIDE:]
         area = self._room("area", shape)
         if others[0] < len(self._areas):
             noise = None if self._zero[_LABEL_NOISE] else far[1]
-            given = [far[0], noise, far[2], near[0], near[2], *known[:, :around], self._gamma]
+            given = [far[0], noise, far[2], *known[:, :around], *beside, self._gamma]
             yield from in_place(own_term, given, [area], self._spare)
             for x, l in enumerate(others):
                 yield from self._added(area[:, x], ring[:, x], l, 1 + (ring[:, x] == l))
         for turn in range(int(count[: len(self._areas)].max() == 1), turns + 1):
             met = turns if 2 * turn == around else around
-            given = [*known[:, :met], *known[:, turn : turn + met]]
+            given = [*known[:, :met], *known[:, turn : turn + met], *beside]
             yield from in_place(joint_term, given, [area[:met]], self._spare)
             for x, l in enumerate(others):
                 i, j = ring[:met, x], np.roll(ring[:, x], -turn)[:met]

@@ -444,10 +444,13 @@ def _own_area_gradient(
 ) -> tuple[Array, ...]:
     """What the direction (i, i) adds to the swept area of (i, j), and its derivatives.
 
-    413 operations.
+    430 operations.
     """
     # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) / (s_i s_j) per eta and for B = 1, with h Y
     # + Y H = 2 (1 1) H and H Z' + Z' h = 2 h (1 1)', both over det(H + h)
+    coupling = residual_i*variance_i
+    noise_12 = coupling*weight_decay
+    doubled_12 = 2*noise_12
     total_q = singular_value_i + singular_value_j
     coupling_q = residual_i*variance_i
     separation_q = (
@@ -466,87 +469,80 @@ def _own_area_gradient(
     bare_2_q = total_q*variance_j
     first_q = bare_1_q + weight_decay
     second_q = bare_2_q + weight_decay
+    weight_q = 2/(first_q + second_q)
     noise_11_q = variance_i*(label_noise_j + residual_j*weight_decay)
-    noise_12_q = coupling_q*weight_decay
     noise_22_q = variance_j*(coupling_q*residual_i + label_noise_i)
-    trace_q = first_q + second_q
-    weight_q = 2/trace_q
-    doubled_12_q = 2*noise_12_q
     determinant_weight_q = determinant_q*weight_q
     curvature = 2*singular_value_i*variance_i
     noise = label_noise_i*variance_i + 2*weight_decay**2
-    total = singular_value_i + singular_value_j
-    inverse = 1/(curvature*(curvature + trace_q) + determinant_q)
-    turned = curvature*total
-    moved = coupling_q + curvature
-    forward_11 = inverse*(determinant_q + turned*variance_i)
-    forward_12 = inverse*(determinant_q + turned*variance_j)
+    inverse = 1/(curvature*(curvature + first_q + second_q) + determinant_q)
+    moved = coupling + curvature
+    forward_11 = inverse*(bare_1_q*curvature + determinant_q)
+    forward_12 = inverse*(bare_2_q*curvature + determinant_q)
     backward_11 = inverse*(moved + second_q)
     backward_21 = inverse*(first_q + moved)
     area = (
-        noise*(weight_q*(forward_11*(doubled_12_q*forward_12 + forward_11*noise_11_q) +
+        noise*(weight_q*(forward_11*(doubled_12*forward_12 + forward_11*noise_11_q) +
         forward_12**2*noise_22_q) + (2*curvature +
-        determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*doubled_12_q)
-        + backward_21**2*noise_22_q))
+        determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*doubled_12) +
+        backward_21**2*noise_22_q))
     )
     by_backward_21 = (
-        noise*(2*curvature + determinant_weight_q)*(backward_11*doubled_12_q +
+        noise*(2*curvature + determinant_weight_q)*(backward_11*doubled_12 +
         2*backward_21*noise_22_q)
     )
     by_backward_11 = (
         noise*(2*curvature + determinant_weight_q)*(2*backward_11*noise_11_q +
-        backward_21*doubled_12_q)
+        backward_21*doubled_12)
     )
-    by_forward_12 = noise*weight_q*(doubled_12_q*forward_11 + 2*forward_12*noise_22_q)
-    by_forward_11 = noise*weight_q*(doubled_12_q*forward_12 + 2*forward_11*noise_11_q)
+    by_forward_12 = noise*weight_q*(doubled_12*forward_11 + 2*forward_12*noise_22_q)
+    by_forward_11 = noise*weight_q*(doubled_12*forward_12 + 2*forward_11*noise_11_q)
     by_moved = by_backward_11*inverse + by_backward_21*inverse
-    by_turned = by_forward_11*inverse*variance_i + by_forward_12*inverse*variance_j
     by_inverse = (
         by_backward_11*(moved + second_q) + by_backward_21*(first_q + moved) +
-        by_forward_11*(determinant_q + turned*variance_i) + by_forward_12*(determinant_q +
-        turned*variance_j)
+        by_forward_11*(bare_1_q*curvature + determinant_q) + by_forward_12*(bare_2_q*curvature
+        + determinant_q)
     )
-    by_total = by_turned*curvature
     by_noise = (
-        weight_q*(forward_11*(doubled_12_q*forward_12 + forward_11*noise_11_q) +
+        weight_q*(forward_11*(doubled_12*forward_12 + forward_11*noise_11_q) +
         forward_12**2*noise_22_q) + (2*curvature +
-        determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*doubled_12_q)
-        + backward_21**2*noise_22_q)
+        determinant_weight_q)*(backward_11*(backward_11*noise_11_q + backward_21*doubled_12) +
+        backward_21**2*noise_22_q)
     )
     by_curvature = (
-        by_inverse*(-2*curvature - trace_q)/(curvature*(curvature + trace_q) +
-        determinant_q)**2 + by_moved + by_turned*total +
-        noise*(2*backward_11*(backward_11*noise_11_q + backward_21*doubled_12_q) +
+        bare_1_q*by_forward_11*inverse + bare_2_q*by_forward_12*inverse +
+        by_inverse*(-2*curvature - first_q - second_q)/(curvature*(curvature + first_q +
+        second_q) + determinant_q)**2 + by_moved +
+        noise*(2*backward_11*(backward_11*noise_11_q + backward_21*doubled_12) +
         2*backward_21**2*noise_22_q)
     )
     by_determinant_weight_q = (
-        noise*(backward_11*(backward_11*noise_11_q + backward_21*doubled_12_q) +
+        noise*(backward_11*(backward_11*noise_11_q + backward_21*doubled_12) +
         backward_21**2*noise_22_q)
-    )
-    by_doubled_12_q = (
-        noise*(backward_11*backward_21*(2*curvature + determinant_weight_q) +
-        forward_11*forward_12*weight_q)
-    )
-    by_weight_q = (
-        by_determinant_weight_q*determinant_q + noise*(forward_11*(doubled_12_q*forward_12 +
-        forward_11*noise_11_q) + forward_12**2*noise_22_q)
-    )
-    by_trace_q = (
-        -by_inverse*curvature/(curvature*(curvature + trace_q) + determinant_q)**2 -
-        by_weight_q*weight_q/trace_q
     )
     by_noise_22_q = (
         noise*(backward_21**2*(2*curvature + determinant_weight_q) + forward_12**2*weight_q)
     )
-    by_noise_12_q = 2*by_doubled_12_q
     by_noise_11_q = (
         noise*(backward_11**2*(2*curvature + determinant_weight_q) + forward_11**2*weight_q)
     )
-    by_second_q = by_backward_11*inverse + by_trace_q
-    by_first_q = by_backward_21*inverse + by_trace_q
+    by_weight_q = (
+        by_determinant_weight_q*determinant_q + noise*(forward_11*(doubled_12*forward_12 +
+        forward_11*noise_11_q) + forward_12**2*noise_22_q)
+    )
+    by_second_q = (
+        by_backward_11*inverse - by_inverse*curvature/(curvature*(curvature + first_q +
+        second_q) + determinant_q)**2 - 2*by_weight_q/(first_q + second_q)**2
+    )
+    by_first_q = (
+        by_backward_21*inverse - by_inverse*curvature/(curvature*(curvature + first_q +
+        second_q) + determinant_q)**2 - 2*by_weight_q/(first_q + second_q)**2
+    )
+    by_bare_2_q = by_forward_12*curvature*inverse + by_second_q
+    by_bare_1_q = by_first_q + by_forward_11*curvature*inverse
     by_determinant_q = (
         by_determinant_weight_q*weight_q + by_forward_11*inverse + by_forward_12*inverse -
-        by_inverse/(curvature*(curvature + trace_q) + determinant_q)**2
+        by_inverse/(curvature*(curvature + first_q + second_q) + determinant_q)**2
     )
     by_worth_q = (
         by_determinant_q*(total_q*weight_decay*(-variance_i +
@@ -561,43 +557,49 @@ def _own_area_gradient(
     by_root_q = 2*by_determinant_q*separation_q*weight_decay/worth_q + 2*by_spread_q
     by_variances_q = (1/2)*by_root_q/np.sqrt(variances_q)
     by_separation_q = by_determinant_q*(2*root_q*weight_decay/worth_q + variance_i)
-    by_coupling_q = by_moved + by_noise_12_q*weight_decay + by_noise_22_q*residual_i*variance_j
+    by_coupling_q = by_noise_22_q*residual_i*variance_j
     by_total_q = (
+        by_bare_1_q*variance_i + by_bare_2_q*variance_j +
         by_determinant_q*weight_decay*(-variance_i + variance_j)**2/spread_q +
-        by_first_q*variance_i + by_second_q*variance_j +
         by_separation_q*singular_value_i*variance_j + by_worth_q*variance_j
     )
-    t0 = inverse*turned
-    t1 = 2*variance_i
-    t2 = 2*variance_j
-    t3 = t1 - t2
-    t4 = 1/spread_q
-    t5 = t4*total_q*weight_decay
-    t6 = by_noise_22_q*variance_j
-    t7 = singular_value_j + total_q
-    t8 = by_total + by_total_q
-    t9 = by_noise_11_q*variance_i
+    by_doubled_12 = (
+        noise*(backward_11*backward_21*(2*curvature + determinant_weight_q) +
+        forward_11*forward_12*weight_q)
+    )
+    by_noise_12 = 2*by_doubled_12
+    by_coupling = by_moved + by_noise_12*weight_decay
+    t0 = 2*variance_i
+    t1 = 2*variance_j
+    t2 = t0 - t1
+    t3 = 1/spread_q
+    t4 = t3*total_q*weight_decay
+    t5 = by_noise_22_q*variance_j
+    t6 = singular_value_j + total_q
+    t7 = by_noise_11_q*variance_i
     by_variance_i = (
-        by_coupling_q*residual_i + 2*by_curvature*singular_value_i +
-        by_determinant_q*(separation_q + t3*t5) + by_first_q*total_q + by_forward_11*t0 +
+        by_bare_1_q*total_q + by_coupling*residual_i + by_coupling_q*residual_i +
+        2*by_curvature*singular_value_i + by_determinant_q*(separation_q + t2*t4) +
         by_noise*label_noise_i + by_noise_11_q*(label_noise_j + residual_j*weight_decay) +
         by_spread_q + by_variances_q*variance_j
     )
-    by_label_noise_i = by_noise*variance_i + t6
-    by_singular_value_i = by_curvature*t1 + by_separation_q*t7*variance_j + t8
-    by_residual_i = by_coupling_q*variance_i + coupling_q*t6
+    by_label_noise_i = by_noise*variance_i + t5
+    by_singular_value_i = by_curvature*t0 + by_separation_q*t6*variance_j + by_total_q
+    by_residual_i = by_coupling*variance_i + by_coupling_q*variance_i + coupling_q*t5
     by_variance_j = (
-        -by_determinant_q*t3*t5 + by_forward_12*t0 + by_noise_22_q*(coupling_q*residual_i +
-        label_noise_i) + by_second_q*total_q + by_separation_q*(singular_value_i*t7 +
-        singular_value_j**2) + by_spread_q + by_variances_q*variance_i + by_worth_q*total_q
+        by_bare_2_q*total_q - by_determinant_q*t2*t4 + by_noise_22_q*(coupling_q*residual_i +
+        label_noise_i) + by_separation_q*(singular_value_i*t6 + singular_value_j**2) +
+        by_spread_q + by_variances_q*variance_i + by_worth_q*total_q
     )
-    by_label_noise_j = t9
-    by_singular_value_j = by_separation_q*(singular_value_i*variance_j + singular_value_j*t2) + t8
-    by_residual_j = t9*weight_decay
+    by_label_noise_j = t7
+    by_singular_value_j = (
+        by_separation_q*(singular_value_i*variance_j + singular_value_j*t1) + by_total_q
+    )
+    by_residual_j = t7*weight_decay
     by_weight_decay = (
-        by_determinant_q*t4*(2*root_q*separation_q*spread_q + total_q*worth_q*(-variance_i +
-        variance_j)**2)/worth_q + by_first_q + 4*by_noise*weight_decay +
-        by_noise_12_q*coupling_q + by_second_q + residual_j*t9
+        by_determinant_q*t3*(2*root_q*separation_q*spread_q + total_q*worth_q*(-variance_i +
+        variance_j)**2)/worth_q + by_first_q + 4*by_noise*weight_decay + by_noise_12*coupling
+        + by_second_q + residual_j*t7
     )
     return (
         area, by_variance_i, by_label_noise_i, by_singular_value_i, by_residual_i, by_variance_j,
@@ -626,12 +628,18 @@ def _joint_area_gradient(
 ) -> tuple[Array, ...]:
     """What the direction l adds to the swept area of (i, j), and its derivatives.
 
-    757 operations.
+    754 operations.
     """
     # o^2 (tr(Y' C_P Y Gamma_Q) + tr(Z C_Q Z' Gamma_P)) / (s_i s_j) per eta and for B = 1, with H_P
     # Y + Y H_Q = 2 H_Q, H_P Z + Z H_Q = 2 H_P and H_P W + W H_Q = 2: of F(X) = tr(C_P X C_Q X') it
     # is o^2 (F(Y) / (2 tr(H_Q)) + F(Z) / (2 tr(H_P)) + F(W) (det(H_Q) / (2 tr(H_Q)) + det(H_P) / (2
     # tr(H_P)))) / (s_i s_j)
+    coupling = residual_l*variance_l
+    noise_12 = coupling*weight_decay
+    doubled_12 = 2*noise_12
+    squared_coupling = coupling**2
+    coupled_noise = coupling*doubled_12
+    squared_noise = doubled_12*noise_12
     total_p = singular_value_i + singular_value_l
     coupling_p = residual_l*variance_l
     separation_p = gap_i + singular_value_l*variance_i*(singular_value_i + total_p)
@@ -648,14 +656,9 @@ def _joint_area_gradient(
     bare_2_p = total_p*variance_i
     first_p = bare_1_p + weight_decay
     second_p = bare_2_p + weight_decay
+    weight_p = 2/(first_p + second_p)
     noise_11_p = variance_l*(label_noise_i + residual_i*weight_decay)
-    noise_12_p = coupling_p*weight_decay
     noise_22_p = variance_i*(coupling_p*residual_l + label_noise_l)
-    trace_p = first_p + second_p
-    weight_p = 2/trace_p
-    first_determinant_p = determinant_p*first_p
-    second_determinant_p = determinant_p*second_p
-    doubled_12_p = 2*noise_12_p
     determinant_weight_p = determinant_p*weight_p
     total_q = singular_value_j + singular_value_l
     coupling_q = residual_l*variance_l
@@ -673,104 +676,90 @@ def _joint_area_gradient(
     bare_2_q = total_q*variance_j
     first_q = bare_1_q + weight_decay
     second_q = bare_2_q + weight_decay
+    weight_q = 2/(first_q + second_q)
     noise_11_q = variance_l*(label_noise_j + residual_j*weight_decay)
-    noise_12_q = coupling_q*weight_decay
     noise_22_q = variance_j*(coupling_q*residual_l + label_noise_l)
-    trace_q = first_q + second_q
-    weight_q = 2/trace_q
-    first_determinant_q = determinant_q*first_q
-    second_determinant_q = determinant_q*second_q
-    doubled_12_q = 2*noise_12_q
     determinant_weight_q = determinant_q*weight_q
-    difference = determinant_p - determinant_q
-    crossed_p = determinant_q*trace_p
-    crossed_q = determinant_p*trace_q
+    firsts = first_p + first_q
+    seconds = second_p + second_q
+    crossed_1 = determinant_p*first_q + determinant_q*first_p
+    crossed_2 = determinant_p*second_q + determinant_q*second_p
     scale_1 = first_q + second_p
     scale_2 = first_p + second_q
-    ahead_1 = crossed_p + determinant_p*first_q + second_determinant_q
-    ahead_2 = crossed_p + determinant_p*second_q + first_determinant_q
-    behind_1 = crossed_q + determinant_q*first_p + second_determinant_p
-    behind_2 = crossed_q + determinant_q*second_p + first_determinant_p
+    ahead_1 = crossed_1 + determinant_q*seconds
+    ahead_2 = crossed_2 + determinant_q*firsts
+    behind_1 = crossed_1 + determinant_p*seconds
+    behind_2 = crossed_2 + determinant_p*firsts
     resultant = ahead_1*scale_1 + behind_1*scale_2
     inverse = 1/resultant
     turn_1 = inverse*scale_1
     turn_2 = inverse*scale_2
-    firsts = first_p + first_q
-    seconds = second_p + second_q
     both = scale_2*turn_1
     turned_1 = noise_11_p*turn_1
     turned_2 = noise_22_p*turn_2
-    doubled_1 = doubled_12_p*turn_1
-    doubled_2 = doubled_12_p*turn_2
+    back_1 = noise_11_q*turn_2
+    back_2 = noise_22_q*turn_1
     noise_11 = noise_11_p*noise_11_q
-    noise_12 = doubled_12_p*noise_12_q
     noise_22 = noise_22_p*noise_22_q
-    mixed_1 = doubled_12_q*turned_1 + doubled_2*noise_11_q
-    mixed_2 = doubled_1*noise_22_q + doubled_12_q*turned_2
-    square = noise_11_q*turn_2*turned_2 + turn_1*(doubled_2*noise_12_q + noise_22_q*turned_1)
-    beside = coupling_p*difference
-    outer_11 = beside*mixed_1
-    outer_12 = beside*mixed_2
-    outer_13 = beside**2*square
-    still_beside = coupling_p*(firsts + seconds)
+    mixed_1 = coupled_noise*(back_1 + turned_1)
+    mixed_2 = coupled_noise*(back_2 + turned_2)
+    square = squared_coupling*(back_1*turned_2 + back_2*turned_1 + squared_noise*turn_1*turn_2)
+    difference = determinant_p - determinant_q
+    outer_11 = difference*mixed_1
+    outer_12 = difference*mixed_2
+    outer_13 = difference**2*square
+    traces = firsts + seconds
     forward_1 = ahead_1*turn_1
     forward_2 = ahead_2*turn_2
     forward_area = (
-        forward_1*(forward_1*noise_11 + forward_2*noise_12 - outer_11) +
+        forward_1*(forward_1*noise_11 + forward_2*squared_noise - outer_11) +
         forward_2*(forward_2*noise_22 - outer_12) + outer_13
     )
     backward_1 = behind_1*turn_2
     backward_2 = behind_2*turn_1
     backward_area = (
-        backward_1*(backward_1*noise_11 + backward_2*noise_12 + outer_11) +
+        backward_1*(backward_1*noise_11 + backward_2*squared_noise + outer_11) +
         backward_2*(backward_2*noise_22 + outer_12) + outer_13
     )
     still_1 = both*seconds
     still_2 = both*firsts
     still_area = (
-        square*still_beside**2 + still_1*(mixed_1*still_beside + noise_11*still_1 +
-        noise_12*still_2) + still_2*(mixed_2*still_beside + noise_22*still_2)
+        square*traces**2 + still_1*(mixed_1*traces + noise_11*still_1 + squared_noise*still_2)
+        + still_2*(mixed_2*traces + noise_22*still_2)
     )
     area = (
         backward_area*weight_p + forward_area*weight_q + still_area*(determinant_weight_p +
         determinant_weight_q)
     )
     by_still_area = determinant_weight_p + determinant_weight_q
-    by_still_2 = by_still_area*(mixed_2*still_beside + noise_12*still_1 + 2*noise_22*still_2)
-    by_still_1 = by_still_area*(mixed_1*still_beside + 2*noise_11*still_1 + noise_12*still_2)
-    by_backward_2 = weight_p*(backward_1*noise_12 + 2*backward_2*noise_22 + outer_12)
-    by_backward_1 = weight_p*(2*backward_1*noise_11 + backward_2*noise_12 + outer_11)
-    by_forward_2 = weight_q*(forward_1*noise_12 + 2*forward_2*noise_22 - outer_12)
-    by_forward_1 = weight_q*(2*forward_1*noise_11 + forward_2*noise_12 - outer_11)
-    by_still_beside = by_still_area*(mixed_1*still_1 + mixed_2*still_2 + 2*square*still_beside)
+    by_still_2 = by_still_area*(mixed_2*traces + 2*noise_22*still_2 + squared_noise*still_1)
+    by_still_1 = by_still_area*(mixed_1*traces + 2*noise_11*still_1 + squared_noise*still_2)
+    by_backward_2 = weight_p*(backward_1*squared_noise + 2*backward_2*noise_22 + outer_12)
+    by_backward_1 = weight_p*(2*backward_1*noise_11 + backward_2*squared_noise + outer_11)
+    by_forward_2 = weight_q*(forward_1*squared_noise + 2*forward_2*noise_22 - outer_12)
+    by_forward_1 = weight_q*(2*forward_1*noise_11 + forward_2*squared_noise - outer_11)
+    by_traces = by_still_area*(mixed_1*still_1 + mixed_2*still_2 + 2*square*traces)
     by_outer_13 = weight_p + weight_q
     by_outer_12 = backward_2*weight_p - forward_2*weight_q
     by_outer_11 = backward_1*weight_p - forward_1*weight_q
-    by_beside = 2*beside*by_outer_13*square + by_outer_11*mixed_1 + by_outer_12*mixed_2
-    by_square = beside**2*by_outer_13 + by_still_area*still_beside**2
-    by_mixed_2 = beside*by_outer_12 + by_still_area*still_2*still_beside
-    by_mixed_1 = beside*by_outer_11 + by_still_area*still_1*still_beside
+    by_difference = by_outer_11*mixed_1 + by_outer_12*mixed_2 + 2*by_outer_13*difference*square
+    by_square = by_outer_13*difference**2 + by_still_area*traces**2
+    by_mixed_2 = by_outer_12*difference + by_still_area*still_2*traces
+    by_mixed_1 = by_outer_11*difference + by_still_area*still_1*traces
     by_noise_22 = backward_2**2*weight_p + by_still_area*still_2**2 + forward_2**2*weight_q
-    by_noise_12 = (
-        backward_1*backward_2*weight_p + by_still_area*still_1*still_2 +
-        forward_1*forward_2*weight_q
-    )
     by_noise_11 = backward_1**2*weight_p + by_still_area*still_1**2 + forward_1**2*weight_q
-    by_doubled_2 = by_mixed_1*noise_11_q + by_square*noise_12_q*turn_1
-    by_doubled_1 = by_mixed_2*noise_22_q
-    by_turned_2 = by_mixed_2*doubled_12_q + by_square*noise_11_q*turn_2
-    by_turned_1 = by_mixed_1*doubled_12_q + by_square*noise_22_q*turn_1
+    by_back_2 = by_mixed_2*coupled_noise + by_square*squared_coupling*turned_1
+    by_back_1 = by_mixed_1*coupled_noise + by_square*squared_coupling*turned_2
+    by_turned_2 = back_1*by_square*squared_coupling + by_mixed_2*coupled_noise
+    by_turned_1 = back_2*by_square*squared_coupling + by_mixed_1*coupled_noise
     by_both = by_still_1*seconds + by_still_2*firsts
-    by_seconds = both*by_still_1 + by_still_beside*coupling_p
-    by_firsts = both*by_still_2 + by_still_beside*coupling_p
     by_turn_2 = (
-        ahead_2*by_forward_2 + behind_1*by_backward_1 + by_doubled_2*doubled_12_p +
-        by_square*noise_11_q*turned_2 + by_turned_2*noise_22_p
+        ahead_2*by_forward_2 + behind_1*by_backward_1 + by_back_1*noise_11_q +
+        by_square*squared_coupling*squared_noise*turn_1 + by_turned_2*noise_22_p
     )
     by_turn_1 = (
-        ahead_1*by_forward_1 + behind_2*by_backward_2 + by_both*scale_2 +
-        by_doubled_1*doubled_12_p + by_square*(doubled_2*noise_12_q + noise_22_q*turned_1) +
-        by_turned_1*noise_11_p
+        ahead_1*by_forward_1 + behind_2*by_backward_2 + by_back_2*noise_22_q + by_both*scale_2
+        + by_square*squared_coupling*squared_noise*turn_2 + by_turned_1*noise_11_p
     )
     by_inverse = by_turn_1*scale_1 + by_turn_2*scale_2
     by_resultant = -by_inverse*inverse/resultant
@@ -780,26 +769,26 @@ def _joint_area_gradient(
     by_ahead_1 = by_forward_1*turn_1 + by_resultant*scale_1
     by_scale_2 = behind_1*by_resultant + by_both*turn_1 + by_turn_2*inverse
     by_scale_1 = ahead_1*by_resultant + by_turn_1*inverse
-    by_crossed_q = by_behind_1 + by_behind_2
-    by_crossed_p = by_ahead_1 + by_ahead_2
-    by_difference = by_beside*coupling_p
-    by_doubled_12_q = by_mixed_1*turned_1 + by_mixed_2*turned_2
+    by_crossed_2 = by_ahead_2 + by_behind_2
+    by_crossed_1 = by_ahead_1 + by_behind_1
+    by_seconds = (
+        both*by_still_1 + by_ahead_1*determinant_q + by_behind_1*determinant_p + by_traces
+    )
+    by_firsts = both*by_still_2 + by_ahead_2*determinant_q + by_behind_2*determinant_p + by_traces
+    by_noise_22_q = by_back_2*turn_1 + by_noise_22*noise_22_p
+    by_noise_11_q = by_back_1*turn_2 + by_noise_11*noise_11_p
     by_weight_q = determinant_q*still_area + forward_area
-    by_trace_q = by_crossed_q*determinant_p - by_weight_q*weight_q/trace_q
-    by_noise_22_q = by_mixed_2*doubled_1 + by_noise_22*noise_22_p + by_square*turn_1*turned_1
-    by_noise_12_q = 2*by_doubled_12_q + by_noise_12*doubled_12_p + by_square*doubled_2*turn_1
-    by_noise_11_q = by_mixed_1*doubled_2 + by_noise_11*noise_11_p + by_square*turn_2*turned_2
     by_second_q = (
-        by_ahead_1*determinant_q + by_ahead_2*determinant_p + by_scale_2 + by_seconds +
-        by_trace_q
+        by_crossed_2*determinant_p + by_scale_2 + by_seconds - 2*by_weight_q/(first_q +
+        second_q)**2
     )
     by_first_q = (
-        by_ahead_1*determinant_p + by_ahead_2*determinant_q + by_firsts + by_scale_1 +
-        by_trace_q
+        by_crossed_1*determinant_p + by_firsts + by_scale_1 - 2*by_weight_q/(first_q +
+        second_q)**2
     )
     by_determinant_q = (
-        by_ahead_1*second_q + by_ahead_2*first_q + by_behind_1*first_p + by_behind_2*second_p
-        + by_crossed_p*trace_p - by_difference + still_area*weight_q
+        by_ahead_1*seconds + by_ahead_2*firsts + by_crossed_1*first_p + by_crossed_2*second_p
+        - by_difference + still_area*weight_q
     )
     by_worth_q = (
         by_determinant_q*(total_q*weight_decay*(variance_j - variance_l)**2/(spread_q*worth_q)
@@ -817,32 +806,26 @@ def _joint_area_gradient(
     )
     by_variances_q = (1/2)*by_root_q/np.sqrt(variances_q)
     by_separation_q = by_determinant_q*(2*root_q*weight_decay/worth_q + variance_l)
-    by_coupling_q = (
-        by_determinant_q*slack_l + by_noise_12_q*weight_decay +
-        by_noise_22_q*residual_l*variance_j
-    )
+    by_coupling_q = by_determinant_q*slack_l + by_noise_22_q*residual_l*variance_j
     by_total_q = (
         by_determinant_q*weight_decay*(variance_j - variance_l)**2/spread_q +
         by_first_q*variance_l + by_second_q*variance_j +
         by_separation_q*singular_value_l*variance_j + by_worth_q*variance_j
     )
-    by_doubled_12_p = by_doubled_1*turn_1 + by_doubled_2*turn_2 + by_noise_12*noise_12_q
-    by_weight_p = backward_area + determinant_p*still_area
-    by_trace_p = by_crossed_p*determinant_q - by_weight_p*weight_p/trace_p
     by_noise_22_p = by_noise_22*noise_22_q + by_turned_2*turn_2
-    by_noise_12_p = 2*by_doubled_12_p
     by_noise_11_p = by_noise_11*noise_11_q + by_turned_1*turn_1
+    by_weight_p = backward_area + determinant_p*still_area
     by_second_p = (
-        by_behind_1*determinant_p + by_behind_2*determinant_q + by_scale_1 + by_seconds +
-        by_trace_p
+        by_crossed_2*determinant_q + by_scale_1 + by_seconds - 2*by_weight_p/(first_p +
+        second_p)**2
     )
     by_first_p = (
-        by_behind_1*determinant_q + by_behind_2*determinant_p + by_firsts + by_scale_2 +
-        by_trace_p
+        by_crossed_1*determinant_q + by_firsts + by_scale_2 - 2*by_weight_p/(first_p +
+        second_p)**2
     )
     by_determinant_p = (
-        by_ahead_1*first_q + by_ahead_2*second_q + by_behind_1*second_p + by_behind_2*first_p
-        + by_crossed_q*trace_q + by_difference + still_area*weight_p
+        by_behind_1*seconds + by_behind_2*firsts + by_crossed_1*first_q +
+        by_crossed_2*second_q + by_difference + still_area*weight_p
     )
     by_worth_p = (
         by_determinant_p*(total_p*weight_decay*(variance_i - variance_l)**2/(spread_p*worth_p)
@@ -860,14 +843,25 @@ def _joint_area_gradient(
     )
     by_variances_p = (1/2)*by_root_p/np.sqrt(variances_p)
     by_separation_p = by_determinant_p*(2*root_p*weight_decay/worth_p + variance_l)
-    by_coupling_p = (
-        by_beside*difference + by_determinant_p*slack_l + by_noise_12_p*weight_decay +
-        by_noise_22_p*residual_l*variance_i + by_still_beside*(firsts + seconds)
-    )
+    by_coupling_p = by_determinant_p*slack_l + by_noise_22_p*residual_l*variance_i
     by_total_p = (
         by_determinant_p*weight_decay*(variance_i - variance_l)**2/spread_p +
         by_first_p*variance_l + by_second_p*variance_i +
         by_separation_p*singular_value_l*variance_i + by_worth_p*variance_i
+    )
+    by_squared_noise = (
+        backward_1*backward_2*weight_p + by_square*squared_coupling*turn_1*turn_2 +
+        by_still_area*still_1*still_2 + forward_1*forward_2*weight_q
+    )
+    by_coupled_noise = by_mixed_1*(back_1 + turned_1) + by_mixed_2*(back_2 + turned_2)
+    by_squared_coupling = (
+        by_square*(back_1*turned_2 + back_2*turned_1 + squared_noise*turn_1*turn_2)
+    )
+    by_doubled_12 = by_coupled_noise*coupling + by_squared_noise*noise_12
+    by_noise_12 = 2*by_doubled_12 + by_squared_noise*doubled_12
+    by_coupling = (
+        by_coupled_noise*doubled_12 + by_noise_12*weight_decay +
+        2*by_squared_coupling*coupling
     )
     t0 = singular_value_i + total_p
     t1 = by_separation_p*singular_value_l
@@ -902,11 +896,11 @@ def _joint_area_gradient(
     by_singular_value_j = by_total_q + t8*variance_j
     by_residual_j = t12*weight_decay
     by_variance_l = (
-        by_coupling_p*residual_l + by_coupling_q*residual_l + by_determinant_p*(separation_p -
-        t3*t5) + by_determinant_q*(separation_q - t11*t9) + by_first_p*total_p +
-        by_first_q*total_q + by_noise_11_p*(label_noise_i + residual_i*weight_decay) +
-        by_noise_11_q*(label_noise_j + residual_j*weight_decay) + by_spread_p + by_spread_q +
-        by_variances_p*variance_i + by_variances_q*variance_j
+        by_coupling*residual_l + by_coupling_p*residual_l + by_coupling_q*residual_l +
+        by_determinant_p*(separation_p - t3*t5) + by_determinant_q*(separation_q - t11*t9) +
+        by_first_p*total_p + by_first_q*total_q + by_noise_11_p*(label_noise_i +
+        residual_i*weight_decay) + by_noise_11_q*(label_noise_j + residual_j*weight_decay) +
+        by_spread_p + by_spread_q + by_variances_p*variance_i + by_variances_q*variance_j
     )
     by_label_noise_l = t13 + t14
     by_singular_value_l = (
@@ -914,7 +908,8 @@ def _joint_area_gradient(
         by_total_q
     )
     by_residual_l = (
-        by_coupling_p*variance_l + by_coupling_q*variance_l + coupling_p*t13 + coupling_q*t14
+        by_coupling*variance_l + by_coupling_p*variance_l + by_coupling_q*variance_l +
+        coupling_p*t13 + coupling_q*t14
     )
     by_slack_l = (
         by_determinant_p*(coupling_p + weight_decay) + by_determinant_q*(coupling_q +
@@ -927,8 +922,8 @@ def _joint_area_gradient(
         by_determinant_p*(slack_l + t4*(2*root_p*separation_p*spread_p + total_p*worth_p*(t15
         + variance_i)**2)/worth_p) + by_determinant_q*(slack_l +
         t10*(2*root_q*separation_q*spread_q + total_q*worth_q*(t15 + variance_j)**2)/worth_q)
-        + by_first_p + by_first_q + by_noise_12_p*coupling_p + by_noise_12_q*coupling_q +
-        by_second_p + by_second_q + residual_i*t6 + residual_j*t12
+        + by_first_p + by_first_q + by_noise_12*coupling + by_second_p + by_second_q +
+        residual_i*t6 + residual_j*t12
     )
     return (
         area, by_variance_i, by_label_noise_i, by_singular_value_i, by_residual_i, by_variance_j,

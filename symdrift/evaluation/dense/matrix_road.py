@@ -33,7 +33,7 @@ from symdrift.evaluation.parts import (
     moving_planes,
     parameters_of,
     stillness_warnings,
-    stimulus_drift,
+    stimulus_drifts,
     subspaces,
 )
 from symdrift.evaluation.result import Evaluation
@@ -136,10 +136,10 @@ def evaluate(
         decay_matrix=delta,
         mean_rotation=mean_rotation,
         stimuli=tuple(
-            units.inverse.stimulus(
-                stimulus_drift(stimulus, minimum.first_layer, delta, mean_rotation)
+            map(
+                units.inverse.stimulus,
+                stimulus_drifts(natural.stimuli, minimum.first_layer, delta, mean_rotation),
             )
-            for stimulus in natural.stimuli
         ),
         validity=limits,
         warnings=warnings,
