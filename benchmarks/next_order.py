@@ -34,9 +34,10 @@ from symdrift.inputs import Gaussian
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation.expected import theory_of
+from symdrift.validation.one_look import planned_rate
 from symdrift.validation.plan import at_learning_rate
 from symdrift.validation.rows import READ_OFF
-from symdrift.validation.validate import planned_rate, validate_rate
+from symdrift.validation.validate import validate_rate
 
 ALLOWED = 0.03
 """Relative difference of a prediction from the simulation."""

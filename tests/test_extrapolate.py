@@ -56,6 +56,7 @@ from symdrift.validation.extrapolate import (
 )
 from symdrift.validation.judgement import Verdict
 from symdrift.validation.ladder import DECIDING_AIM, FEWEST_WINDOWS
+from symdrift.validation.one_look import run_planned
 from symdrift.validation.plan import (
     BUDGET_SECONDS,
     PRECISION,
@@ -81,7 +82,7 @@ from symdrift.validation.speed import (
     modelled_speed,
 )
 from symdrift.validation.straight_line import weighted_limit, weighted_line
-from symdrift.validation.validate import Run, Validation, at_one_rate, run_planned
+from symdrift.validation.validate import Run, Validation, at_one_rate
 from symdrift.validation.verdict import SHOWN_ONLY, extrapolation_table
 
 CASES = {

@@ -32,6 +32,7 @@ from symdrift.validation.expected import theory_of
 from symdrift.validation.judgement import Verdict, is_confirmed
 from symdrift.validation.ladder import FEWEST_WINDOWS
 from symdrift.validation.measured_slopes import measured_slopes
+from symdrift.validation.one_look import planned_rate, run_planned
 from symdrift.validation.plan import plan_single
 from symdrift.validation.rows import READ_OFF, Row
 from symdrift.validation.second_look import SecondLook
@@ -40,8 +41,6 @@ from symdrift.validation.validate import (
     Run,
     Similarity,
     Validation,
-    planned_rate,
-    run_planned,
     validate_rate,
 )
 from symdrift.validation.verdict import validation_table

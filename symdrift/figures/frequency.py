@@ -17,7 +17,8 @@ from symdrift.figures.bands import Evaluated, caption_bands, draw_band, expected
 from symdrift.figures.style import WIDTH, caption_short, colour, drawing, literal, short_names
 from symdrift.study import StimulusInputs, Study
 from symdrift.study.problem import Array
-from symdrift.validation.validate import Validation, planned_rate
+from symdrift.validation.one_look import planned_rate
+from symdrift.validation.validate import Validation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

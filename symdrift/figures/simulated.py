@@ -14,9 +14,10 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
 from symdrift.figures.style import percent
 from symdrift.study.problem import Array, LearningProblem
+from symdrift.validation.one_look import run_planned
 from symdrift.validation.plan import schedule_of
 from symdrift.validation.rows import Row
-from symdrift.validation.validate import Validation, run_planned
+from symdrift.validation.validate import Validation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

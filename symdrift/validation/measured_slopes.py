@@ -19,9 +19,10 @@ from symdrift.evaluation.result import Evaluation
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_of
 from symdrift.validation.extrapolate import seed_of_run
+from symdrift.validation.one_look import planned_rate
 from symdrift.validation.plan import SINGLE_BUDGET_SECONDS, at_learning_rate
 from symdrift.validation.rows import Row
-from symdrift.validation.validate import Validation, planned_rate
+from symdrift.validation.validate import Validation
 
 LARGEST_CORRECTION = 0.15
 """What the next order adds at the largest rate, to the number that it changes most."""

@@ -46,7 +46,6 @@ from symdrift.validation.judgement import rule
 from symdrift.validation.plan import (
     DEFAULT_REPLICAS,
     PRECISION,
-    SINGLE_BUDGET_SECONDS,
     WINDOW_RELAXATIONS,
     plan_single,
     require_memory,
@@ -318,35 +317,6 @@ def _averaging(problem: LearningProblem, theory: Evaluation, schedule: Schedule)
     ratio = float(np.median([shared * size / diffusion for size, diffusion in moving]))
     windows = schedule.windows // schedule.segments
     return replace(schedule, half_stretch=half_stretch(ratio, 2.0 * schedule.window, windows))
-
-
-def run_planned(
-    problem: LearningProblem,
-    theory: Evaluation,
-    schedule: Schedule,
-    replicas: int,
-    seed: int,
-) -> Validation:
-    """Simulate a problem as planned, all of it, and compare with a theory: one look, no second."""
-    run = Run(problem, theory, schedule, replicas, seed)
-    found = one_look(run, 0, replicas, None, None, None)
-    if found.interrupted:
-        raise KeyboardInterrupt
-    return found
-
-
-def planned_rate(
-    problem: LearningProblem,
-    precision: float,
-    seed: int,
-    theory: Evaluation | None = None,
-    seconds: float = SINGLE_BUDGET_SECONDS,
-) -> Validation:
-    """One look, as `run_planned`, as long as a precision needs and a number of seconds allows."""
-    replicas, minimum = DEFAULT_REPLICAS, minimum_of(problem)
-    schedule = plan_single(problem, minimum, None, replicas, precision, seconds=seconds)
-    theory = theory_of(problem) if theory is None else theory
-    return run_planned(problem, theory, schedule, replicas, seed)
 
 
 class RateRun(Protocol):
