@@ -141,15 +141,14 @@ _RATES = ((RANK - 1) * MIXED, MIXED + (RANK - 2) * APART)
 def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -> Step:
     """Frequent and rare stimuli at any frequency
 
-    The slopes above say what happens next to equal variances; the order of a frequent and a rare
-    stimulus can be told for any {first}. Let all axes that have a gain be learned, {r} in number
-    and at least three, all of gain one: one of variance {first}, all others of variance {lambda},
-    which inputs without gain have too. There are {n} inputs and {m} outputs; an axis of gain zero
-    with both counts as an input without output and an output without input, since its blocks are
-    diagonal. Hidden units beyond {r} change nothing. There are only two kinds of planes, those of
-    axis 1 and those without it, and by [eq:axis-decay] the frequent stimulus and a rare one decay
-    at [eq:frequency-rates]. The plane that they share drops out of their difference: their order is
-    that of two planes.
+    The order of a frequent and a rare stimulus can be told for any {first}, not next to equal
+    variances only. Let all axes that have a gain be learned, {r} in number and at least three, all
+    of gain one: one of variance {first}, all others of variance {lambda}, which inputs without gain
+    have too. There are {n} inputs and {m} outputs; an axis of gain zero with both counts as one
+    without output and one without input, since its blocks are diagonal. Hidden units beyond {r}
+    change nothing. There are only two kinds of planes, those of axis 1 and those without it, and by
+    [eq:axis-decay] the frequent stimulus and a rare one decay at [eq:frequency-rates]. The plane
+    that they share drops out of their difference: their order is that of two planes.
 
     Let weight decay and label noise be small together, {noise} of the order of {gamma}. Singular
     values are then one, and label noise adds {square} times the Hessian to the noise in

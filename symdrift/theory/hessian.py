@@ -152,9 +152,9 @@ def _flat(examples: Examples) -> Step:
         },
         checks=(
             vanishes(
-                "Hessian and gradient noise of networks with shared axes, as full matrices in all "
-                "weights, annihilate each tangent vector: three learned axes, a bottleneck, a "
-                "silent hidden unit.",
+                "Hessian and gradient noise of networks whose teacher and inputs share axes, as "
+                "full matrices in all weights, annihilate each tangent vector: three learned axes, "
+                "a bottleneck, a silent hidden unit.",
                 *(
                     matrix * space.minimum.tangent(plane)
                     for space in (examples.all_active, examples.bottleneck, examples.silent_unit)
@@ -284,10 +284,10 @@ def _map_hessian(examples: Examples) -> Step:
     covariance and weight decay, since {inner} is {inner_axes} and {outer} is {outer_axes}.
 
     To see it, let the weights change along the image of {F} in [eq:mean-first] and
-    [eq:mean-second], and put [eq:slope-pairs] for the layers beside the slope: what is left in both
-    layers is the image of one and the same map. At first order in any change the Hessian makes of
-    it [eq:hessian-pull]; of the image of {F} it makes [eq:pull-first] and [eq:pull-second], by
-    [eq:slope-pairs]. The operator {curvature} is fixed up to what {J} does not see.
+    [eq:mean-second]: with [eq:slope-pairs] what is left in both layers is the image of one and the
+    same map. At first order in any change the Hessian makes of it [eq:hessian-pull]; of the image
+    of {F} it makes [eq:pull-first] and [eq:pull-second], by [eq:slope-pairs]. The operator
+    {curvature} is fixed up to what {J} does not see.
     """
     two_axes = examples.two_axes.minimum
     network, space = examples.generic, examples.weight_spaces[1]

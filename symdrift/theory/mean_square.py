@@ -224,11 +224,10 @@ def _second_moments(examples: Examples) -> Step:
     exactly as long as {eta} times {growth} is smaller than {decay} for all {Psi}. The boundary is
     the critical rate {critical}, the smallest positive rate for which [eq:critical] has a solution
     other than zero; its inverse is the largest value of {growth} over {decay}, the largest
-    eigenvalue of {inverse}. From this rate on the largest eigenvalue of a step is one or more: the
-    trace of a second moment with its positive matrix never shrinks, and noise adds to it where
-    samples carry noise to all directions across the orbit, as with two axes or more that all have
-    input or label noise. No variance is then stationary, even where {eta} times every curvature is
-    small.
+    eigenvalue of {inverse}. From this rate on it is one or more: the trace of a second moment with
+    its positive matrix never shrinks, and noise adds to it where samples carry noise to all
+    directions across the orbit, as with two axes or more that all have input or label noise. No
+    variance is then stationary, even where {eta} times every curvature is small.
 
     Below this rate [eq:moments-solved] solves [eq:stationary-moments]: {solved} times what the
     Lyapunov equation gives. On the solution of [eq:critical] {inverse} is one over {critical}: the

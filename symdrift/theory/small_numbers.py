@@ -159,8 +159,8 @@ def _multiplicative_noise(examples: Examples) -> Step:
         },
         checks=(
             vanishes(
-                "Summed entry by entry from fourth moments, for three inputs with a full "
-                "covariance.",
+                "[eq:squared-input], summed entry by entry from fourth moments, for three inputs "
+                "with a full covariance.",
                 (square, sigma.trace() * sigma + 2 * sigma * sigma),
             ),
         ),
@@ -181,17 +181,17 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
     over {gamma} times the noise that errors make. Where label noise or inputs that are not learned
     leave errors when weight decay tends to zero, nothing of the theory is left then at a fixed
     learning rate, and limits of small weight decay mean that the learning rate tends to zero first.
-    The mean is what is taken here. Where it vanishes by symmetry the imbalance fluctuates all the
-    same; its second moments are among those of [eq:stationary-moments].
+    Where this mean vanishes by symmetry the imbalance fluctuates all the same; its second moments
+    are among those of [eq:stationary-moments].
 
     The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
     minimum, of squared length {length}, and {own} the variance of the weights along them,
     [eq:unit-variance]. A deviation by {unit} itself changes the learned map by [eq:unit-change],
     and so nothing but the singular value {s_i}. Where {own} reaches {s_i}, the axis is lost at
     times and found again, at an angle that owes nothing to where it was: it then drifts faster than
-    the theory says. By [eq:unit-change] noise and stiffness along {unit}, taken to length one, are
-    both proportional to {s_i}, so that {own} stays as it is in size when {s_i} tends to zero: this
-    then happens at any learning rate.
+    the theory says. By [eq:unit-change] noise and stiffness along {unit}, at length one, are both
+    proportional to {s_i}, and {own} keeps its size: where {s_i} tends to zero, this happens at any
+    learning rate.
     """
     return step(
         unit_variance=(
@@ -210,8 +210,8 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
         },
         checks=(
             vanishes(
-                "[eq:unit-change] for each hidden unit of the two networks with rational entries, "
-                "with the axes of their learned maps.",
+                "[eq:unit-change] holds for each hidden unit of the two networks with rational "
+                "entries, with the axes of their learned maps.",
                 *(
                     second * first_part
                     + second_part * first

@@ -506,7 +506,7 @@ def _study_rate(
         checks=(
             holds(
                 "Solving [eq:map-equations] in exact rational arithmetic at the numbers of the "
-                "study gives the value of the displayed rate, to nine digits.",
+                "study gives the value of the displayed rate.",
                 Method.DIGITS,
                 in_double_precision,
             ),
