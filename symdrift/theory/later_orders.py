@@ -194,17 +194,18 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
 
     Of the sixth power only the mean is needed, and none of a higher one: a rotation, of the third
     power, and later deviations have only a kick in common, of one power more; with a mean of the
-    seventh, over the one over {eta} steps that a deviation lasts, these are eleven powers less two,
-    and the variance is wanted to the eighth. In several planes the mean contains that of
-    [eq:commutators]: half the commutators of any two of the three exponents in [eq:increments],
-    with what {waited} changes by from [eq:free-turns-3] and [eq:free-turns-4]; nested ones begin
-    with the seventh power, as {waited} has the same second part before and after a step. At the
-    power {next_power} the terms with {waited_k} have the mean {generated}. On the right of
-    [eq:poisson] stands the mean {left} over samples that this power has without them, taken from
-    its stationary mean at leading order. In one plane, where nothing fails to commute, the first
-    two lines are [eq:poisson-first], and the sixth power has [eq:poisson-sixth]. The first term on
-    the right, a number, is the mean that these rotations have at this power: in one plane the mean
-    rotation is [eq:mean-next], as odd powers vanish by the symmetry of [eq:read-step].
+    seventh, over the one over {eta} steps that a deviation lasts, these are eleven powers less
+    two, nine, and the variance is wanted to the eighth. In several planes the mean contains
+    that of [eq:commutators]: half the commutators of any two of the three exponents in
+    [eq:increments], with what {waited} changes by from [eq:free-turns-3] and [eq:free-turns-4];
+    nested ones begin with the seventh power, as {waited} has the same second part before and
+    after a step. At the power {next_power} the terms with {waited_k} have the mean {generated}.
+    On the right of [eq:poisson] stands the mean {left} over samples that this power has without
+    them, taken from its stationary mean at leading order. In one plane, where nothing fails to
+    commute, the first two lines are [eq:poisson-first], and the sixth power has
+    [eq:poisson-sixth]. The first term on the right, a number, is the mean that these rotations
+    have at this power: in one plane the mean rotation is [eq:mean-next], as odd powers vanish
+    by the symmetry of [eq:read-step].
 
     Rotations whose mean does not depend on what went before are uncorrelated when this mean is
     taken away, and their variances add up. In one plane, with the angles {angle} of these

@@ -117,10 +117,11 @@ def _multiplicative_noise(examples: Examples) -> Step:
     times {product}. In the mean this is twice its singular value times {Sigma}; but [eq:grown] has
     the mean of the square, and that is [eq:squared-input] for Gaussian inputs: not the square of a
     variance along one axis but a variance times the power {power} of all inputs, divided by {batch}
-    where a batch averages over samples. By [eq:second-moments] it adds up to {grown} against a
-    relaxation of {relaxed} along such an axis, of variance {lambda}: the quotient of both is this
-    number, which grows with the number of inputs while {discrete} does not. Where it reaches the
-    order of one, the critical rate of [eq:critical] is near, or has been passed.
+    where a batch averages over samples. By [eq:second-moments] samples thus add, with many
+    inputs, at most about {grown} against a relaxation of {relaxed} along such an axis, of
+    variance {lambda}: the quotient of both is this number, which grows with the number of
+    inputs while {discrete} does not. Where it reaches the order of one, the critical rate of
+    [eq:critical] is near, or has been passed.
     """
     network = examples.rectangular.network
     sample, sigma = network.sample_input, network.input_covariance
