@@ -15,8 +15,9 @@ import symdrift
 from symdrift.cli import run
 from symdrift.documents.fitted_tables import fitted_tables
 from symdrift.errors import RequestError
-from symdrift.fitting import Measurement, read_measurements
+from symdrift.fitting import Measurement, fit, read_measurements
 from symdrift.fitting.free_numbers import released
+from symdrift.study import read_study
 
 HEAD = "stimulus,quantity,value,standard_error"
 ROW = "rare,decay_rate,2.5e-10,1e-11"
@@ -203,3 +204,37 @@ def test_a_report_takes_measurements_and_has_them_in_tables(
         capsys.readouterr()
         assert run([*words, *wrong]) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variances", "left", "message"),
+    [
+        ([2 + k / 500 for k in range(500)], 2**34, r"500 axes that differ, .* hours \(allowed"),
+        (
+            [2.0] * 500,
+            2**24,
+            r"500 axes, .* MiB \(available: 16 MiB\); fewer axes fit",
+        ),
+    ],
+)
+def test_a_fit_of_too_wide_a_network_is_refused_before_it_begins(
+    variances: list[float],
+    left: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Too long where axes differ, too much memory where they are alike."""
+    file = tmp_path / "wide.toml"
+    file.write_text(
+        f"""title = "Wide"
+network = {{ inputs = 500, outputs = 500, hidden = 500 }}
+learning = {{ rate = 1e-6, weight_decay = 0.1 }}
+inputs = {{ covariance = {variances} }}
+"""
+    )
+    study = read_study(file)
+    monkeypatch.setattr("symdrift.memory.available_memory", lambda: left)
+    rates = [Measurement("axis 1", "decay_rate", 1e-9, 1e-10)]
+    with pytest.raises(RequestError, match=message):
+        fit(study, rates, ["learning.weight_decay"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.colors import LogNorm
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogFormatterSciNotation
@@ -76,6 +78,38 @@ def test_two_long_axes_give_a_phase_diagram_with_the_line_of_equal_rates(
     )
     faster = (frequent > rare).reshape(12, 10)
     assert not faster[:, 0].any() and faster[0, -1]
+
+
+def test_labels_of_contours_stand_out_from_the_colours_around_them_and_within_the_panel() -> None:
+    """By the contrast that guidelines ask of large letters, on the palest and darkest colours."""
+
+    def luminance(colour: Any) -> float:
+        parts = np.array(to_rgb(colour))
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return float(linear @ (0.2126, 0.7152, 0.0722))
+
+    axes = [parse_axis("gamma=0.1:0.8:30"), parse_axis("teacher.label_noise=0:0.5:30")]
+    figure = draw(sweep(read_study("frequent_stimulus"), axes, groups=("stimuli",)))
+    figure.draw_without_rendering()
+    backgrounds = []
+    for panel in (each for each in figure.axes if each.texts):
+        image = panel.collections[0]
+        assert isinstance(image, QuadMesh)
+        for text in panel.texts:
+            factor, _, power = text.get_text().rpartition("×")
+            if power.startswith("10"):
+                exponent = power[2:].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+                power = f"1e{exponent}"
+            level = float(factor or 1) * float(power)
+            around = luminance(image.to_rgba(np.array([level]))[0, :3])
+            ends = sorted((around, luminance(text.get_color())))
+            assert (ends[1] + 0.05) / (ends[0] + 0.05) > 3, text.get_text()
+            x, y = panel.transAxes.inverted().transform(
+                panel.transData.transform(text.get_position())
+            )
+            assert 0 < x < 1 and 0 < y < 1
+            backgrounds.append(around)
+    assert min(backgrounds) < 0.05 and max(backgrounds) > 0.6
 
 
 def test_powers_of_ten_stand_where_matplotlib_has_them_and_are_the_numbers_there() -> None:

@@ -441,3 +441,21 @@ def test_a_table_of_many_points_is_written_without_holding_its_cells() -> None:
         taken = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert taken < sum(column.nbytes for column in columns.values())
+
+
+def test_a_sweep_of_wide_networks_is_refused_before_it_takes_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Numbers of all points would be 400 MB for the variances alone."""
+    monkeypatch.setattr("symdrift.memory.available_memory", lambda: 2**30)
+    sizes = {f"network.{name}": 600 for name in ("inputs", "outputs", "hidden")}
+    study = read_study("isotropic_autoencoder").with_values(sizes)
+    ranges = ("learning.rate=1e-7:1e-6:300", "learning.weight_decay=0.1:0.2:300")
+    axes = [parse_axis(text) for text in ranges]
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestError, match=r"90000 points, .* take about .* GiB \(available"):
+            sweep(study, axes, quantities="stimuli")
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()

@@ -32,6 +32,9 @@ GROUPS = ("minimum", "fluctuation", "validity", "drift", "stimuli")
 _AT_A_TIME = 2**18
 """Pairs of axes of the points that are evaluated together."""
 
+_LOOKED_AT = 2**20
+"""Axes of the points that are looked at together."""
+
 _ONE_BY_ONE, _MOST_TOGETHER = 16, 8192
 """Points of a part that are evaluated one by one, and at most of one evaluated together."""
 
@@ -138,8 +141,14 @@ class SweepRequest:
         if not self.axes or other:
             return False
         varied = self.varied(0, self.total)
-        return not varied.study.missing and all(
-            varied.at(points).diagonal_problems() is not None for points in varied.by_size()
+        if varied.study.missing:
+            return False
+        # Few at a time: whether all points fit into memory is asked later.
+        step = max(1, _LOOKED_AT // self.most_axes)
+        return all(
+            varied.at(points[start : start + step]).diagonal_problems() is not None
+            for points in varied.by_size()
+            for start in range(0, len(points), step)
         )
 
     @property
@@ -153,7 +162,11 @@ class SweepRequest:
     def most_axes(self) -> int:
         """Inputs or outputs of the largest network."""
         numbers = self.varied(0, self.total).numbers
-        return max(int(np.max(numbers[f"network.{name}"])) for name in ("inputs", "outputs"))
+        # A size that is no number is refused at its own points.
+        return max(
+            int(np.fmax.reduce(numbers[f"network.{name}"], axis=None, initial=1))
+            for name in ("inputs", "outputs")
+        )
 
     def swept(self, place: int) -> dict[str, float]:
         """Where a point lies on each axis."""

@@ -23,6 +23,7 @@ from symdrift.quoting import figure_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.contour import ContourSet
 
     from symdrift.evaluation.sweep import Sweep
     from symdrift.study.problem import Array
@@ -37,6 +38,10 @@ _RATIOS = (0.1, 0.2, 0.5, 0.8, 0.9, 1.1, 1.25, 2.0, 5.0, 10.0)
 """Contours beside that of equal rates."""
 
 _GAP = "0.75"
+
+_LIGHT = 0.45
+"""Luminance above which dark letters are read more easily than light ones."""
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -96,6 +101,11 @@ def _panel(
     x, y = (np.array(axis.values) for axis in sweep.axes)
     shown = np.where(values > 0, values, np.nan)
     panel.set_facecolor(_GAP)
+    for axis, name in zip(sweep.axes, "xy", strict=True):
+        getattr(panel, f"set_{name}label")(figure_text(axis.path))
+        if axis.logarithmic:
+            getattr(panel, f"set_{name}scale")("log")
+            _label_powers(getattr(panel, f"{name}axis"))
     norm, ticks = _norm(shown, around_one)
     if norm is not None:
         image = panel.pcolormesh(
@@ -112,18 +122,32 @@ def _panel(
             _label_powers(bar.ax.yaxis)
         levels = [level for level in ticks if np.nanmin(shown) < level < np.nanmax(shown)]
         if levels:
-            lines = panel.contour(x, y, shown, levels, colors="0.2", linewidths=0.6)
-            panel.clabel(lines, fmt=_level, fontsize="x-small")
+            inks = [_ink(image.cmap(norm(level))) for level in levels]
+            lines = panel.contour(x, y, shown, levels, colors=inks, linewidths=0.6)
+            panel.clabel(lines, fmt=_level, fontsize="x-small", manual=_places(panel, lines))
         if around_one and np.nanmin(shown) < 1 < np.nanmax(shown):
             panel.contour(x, y, shown, [1.0], colors="black", linewidths=2)
     rough = _rough(sweep) & np.isfinite(shown)
     if rough.any():
         panel.contourf(x, y, rough.astype(float), [0.5, 1.5], colors="none", hatches=["..."])
-    for axis, name in zip(sweep.axes, "xy", strict=True):
-        getattr(panel, f"set_{name}label")(figure_text(axis.path))
-        if axis.logarithmic:
-            getattr(panel, f"set_{name}scale")("log")
-            _label_powers(getattr(panel, f"{name}axis"))
+
+
+def _ink(colour: tuple[float, float, float, float]) -> str:
+    """Dark on a light colour, light on a dark one."""
+    luminance = np.dot(colour[:3], (0.2126, 0.7152, 0.0722))
+    return "0.1" if luminance > _LIGHT else "0.95"
+
+
+def _places(panel: Axes, lines: ContourSet) -> list[tuple[float, float]]:
+    """Where labels are not cut off: of each contour the point nearest to the middle of a panel."""
+    within = panel.transScale + panel.transLimits
+    places = []
+    for points in (np.asarray(path.vertices, dtype=float) for path in lines.get_paths()):
+        if len(points):
+            apart = np.linalg.norm(within.transform(points) - 0.5, axis=1)
+            x, y = points[np.argmin(apart)]
+            places.append((x, y))
+    return places
 
 
 def _norm(shown: Array, around_one: bool) -> tuple[Normalize | None, Any]:

@@ -201,6 +201,7 @@ def fit(
     there = Predictions(opened, numbers, ()).problem(given)
     measurements = of_study(measurements, [stimulus.name for stimulus in there.stimuli])
     predictions = Predictions(opened, numbers, measurements, steps_per_day)
+    predictions.require_affordable(there)
     problem = Problem(
         predictions,
         np.array([each.value for each in measurements]),

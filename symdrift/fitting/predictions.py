@@ -14,15 +14,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from symdrift.errors import RequestError
+from symdrift.errors import RequestError, counted
 from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.closed_form import applies, formulas
 from symdrift.evaluation.closed_form.changing_numbers import changing_numbers
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.interpolation import interpolated_slopes
+from symdrift.evaluation.next_order.cost import duration
 from symdrift.evaluation.sensitivities import formula_changes
 from symdrift.fitting.free_numbers import FreeNumber, at
 from symdrift.fitting.measurements import RATES, Measurement
+from symdrift.memory import require_memory
 from symdrift.observables.displacement import mean_squared_displacement
 from symdrift.observables.process import drift_process
 from symdrift.study import Study
@@ -31,6 +33,15 @@ from symdrift.study.reader import checked
 
 _AT_A_TIME = 2**21
 """Numbers of an array of the closed form."""
+
+_MATRICES = 40
+"""Matrices between all axes that one prediction takes; two more with each free number."""
+
+_SECONDS_PER_TERM, _DERIVATIVES = 4e-6, 20
+"""Of derivatives: what a term of three axes takes, and how often a free number needs them."""
+
+_LONGEST = 3600.0
+"""Seconds that a fit may take, as foreseen."""
 
 
 class _Asked(NamedTuple):
@@ -81,6 +92,35 @@ class Predictions:
             },
         )
 
+    def require_affordable(self, problem: LearningProblem) -> None:
+        """Refuse a network that is too large for a fit, by one of its problems.
+
+        Raises
+        ------
+        RequestError
+        """
+        size, free = max(problem.teacher.shape), len(self.numbers)
+        require_memory(
+            "network", 8 * (_MATRICES + 2 * free) * size**2,
+            f"has {size} axes, whose predictions in a fit would take", "fewer axes fit",
+        )  # fmt: skip
+        aligned = align(problem)
+        # Full matrices are refused with the first prediction.
+        if not (self._by_formulas and isinstance(aligned, Alignment)):
+            return
+        common = min(problem.teacher.shape)
+        parts = (aligned.input_variances, aligned.gains, aligned.label_noise)
+        differ = len(np.unique(np.stack([part[:common] for part in parts]), axis=1).T)
+        seconds = _SECONDS_PER_TERM * _DERIVATIVES * free * differ**3
+        if seconds > _LONGEST:
+            most = int((_LONGEST / (_SECONDS_PER_TERM * _DERIVATIVES * free)) ** (1 / 3))
+            raise RequestError(
+                "network",
+                f"has {differ} axes that differ, with which a fit of {counted(free, 'number')} "
+                f"would take about {duration(seconds)} (allowed: {duration(_LONGEST)}); about "
+                f"{most} are possible, and any number of equal ones",
+            )
+
     def values(self, places: Array) -> Array:
         """Predictions at points, shape ``(N, k)``.
 
@@ -96,22 +136,29 @@ class Predictions:
         found = np.full((len(places), len(self._asked)), np.nan)
         rows: list[int] = []
         together: list[tuple[LearningProblem, Alignment]] = []
+
+        def evaluate_those() -> None:
+            if together:
+                found[rows] = _closed_form(together, self._asked)
+            rows.clear()
+            together.clear()
+
         for row, place in enumerate(places):
             try:
                 problem = made(place)
                 aligned = align(problem) if self._by_formulas else ""
                 if isinstance(aligned, Alignment):
+                    # Problems have full matrices: no more of them are held than belong together.
+                    most = _AT_A_TIME // (len(self._asked) * problem.teacher.size)
+                    if len(together) >= max(1, most):
+                        evaluate_those()
                     rows.append(row)
                     together.append((problem, aligned))
                 else:
                     found[row] = _matrix_road(problem, self._asked)
             except RequestError:
                 continue
-        entries = len(self._asked) * max((each.teacher.size for each, _ in together), default=1)
-        size = max(1, _AT_A_TIME // entries)
-        for first in range(0, len(together), size):
-            some = slice(first, first + size)
-            found[rows[some]] = _closed_form(together[some], self._asked)
+        evaluate_those()
         found *= [asked.factor for asked in self._asked]
         return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, np.nan)
 

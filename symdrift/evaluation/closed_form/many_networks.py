@@ -69,9 +69,14 @@ def areas_of_networks(
     parts = -(-given // max(FEWEST, min(TOGETHER, NUMBERS // rows)))
     networks = -(-given // parts)
     zero = tuple(k in _OFTEN_ZERO and not part.any() for k, part in enumerate(directions))
-    shape = (networks, rows, white, zero, *count)
-    if getattr(_HELD, "shape", None) != shape:
-        _HELD.shape, _HELD.sums = shape, _Sums(networks, rows, white, zero, count)
+    shape = (rows, white, zero, *count)
+    held = getattr(_HELD, "networks", 0) if getattr(_HELD, "shape", None) == shape else 0
+    # The last part is smaller: what is there for the others serves it sooner than what is new.
+    if networks <= held <= 4 * networks:
+        networks = held
+    else:
+        _HELD.shape, _HELD.networks = shape, networks
+        _HELD.sums = _Sums(networks, rows, white, zero, count)
     areas = np.empty((rows, rows, given))
     for start in range(0, given, networks):
         here = slice(start, start + networks)
