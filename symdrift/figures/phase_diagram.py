@@ -46,9 +46,10 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class _Powers(LogFormatter):
-    """Powers of ten in raised letters: Matplotlib's mathematics takes a fifth of the drawing.
+    """Short labels, with powers of ten in raised letters.
 
-    Which places have a label is said by the base class.
+    Matplotlib's mathematics would take a fifth of the drawing. Which places have a label is said
+    by the base class.
     """
 
     def __call__(self, x: float, pos: int | None = None) -> str:
@@ -185,7 +186,9 @@ def _level(value: float) -> str:
 
 
 def _power(value: float) -> str:
-    """A positive number by its power of ten."""
+    """A positive number, by its power of ten where it has many places."""
+    if 1e-3 <= value < 1e4:
+        return f"{value:g}"
     factor, exponent = f"{value:.2e}".split("e")
     power = f"10{str(int(exponent)).translate(_RAISED)}"
     return power if float(factor) == 1 else f"{float(factor):g}×{power}"
