@@ -1,6 +1,6 @@
 """Pictures of evaluations."""
 
-from __future__ import annotations
+from __future__ import re
 
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,9 @@ def test_labels_of_contours_stand_out_from_the_colours_around_them_and_within_th
     assert min(backgrounds) < 0.05 and max(backgrounds) > 0.6
 
 
+LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+
+
 def test_powers_of_ten_stand_where_matplotlib_has_them_and_are_the_numbers_there() -> None:
     study = read_study("frequent_stimulus").with_values({"teacher.label_noise": 0.1})
     axes = [parse_axis("gamma=0.1:0.4:9"), parse_axis("eta=1e-5:3e-3:10:log")]
@@ -134,9 +137,8 @@ def test_powers_of_ten_stand_where_matplotlib_has_them_and_are_the_numbers_there
                 labelled += [pair for pair in zip(places, labels, strict=True) if pair[1]]
     assert len(labelled) > 5
     for place, label in labelled:
-        factor, _, power = label.rpartition("×")
-        exponent = power.removeprefix("10").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
-        assert float(factor or 1) * 10.0 ** int(exponent) == pytest.approx(place, rel=1e-9)
+        number = re.sub("×?10(?=[⁻⁰¹²³⁴⁵⁶⁷⁸⁹])", "e", label).translate(LOWERED)
+        assert float(f"1{number}" if number[0] == "e" else number) == pytest.approx(place, rel=1e-9)
 
 
 @pytest.mark.parametrize("most", [1.01, 1.12, 1.7, 2.5, 9.0, 25.0, 1000.0])
