@@ -216,7 +216,7 @@ def _outlook(study: Study) -> Step:
 def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> Step:
     """The minimum of this study
 
-    This study has <inputs>, <outputs> and <hidden>, and it learns from <kind>.<origin><numbers>
+    This study has <inputs>, <outputs> and <hidden>, and it learns from <kind>.<origin>
     <known>
 
     At its numbers the learned map has rank <rank>, with the <word> [eq:study-values]; the noise
@@ -245,6 +245,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     )
     word = "singular value" if rank == 1 else "singular values"
     smallest, decay = minimum.certificate.hessian_min, problem.weight_decay
+    known, numbers = _known(study, problem, axes), "This study has the numbers [eq:study-numbers]."
     return step(
         study_numbers=_numbers(problem),
         study_axis=(
@@ -262,11 +263,10 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
             "outputs": _several(outputs, "output"),
             "hidden": _several(problem.hidden, "hidden unit"),
             "origin": origin,
-            "numbers": " Its numbers are [eq:study-numbers].",
             "curved": _CURVED[abs(smallest - 2 * decay) <= 1e-9 * decay],
             "rank": str(rank),
             "word": word,
-            "known": _known(study, problem, axes),
+            "known": f"{known} {numbers}" if isinstance(axes, str) else f"{numbers} {known}",
             "planes": _several(rank * (rank - 1) // 2, "plane"),
             "still": still,
             "others": _other_minima(problem, minimum),
@@ -324,7 +324,7 @@ def _known(study: Study, problem: LearningProblem, axes: Alignment | str) -> str
         start = (
             "Its minimum has no formula"
             if study.inputs.gaussian
-            else "Teacher and {Sigma} share no axes, so that its minimum has no formula"
+            else "Here teacher and {Sigma} share no axes, so that the minimum has no formula"
         )
         return f"{start} and was found numerically; what follows from it is the theory above."
     shared = (
