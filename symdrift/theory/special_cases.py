@@ -67,7 +67,7 @@ LATEX = {
 
 MEANINGS = (
     (IRRELEVANT, "number of irrelevant axes", "scalar"),
-    (IRRELEVANT_VARIANCE, "input variance along such an axis", "scalar"),
+    (IRRELEVANT_VARIANCE, "input variance along an irrelevant axis", "scalar"),
     (EXPONENTS["n"], "degree of the diffusion in the number of inputs", "scalar"),
     (EXTRA_DIFFUSION, "what irrelevant axes add to the diffusion tensor", "rad^2 per step"),
 )
