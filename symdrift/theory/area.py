@@ -176,16 +176,16 @@ def _corrector() -> Step:
     quantity that is stationary, so that its changes never accumulate, and whose expected change
     takes the pull away. The pull is quadratic in the deviation, and so is {bounded} with a
     symmetric matrix {K}. With the deviation of a step given and averaged over its sample,
-    {over_sample}, the rotation and the change of this quantity are [eq:without-pull] together:
-    where the pull drops out, a constant is left, by [eq:mean] and [eq:mean-kicked] {G} times the
-    mean rotation, and a form one order of {eta} smaller.
+    {over_sample}, {G} times the rotation and the change of this quantity are [eq:without-pull]
+    together: where the pull drops out, a constant is left, by [eq:mean] and [eq:mean-kicked] {G}
+    times the mean rotation, and a form one order of {eta} smaller.
 
     By [eq:rotation-step] and [eq:normal-step] {rotated}, a pull of the Hessian and a kick of the
     noise. Let the symmetric matrix {K}, the corrector, solve [eq:corrector]. With it the pull drops
     out, and the matrix {coloured} solves the Sylvester equation [eq:sylvester]. The rotation of a
     step is minus the change of the stationary quantity {bounded}, plus a kick with {Y} in the place
     of {Omega}, plus a term of second order in {eta} of mean {constant}, [eq:martingale]; what this
-    varies by is smaller than the kicks, its memory counted.
+    varies by is smaller than the kicks, even with its memory counted.
 
     Deviation and noise are normal to the orbit, and {Omega} stands for its part within the normal
     space, where all eigenvalues of {H} are positive. In its eigenbasis {K} has therefore the

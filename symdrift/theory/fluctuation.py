@@ -108,8 +108,8 @@ def _lyapunov() -> Step:
         ),
         assumptions=(
             "The minimum is strict: in the normal space the Hessian is positive.",
-            "The learning rate is small against the critical rate, from which on no fluctuation "
-            "is stationary.",
+            "The learning rate is small against the critical rate, up to which the fluctuation is "
+            "stationary.",
         ),
     )
 

@@ -150,15 +150,15 @@ def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -
     [eq:axis-decay] the frequent stimulus and a rare one decay at [eq:frequency-rates]. The plane
     that they share drops out of their difference: their order is that of two planes.
 
-    Let weight decay and label noise be small together, {noise} of the order of {gamma}. Singular
-    values are then one, and label noise adds {square} times the Hessian to the noise in
-    [eq:small-blocks], [eq:small-noise]; for an axis by itself Hessian and noise are {own_stiff} and
-    {own_noise}. Beside [eq:small-noise] there are blocks of one row: with the hidden axis {i} an
-    input {l} without output has {in_stiff} and {in_noise}, and an output without input {out_stiff}
-    and {out_noise}; their overlap is one. Inserted into [eq:term] and [eq:own-term], with solutions
-    as in [eq:small-solutions] and [eq:white-rows], these blocks give the terms [eq:small-terms-121]
-    to [eq:small-terms-23out]: {in_term} is that of an input without output in the plane of the axes
-    1 and 2, {out_term} that of an output without input.
+    Let weight decay and label noise be small together, {noise}, the same at every output, of the
+    order of {gamma}. Singular values are then one, and label noise adds {square} times the Hessian
+    to the noise in [eq:small-blocks], [eq:small-noise]; for an axis by itself Hessian and noise are
+    {own_stiff} and {own_noise}. Beside [eq:small-noise] there are blocks of one row: with the
+    hidden axis {i} an input {l} without output has {in_stiff} and {in_noise}, and an output without
+    input {out_stiff} and {out_noise}; their overlap is one. Inserted into [eq:term] and
+    [eq:own-term], with solutions as in [eq:small-solutions] and [eq:white-rows], these blocks give
+    the terms [eq:small-terms-121] to [eq:small-terms-23out]: {in_term} is that of an input without
+    output in the plane of the axes 1 and 2, {out_term} that of an output without input.
 
     With [eq:total] for the two planes at leading order in {gamma}, where singular values are one,
     the difference of the decay rates is [eq:frequency-lead], with [eq:lead-quiet] to

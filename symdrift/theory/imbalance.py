@@ -257,7 +257,7 @@ def _mean_imbalance(examples: Examples) -> Step:
             ),
             ("fourth moments", (paired[0] - paired[1]) / BATCH),
             (
-                "the terms with a factor two cancel: by [eq:stationary] they are {squared} times "
+                "the terms with a factor two cancel: by [eq:slope-pairs] they are {squared} times "
                 "products of the layers, alike by [eq:balance]",
                 FEEDING / BATCH,
             ),

@@ -158,6 +158,7 @@ LATEX: dict[sp.Basic, str] = {
 MEANINGS = (
     (WAITING, "what makes rotations ones without memory", "p by p"),
     (INCREMENT, "a rotation without memory", "p by p"),
+    (COMMUTED, "what commutators add to it at the sixth power", "p by p"),
     (LEFT[POWER], "mean over a sample of what is known of its part of one power", "p by p"),
     (ANGLE, "angle of a rotation without memory", "scalar"),
     (NEXT_VARIANCE, "next order of the variance of these angles per step", "scalar"),
@@ -194,18 +195,18 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
 
     Of the sixth power only the mean is needed, and none of a higher one: a rotation, of the third
     power, and later deviations have only a kick in common, of one power more; with a mean of the
-    seventh, over the one over {eta} steps that a deviation lasts, these are eleven powers less
-    two, nine, and the variance is wanted to the eighth. In several planes the mean contains
-    that of [eq:commutators]: half the commutators of any two of the three exponents in
-    [eq:increments], with what {waited} changes by from [eq:free-turns-3] and [eq:free-turns-4];
-    nested ones begin with the seventh power, as {waited} has the same second part before and
-    after a step. At the power {next_power} the terms with {waited_k} have the mean {generated}.
-    On the right of [eq:poisson] stands the mean {left} over samples that this power has without
-    them, taken from its stationary mean at leading order. In one plane, where nothing fails to
-    commute, the first two lines are [eq:poisson-first], and the sixth power has
-    [eq:poisson-sixth]. The first term on the right, a number, is the mean that these rotations
-    have at this power: in one plane the mean rotation is [eq:mean-next], as odd powers vanish
-    by the symmetry of [eq:read-step].
+    seventh, over the one over {eta} steps that a deviation lasts, these are eleven powers less two,
+    nine, and the variance is wanted to the eighth. In several planes the mean contains that of
+    [eq:commutators]: half the commutators of any two of the three exponents in [eq:increments],
+    where {waited} changes by what [eq:free-turns-3] and [eq:free-turns-4] add to the rotation;
+    nested ones begin with the seventh power, as {waited} has the same second part before and after
+    a step. At the power {next_power} the terms with {waited_k} have the mean {generated}. On the
+    right of [eq:poisson] stands the mean {left} over samples that this power has without them,
+    taken from its stationary mean at leading order. In one plane, where nothing fails to commute,
+    the first two lines are [eq:poisson-first], and the sixth power has [eq:poisson-sixth]. The
+    first term on the right, which no deviation enters, is the mean that these rotations have at
+    this power: in one plane the mean rotation is [eq:mean-next], as odd powers vanish by the
+    symmetry of [eq:read-step].
 
     Rotations whose mean does not depend on what went before are uncorrelated when this mean is
     taken away, and their variances add up. In one plane, with the angles {angle} of these
@@ -220,7 +221,7 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     and {decay} as in [eq:decay-equation], {here} behind the frame {waiting_frame} is on average
     multiplied by {decay} in each step, so that over many steps the mean orientation decays with the
     powers of {decay}: its decay rates are the logarithms of the eigenvalues, with the sign changed.
-    Here {psi} begins with the fourth power, and {decay} is the identity and {decay_series} with
+    Here {psi} begins with the fourth power, and {decay} is the identity plus {decay_series}, with
     [eq:decay-first]: by [eq:decay-waiting] {psi} takes out of the mean square of a rotation what
     depends on the deviation. At the eighth power take the stationary mean of [eq:decay-equation]:
     the two means of {psi} cancel, as a step changes no stationary mean, and products of a rotation

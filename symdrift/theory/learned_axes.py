@@ -108,19 +108,20 @@ def _active(examples: Examples, one: AlignedMinimum, value_learned: sp.Expr) -> 
     [step:several-minima] shows. Each direction contributes to the loss of a minimum, [eq:axis-loss]
     when active and [eq:axis-loss-left-out] when not, and the expected loss is their sum.
 
-    No other map {other}, on the axes or off them, has a lower loss than this. Let {best} be the map
-    with the singular values of all directions that can be learned, and {best_slope} its slope,
-    which is {gamma} along these and less, {lost}, along the others. Weight decay costs at least
-    {gamma} times the nuclear norm of {other}, [eq:weights-above], and this is at least {earned}:
-    the trace is the sum of the singular values of {other}, each times the entry of the slope
-    between its axes, and the slope has no singular value, and so no entry, above {gamma}. With that
-    in the place of weight decay the loss, but for label noise, is [eq:completed]. Here {other}
-    enters by half the squared distance between {best_root}, whose singular values are
-    {learnable_root}, and {other_root}, whose rank the number of hidden units bounds. By the theorem
-    of Eckart and Young this is least where {other} keeps the largest of these singular values, and
-    nowhere else unless the last one kept and the first one left out tie; and there weight decay
-    costs just {earned}. What {other} makes of an input without variance enters neither the square
-    nor {earned} and only adds to the nuclear norm: at the minimum it vanishes.
+    No other map {other}, on the axes or off them, has a lower loss than the one with the largest
+    reductions. Let {best} be the map with the singular values of all directions that can be
+    learned, and {best_slope} its slope, which is {gamma} along these and less, {lost}, along the
+    others. Weight decay costs at least {gamma} times the nuclear norm of {other},
+    [eq:weights-above], and this is at least {earned}: the trace is the sum of the singular values
+    of {other}, each times the entry of the slope between its axes, and the slope has no singular
+    value, and so no entry, above {gamma}. With that in the place of weight decay the loss, but for
+    label noise, is [eq:completed]. Here {other} enters by half the squared distance between
+    {best_root}, whose singular values are {learnable_root}, and {other_root}, whose rank the number
+    of hidden units bounds. By the theorem of Eckart and Young this is least where {other} keeps the
+    largest of these singular values, and nowhere else unless the last one kept and the first one
+    left out tie; and there weight decay costs just {earned}. What {other} makes of an input without
+    variance enters neither the square nor {earned} and only adds to the nuclear norm: at the
+    minimum it vanishes.
     """
     variance, gain, value = (symbol(r) for r in ("input_variance", "gain", "singular_value"))
     residual = symbol("residual_map")

@@ -1,4 +1,4 @@
-"""Mean-square stability: the rate from which on no fluctuation is stationary."""
+"""Mean-square stability: the rate up to which the fluctuation is stationary."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ MEANINGS = (
     (RELAXATION, "relaxation of second moments", "operator"),
     (GROWTH, "growth of second moments by what samples add", "operator"),
     (SAMPLE_HESSIAN, "Hessian of the loss of one sample", "matrix"),
-    (CRITICAL_RATE, "rate from which on no fluctuation is stationary", "scalar"),
+    (CRITICAL_RATE, "rate up to which the fluctuation is stationary", "scalar"),
     (SECOND_MOMENT, "second moment of a deviation", "matrix"),
     (SPREAD_INPUT, "what a product of inputs has beyond its mean", "n by n"),
     (SPREAD_ERROR, "what error times input has beyond its mean", "m by n"),
@@ -226,9 +226,9 @@ def _second_moments(examples: Examples) -> Step:
     other than zero; its inverse is the largest value of {growth} over {decay}, the largest
     eigenvalue of {inverse}. From this rate on it is one or more: the trace of a second moment with
     its positive matrix never shrinks, and noise adds to it where samples carry noise to all
-    directions across the orbit, as with Gaussian inputs along two axes or more where inputs and
-    targets vary in every direction. No variance is then stationary, even where {eta} times
-    every curvature is small.
+    directions across the orbit, as with Gaussian inputs along two axes or more where inputs, and
+    targets with label noise, vary in every direction. The second moment is then not stationary,
+    even where {eta} times every curvature is small.
 
     Below this rate [eq:moments-solved] solves [eq:stationary-moments]: {solved} times what the
     Lyapunov equation gives. On the solution of [eq:critical] {inverse} is one over {critical}: the

@@ -270,8 +270,8 @@ def _small_angle(case: TwoAxes) -> Step:
     axes are arbitrary, and for equal gains, as in every autoencoder. It does not contain the
     difference of the singular values. In every frame of the hidden units the equations for maps are
     the same, and so is the generator of the plane: the rate is a smooth function of learned map and
-    covariance, also where singular values are equal. There and nearby [eq:angle-rate] therefore
-    holds by continuity.<sense>
+    covariance, also where singular values are equal. Its slope in the angle is therefore
+    continuous, and [eq:angle-rate] holds there and nearby too.<sense>
     """
     shown = {name: QUOTIENTS[name] for name in case.names}
     rate = case.by_angle.xreplace(shown)

@@ -112,8 +112,8 @@ def _shown(value: TracePolynomial, found: IsotropicExpansion) -> sp.Expr:
 
 
 _ALL_ALIKE = (
-    "Inputs are Gaussian, the teacher is a multiple of the identity, and there are at least as "
-    "many hidden units as inputs."
+    "Inputs are Gaussian with equal variances, the teacher is a multiple of the identity, and "
+    "there are at least as many hidden units as inputs."
 )
 
 
@@ -336,9 +336,13 @@ def _next_rotation(examples: Examples, found: IsotropicExpansion) -> Step:
     Without label noise the variance of the rotation is larger than its leading order by the
     fraction {eta} times [eq:next-rotation], in every plane of two active units. So are the decay
     rates of representations: the mean square of a rotation depends on the deviation that earlier
-    steps have left, but what it has in common with their rotations averages to zero here. The
-    variance is [eq:variance-next] over the mean square of {angle} at leading order; in
-    [eq:decay-next], over [eq:decay-first], the first term vanishes.
+    steps have left, but what it has in common with their rotations averages to zero here: the
+    product of a skew matrix and a symmetric one has no trace, and where all axes are alike its mean
+    is a multiple of the identity. [eq:next-rotation] counts all that changes averages at the
+    relative order {eta}, [step:order-by-order], with what [eq:lyapunov] leaves out of
+    [eq:covariance-step]. This fraction is [eq:variance-next] over the mean square of {angle} at
+    leading order, and for the decay rates [eq:decay-next] over [eq:decay-first], where the first
+    term vanishes.
     """
     leading, following = found.rotation_variance
     form = in_units(following / leading)

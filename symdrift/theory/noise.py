@@ -331,9 +331,9 @@ def _elliptical(examples: Examples) -> Step:
     length. Their fourth moments are those of Gaussian inputs times one plus the kurtosis
     {kurtosis}, a third of the usual excess kurtosis, [eq:pairings], and the contraction is
     [eq:map-noise-elliptical]: beside the terms of [eq:map-noise-gaussian] there is one that couples
-    all axes through the common length. Gaussian inputs have kurtosis zero. Where the next order
-    in the learning rate, [step:moments-in-powers], needs moments up to the eighth, the squared
-    length is taken to be gamma distributed and label noise to be Gaussian.
+    all axes through the common length. Gaussian inputs have kurtosis zero. Where the next order in
+    the learning rate, [step:moments-in-powers] and [step:rotation-in-powers], needs moments up to
+    the eighth, the squared length is taken to be gamma distributed and label noise to be Gaussian.
     """
     return step(
         under=[Premise.ELLIPTICAL],

@@ -84,7 +84,7 @@ LATEX = {
     SPEED: "v_h",
     SUMMED_PLANES: r"\sum_{\Omega, \Omega'} V_{\Omega\Omega'}\, \Omega\, \Omega'",
     SUMMED_MEANS: r"\sum_{\Omega} \mu_{\Omega}\, \Omega",
-    FORGOTTEN: r"\bigl[(I - e^{-\eta\tau H_{il}})\,\Gamma_{il}\bigr]_{11}",
+    FORGOTTEN: r"\bigl[(I - \mathrm{e}^{-\eta\tau H_{il}})\,\Gamma_{il}\bigr]_{11}",
 }
 
 MEANINGS = (
@@ -388,13 +388,15 @@ def _displacement(examples: Examples) -> Step:
 
     A representation is {seen} at each time, and between two times a lag {tau} apart it moves by
     drift and by fluctuation of the first layer, [eq:displacement]; at this order their products
-    average to zero, as by [step:order-by-order] one is even in the deviation and the other odd. By
-    drift it moves as in [eq:autocorrelation]: twice the squared norm, less twice the
-    autocorrelation. The incoming weights of one hidden unit lie in different blocks, and their
-    fluctuations are uncorrelated. That of the weight from input {l} to hidden axis {i}, which has a
-    part in the unit vector {u_il} of [eq:reached] alone, is remembered for a few relaxation times;
-    what is lost of its variance is [eq:memory], with the blocks of a single sample and the batch
-    size {batch}. Drift takes over at long lags and saturates at twice the squared norm.
+    average to zero: by [eq:rotation-step] rotations are of second degree in kicks and deviations,
+    the fluctuation is of first, and odd moments of what many small independent kicks add up to
+    vanish at leading order. By drift it moves as in [eq:autocorrelation]: twice the squared norm,
+    less twice the autocorrelation. The incoming weights of one hidden unit lie in different blocks,
+    and their fluctuations are uncorrelated. That of the weight from input {l} to hidden axis {i},
+    which has a part in the unit vector {u_il} of [eq:reached] alone, is remembered for a few
+    relaxation times; what is lost of its variance is [eq:memory], with the blocks of a single
+    sample and the batch size {batch}. Drift takes over at long lags and saturates at twice the
+    squared norm.
     """
     drift = sp.Sum(
         drift_displacement(INDEXED_COMPONENT[I_INDEX] ** 2, INDEXED_DECAY[I_INDEX]),

@@ -96,6 +96,8 @@ LATEX: dict[sp.Basic, str] = {
 MEANINGS = (
     (SAME_SIDE, "growth by products that stand on the same side of both deviations", "3 by 3"),
     (SAME_ERRORS, "the same for error times input", "3 by 3"),
+    (OTHER_SIDE, "growth by products on opposite sides of the two deviations", "3 by 3"),
+    (OTHER_ERRORS, "the same for error times input", "3 by 3"),
     (COLUMNS["++"], "coefficients of the pairings as a column", "3"),
     (TURNED_COLUMN, "this column with the last two exchanged", "3"),
     (RATES[0], "curvature of symmetric deviations that both layers share", "scalar"),

@@ -78,8 +78,8 @@ def _discrete_steps() -> Step:
 
     All results are leading orders in the learning rate. Four numbers and the critical rate
     [eq:critical] say whether it is small enough, and each can fail while the others are small. The
-    first is {number}, where {h_max} is the largest Hessian eigenvalue. If every sample pulled as
-    the mean does, the stationary covariance of [eq:covariance-step] would have the diagonal
+    first is {number}, where {h_max} is the largest Hessian eigenvalue. The solution of
+    [eq:covariance-step], in which every sample pulls as the mean does, has the diagonal
     [eq:discrete-steps] in the eigenvectors of the Hessian, of eigenvalues {h_b}; what the Lyapunov
     equation gives falls short of it by the fraction {fraction}.
     """
@@ -117,11 +117,11 @@ def _multiplicative_noise(examples: Examples) -> Step:
     times {product}. In the mean this is twice its singular value times {Sigma}; but [eq:grown] has
     the mean of the square, and that is [eq:squared-input] for Gaussian inputs: not the square of a
     variance along one axis but a variance times the power {power} of all inputs, divided by {batch}
-    where a batch averages over samples. By [eq:second-moments] samples thus add, with many
-    inputs, at most about {grown} against a relaxation of {relaxed} along such an axis, of
-    variance {lambda}: the quotient of both is this number, which grows with the number of
-    inputs while {discrete} does not. Where it reaches the order of one, the critical rate of
-    [eq:critical] is near, or has been passed.
+    where a batch averages over samples. Where the variance {lambda} of an axis is small against
+    {power}, this adds by [eq:second-moments] at most about {grown} along it, against a relaxation
+    of {relaxed}: the quotient of both is this number, which grows with the number of inputs while
+    {discrete} does not. Where it reaches the order of one, the critical rate of [eq:critical] is
+    near, or has been passed.
     """
     network = examples.rectangular.network
     sample, sigma = network.sample_input, network.input_covariance
@@ -190,9 +190,9 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
     [eq:unit-variance]. A deviation by {unit} itself changes the learned map by [eq:unit-change],
     and so nothing but the singular value {s_i}. Where {own} reaches {s_i}, the axis is lost at
     times and found again, at an angle that owes nothing to where it was: it then drifts faster than
-    the theory says. By [eq:unit-change] noise and stiffness along {unit}, at length one, are both
-    proportional to {s_i}, and {own} keeps its size: where {s_i} tends to zero, this happens at any
-    learning rate.
+    the theory says. Along {unit} slope and weight decay cancel by [eq:slope-pairs]; noise and
+    stiffness along it, at length one, are therefore by [eq:unit-change] both proportional to {s_i},
+    and {own} keeps its size: where {s_i} tends to zero, this happens at any learning rate.
     """
     return step(
         unit_variance=(

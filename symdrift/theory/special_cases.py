@@ -66,14 +66,10 @@ LATEX = {
 }
 
 MEANINGS = (
-    (IRRELEVANT, "number of axes left out, or of inputs without output", "scalar"),
-    (IRRELEVANT_VARIANCE, "input variance along such an axis", "scalar"),
+    (IRRELEVANT, "number of irrelevant axes", "scalar"),
+    (IRRELEVANT_VARIANCE, "input variance along an irrelevant axis", "scalar"),
     (EXPONENTS["n"], "degree of the diffusion in the number of inputs", "scalar"),
-    (
-        EXTRA_DIFFUSION,
-        "what axes left out, or inputs without output, add to the diffusion",
-        "rad^2 per step",
-    ),
+    (EXTRA_DIFFUSION, "what irrelevant axes add to the diffusion tensor", "rad^2 per step"),
 )
 
 

@@ -283,9 +283,9 @@ _CURVED = {
     True: (
         "A small symmetric matrix that multiplies the first layer and, with the other sign, the "
         "second leaves the map as it is, and by [eq:slope-pairs] the Hessian makes {twice_decay} "
-        "times this change of both. This {twice_decay}, no eigenvalue of [eq:map-hessian] as "
-        "gradient noise at the minimum does not reach the change, is the smallest curvature across "
-        "the manifold, [eq:study-curvature]"
+        "times this change of both. This {twice_decay} does not come from [eq:map-hessian], since "
+        "gradient noise at the minimum does not reach the change, and here it is the smallest "
+        "curvature across the manifold, [eq:study-curvature]"
     ),
 }
 """What has the smallest curvature: whether it is an imbalance of the layers."""
