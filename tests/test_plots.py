@@ -1,7 +1,8 @@
 """Pictures of evaluations."""
 
-from __future__ import re
+from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
