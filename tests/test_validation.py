@@ -468,6 +468,18 @@ def test_the_record_has_the_fields_of_the_command_line() -> None:
     assert next(r for r in record["rows"] if r["quantity"] == "mu[12]")["ratio"] is None
 
 
+def test_an_excess_norm_that_later_orders_make_larger_is_not_called_wrong() -> None:
+    """The next order makes it; behind, each order is smaller by the share of the critical rate."""
+    given = read_study("isotropic_autoencoder").with_values({"learning.rate": 0.05}).problem()
+    validation = validate_rate(given, 20_000, 64)
+    norms = [each for each in validation.rows if each.quantity.startswith("excess norm")]
+    assert min(each.predicted_z for each in norms) < -6
+    assert validation.verdict is Verdict.UNDECIDED
+    # What later orders cannot make is a miss.
+    wrong = [replace(each, predicted=0.3 * each.theory) for each in norms]
+    assert all(each.judge(5, validation.units) is Verdict.DISAGREE for each in wrong)
+
+
 def test_a_row_is_judged_by_the_theory_with_its_next_order_and_says_so() -> None:
     """Representations of the bottleneck at its own rate miss the minimum by many errors."""
     given = read_study("bottleneck").problem()

@@ -351,14 +351,18 @@ def rows_of(
         if relative and math.isfinite(relative):
             size, change = float(stimulus.squared_norm), rate * float(relative)
             found = measured.similarity[index][index]
+            # The next order makes it, also where mean and fluctuation of the weights cancel. Each
+            # order behind is as much smaller as the rate is below the critical one.
+            made = max(abs(change), float(share))
+            ratio = rate / theory.validity.critical_rate
+            behind = max(made, ratio / (1 - ratio))
             yield Row(
                 quantity=f"excess norm of {stimulus.name}",
                 theory=change * size,
                 simulation=found.value - size,
                 standard_error=found.standard_error,
-                # Of the order behind, also where mean and fluctuation of the weights cancel.
-                allowance=SECOND_ORDER * max(abs(change), float(share)) ** 2 * size,
-                scale=max(abs(change), float(share)) * size,
+                allowance=SECOND_ORDER * made * behind * size,
+                scale=made * size,
                 predicted=change * size,
             )
     for quantity, size, found, term in (
