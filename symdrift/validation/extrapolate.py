@@ -24,7 +24,7 @@ from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.estimators import Estimate
-from symdrift.study.problem import LearningProblem
+from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import html_page
 from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
@@ -464,6 +464,9 @@ def _extrapolate(
     executor: Executor | None,
     clock: Clock | None = None,
 ) -> Extrapolation:
+    # Before the simulations: an interrupt after these loses nothing.
+    approximate = evaluate(problem, "auto", "white").drift.variances
+    exact = evaluate(problem).drift.variances
     planned = []
     for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
         at_rate = at_learning_rate(problem, rate)
@@ -472,7 +475,7 @@ def _extrapolate(
     found = extrapolated(
         planned, plan, problem.learning_rate, seed, progress, threads, executor, clock
     )
-    return replace(found, white_noise=_white_noise(problem, found.rows))
+    return replace(found, white_noise=_white_noise(approximate, exact, found.rows))
 
 
 def extrapolated(
@@ -576,13 +579,11 @@ def _extrapolated_rows(
 
 
 def _white_noise(
-    problem: LearningProblem, rows: Sequence[ExtrapolatedRow]
+    approximate: Array, exact: Array, rows: Sequence[ExtrapolatedRow]
 ) -> tuple[tuple[str, float], ...]:
     """Standard errors between extrapolated variances and the white-noise approximation."""
-    variances = evaluate(problem, "auto", "white").drift.variances
-    exact = evaluate(problem).drift.variances
     return tuple(
         (row.quantity, float((ratio.value - white / variance) / ratio.standard_error))
-        for row, white, variance in zip(rows, variances, exact, strict=False)
+        for row, white, variance in zip(rows, approximate, exact, strict=False)
         if (ratio := row.ratio) is not None
     )

@@ -390,7 +390,11 @@ def one_look(
     if sums.units < 2:
         # A standard error needs two independent units: nothing was measured yet.
         raise KeyboardInterrupt
-    found = run.compare(sums, count)
+    try:
+        found = run.compare(sums, count)
+    except KeyboardInterrupt:
+        # What was measured is not lost: it takes a moment to compare.
+        found, interrupted = run.compare(sums, count), True
     return replace(found, completed=cut_to(found.completed)) if interrupted else found
 
 
