@@ -199,7 +199,7 @@ def _print_validation(result: Validation | Extrapolation) -> None:
         )
         console.print(f"verdict: {result.conclusion}")
         return
-    print_tables(console, [extrapolation_table(result.rows, result.said)])
+    print_tables(console, [extrapolation_table(result.rows, result.said, result.interrupted)])
     console.print(f"{result.summary}; seed {result.seed}")
     console.print(f"verdict: {result.conclusion}")
 

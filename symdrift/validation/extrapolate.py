@@ -55,7 +55,6 @@ from symdrift.validation.verdict import (
     Judged,
     extrapolation_table,
     listed,
-    rows_that_decide,
 )
 
 
@@ -162,13 +161,16 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         """When the validation counts as passed, in a sentence."""
         return (
             "passed when every extrapolated ratio that decides is 1, and every slope the predicted "
-            f"one, {rule(len(self.rows), self.units, '')}; {rows_that_decide(self.shown_only)}"
+            f"one, {rule(len(self.rows), self.units, '')}; {self.rows_that_decide}"
         )
 
     @property
     def slopes(self) -> str | None:
-        """Whether fitted slopes are the predicted ones, in words; ``None`` where none is known."""
-        known = [row for row in self.rows if row.slope_z is not None]
+        """Whether fitted slopes are the predicted ones, in words.
+
+        ``None`` where none is known, and of an interrupted run.
+        """
+        known = [] if self.interrupted else [row for row in self.rows if row.slope_z is not None]
         apart = [row.quantity for row in known if abs(row.slope_z or 0.0) > TOLERATED_ERRORS]
         if not known:
             return None
@@ -237,7 +239,7 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         return "; ".join(sentences)
 
     def _repr_html_(self) -> str:
-        table = extrapolation_table(self.rows, self.said)
+        table = extrapolation_table(self.rows, self.said, self.interrupted)
         return html_page(self.objection or AGREED, [table], [self.summary])
 
     def to_dict(self) -> dict[str, Any]:

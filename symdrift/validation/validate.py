@@ -64,7 +64,6 @@ from symdrift.validation.verdict import (
     AGREED,
     MATTERING,
     Judged,
-    rows_that_decide,
     validation_table,
 )
 
@@ -201,7 +200,7 @@ class Validation(Record, Judged[Row]):
         with_next = "" if self.rows[0].predicted is None else ", its next order included"
         return (
             f"passed when every row that decides agrees with the theory{with_next}, {limits}; "
-            f"{rows_that_decide(self.shown_only)}"
+            f"{self.rows_that_decide}"
         )
 
     @property
