@@ -11,7 +11,7 @@ import pytest
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import evaluation_tables
 from symdrift.study import read_study, shipped_studies
-from symdrift.tables import Table, html_page, record_table, with_error, write_csv
+from symdrift.tables import Table, html_page, record_table, with_band, with_error, write_csv
 
 
 def test_text_of_a_table_is_no_html() -> None:
@@ -49,6 +49,22 @@ def test_a_number_has_the_digits_that_its_error_leaves(
     value: float, error: float, shown: str
 ) -> None:
     assert with_error(value, error) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (2.3144, 80.2, "2.31 ± 80"),
+        (1.07, 15.0, "1.07 ± 20"),
+        (11.2, 31000.0, "11.2 ± 30000"),
+        (1.4963, 0.0711, "1.50 ± 0.07"),
+        (3.0, 2e9, "not known"),
+    ],
+)
+def test_a_computed_number_is_shown_however_far_off_it_may_be(
+    value: float, error: float, shown: str
+) -> None:
+    assert with_band(value, error) == shown
 
 
 def test_records_are_lines_of_csv_that_no_spreadsheet_runs() -> None:
