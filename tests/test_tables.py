@@ -7,7 +7,9 @@ import io
 import re
 
 import pytest
+from rich.console import Console
 
+from symdrift.cli.terminal import print_tables
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import evaluation_tables
 from symdrift.study import read_study, shipped_studies
@@ -65,6 +67,22 @@ def test_a_computed_number_is_shown_however_far_off_it_may_be(
     value: float, error: float, shown: str
 ) -> None:
     assert with_band(value, error) == shown
+
+
+@pytest.mark.parametrize("width", [160, 20])
+@pytest.mark.parametrize("name", ["1, 2", "\N{GREEK SMALL LETTER ALPHA}", "two\nlines"])
+def test_long_tables_are_printed_as_short_ones_are(
+    monkeypatch: pytest.MonkeyPatch, width: int, name: str
+) -> None:
+    rows = ((name, "0.1 (2 %)", "0"), ("10, 11", "12.25", "-1e-09"), ("3, 4", "", "0.5"))
+    table = Table("Drift by plane", ("plane", "covariance V\nrad^2", "mean"), rows, "Caption.")
+    printed = []
+    for many in (3, 2):
+        monkeypatch.setattr("symdrift.cli.terminal._MANY", many)
+        stream = io.StringIO()
+        print_tables(Console(file=stream, width=width), [table, table])
+        printed.append(stream.getvalue())
+    assert printed[0] == printed[1]
 
 
 def test_records_are_lines_of_csv_that_no_spreadsheet_runs() -> None:
