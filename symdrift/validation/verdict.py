@@ -231,8 +231,8 @@ def extrapolation_table(
     def cells(row: ExtrapolatedRow) -> dict[str, object]:
         ratio, slope, predicted = row.ratio, row.slope, row.predicted_slope
         own = None if ratio is None else row.of_ratio
-        unsaid = interrupted or row.slope_z is None
-        slopes = None if unsaid else abs(row.slope_z) <= TOLERATED_ERRORS
+        slope_z = None if interrupted else row.slope_z
+        slopes = None if slope_z is None else abs(slope_z) <= TOLERATED_ERRORS
         return row.measured.to_dict() | {
             "limit": None if ratio is None else with_error(ratio.value, ratio.standard_error),
             "z": row.z,
