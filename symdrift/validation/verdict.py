@@ -139,7 +139,7 @@ class Judged(ABC, Generic[AnyRow]):
     def rows_that_decide(self) -> str:
         """The end of a rule: which rows decide, and which are shown only."""
         if self.interrupted:
-            return "a part of the run decides nothing"
+            return "no row of an interrupted run decides"
         if not (shown := self.shown_only):
             return "every row decides"
         return (
