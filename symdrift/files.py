@@ -8,8 +8,9 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from symdrift.errors import RequestError
+from symdrift.errors import CheckFailed, RequestError
 
 
 def require_file(target: str | Path, field: str = "out") -> None:
@@ -97,14 +98,55 @@ def replacing(target: str | Path, field: str = "out") -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            reason = "one of its directories is a file"
-        raise RequestError(field, f"= {path} cannot be written: {reason}") from error
+        raise _unwritable(path, error, field) from error
     finally:
         # Not there after a successful rename; never made when its path is impossible.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError, field: str) -> RequestError:
+    reason = error.strerror or str(error)
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        reason = "one of its directories is a file"
+    return RequestError(field, f"= {path} cannot be written: {reason}")
+
+
+@contextmanager
+def together(target: str | Path) -> Iterator[Path]:
+    """Folder whose files take their places in ``target`` together, once all are written.
+
+    When the body raises, those that were there stay as they were, all of one time.  Where a check
+    fails, the files are good and take their places; what it says names these.
+
+    Raises
+    ------
+    RequestError
+        When files cannot be written.
+    """
+    directory = Path(target)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        made = TemporaryDirectory(prefix=".", dir=directory)
+    except OSError as error:
+        raise _unwritable(directory, error, "out") from error
+    with made as name:
+        failure = None
+        try:
+            yield Path(name)
+        except CheckFailed as fault:
+            failure = CheckFailed(str(fault).replace(name, str(directory)))
+        for path in sorted(Path(name).rglob("*")):
+            place = directory / path.relative_to(name)
+            try:
+                if path.is_dir():
+                    place.mkdir(exist_ok=True)
+                else:
+                    os.replace(path, place)
+            except OSError as error:
+                raise _unwritable(place, error, "out") from error
+        if failure is not None:
+            raise failure
 
 
 def write_bytes(target: str | Path, content: bytes, field: str = "out") -> Path:

@@ -92,6 +92,14 @@ def with_error(value: float, error: float) -> str:
     return " ± ".join(shown)
 
 
+def with_band(value: float, error: float) -> str:
+    """A computed number and how far off it may be: it keeps its digits where that is farther."""
+    shown = with_error(value, error)
+    if abs(value) < error < LARGEST_ERROR:
+        return f"{short(value)} ± {short(float(f'{error:.1g}'))}"
+    return shown
+
+
 def write_csv(columns: Iterable[str], rows: Iterable[Row], stream: TextIO) -> None:
     """Write a line for each record; a cell that is missing or None is blank."""
     columns = tuple(columns)

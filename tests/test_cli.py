@@ -8,6 +8,7 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from conftest import ANISOTROPIC
 
 from symdrift.cli import run
 from symdrift.cli.program import app
+from symdrift.cli.terminal import output_console
 from symdrift.errors import CheckFailed
 from symdrift.simulation.estimators import Estimate
 from symdrift.validation.extrapolate import Extrapolation
@@ -573,6 +575,28 @@ def test_an_interrupted_validation_shows_what_it_measured_and_decides_nothing(
     assert (record["verdict"], record["passed"]) == ("undecided", False)
     assert (record["interrupted"], record["completed"]) == (True, 0.2599)
     assert "interrupted after 25 % of the run" in made._repr_html_()
+
+
+def test_an_interrupt_while_a_verdict_is_printed_waits_for_its_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another one does not wait."""
+    came = [1]
+
+    def interrupted() -> Any:
+        for _ in range(came[0]):
+            signal.raise_signal(signal.SIGINT)
+        return output_console()
+
+    monkeypatch.setattr("symdrift.cli.validate.output_console", interrupted)
+    monkeypatch.setattr(
+        "symdrift.validation.extrapolate.validate_limit", lambda *_, **__: made_extrapolation(0.0)
+    )
+    assert run(["validate", "bottleneck"]) == 130
+    assert capsys.readouterr().out.endswith("verdict: agree\n")
+    came[0] = 2
+    assert run(["validate", "bottleneck"]) == 130
+    assert "verdict" not in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -237,8 +237,29 @@ def test_table_sentence_and_picture(coarse: Extrapolation, tmp_path: Path) -> No
     assert {row[-1] for row in table.rows} == {"agree"}
     assert "standard errors are at most" in coarse.summary
     assert "fitted slopes none is further than 3 standard errors" in coarse.summary
+    part = replace(coarse, completed=0.5)
+    cut = extrapolation_table(part.rows, part.said, part.interrupted)
+    assert {row[cut.head.index("slopes")] for row in cut.rows} == {""}
+    assert {row[-1] for row in cut.rows} == {"undecided"}
+    assert part.slopes is None
+    assert "every row decides" not in part.summary
     plot_extrapolation(coarse, tmp_path / "ratios.png")
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_higher_order_is_blamed_for_a_slope_that_vanishes(coarse: Extrapolation) -> None:
+    """By a symmetry, as of the mean rotation of an autoencoder: chance alone is left."""
+    limit, slope = Estimate(1e-4, 0.01), Estimate(1.0, 0.1)
+    still = ExtrapolatedRow(
+        Row("mu[15]", 0.0, 0.0, 1e-4, 0.0, 1.0, 0.0), limit, slope, predicted_slope=0.0
+    )
+    found = replace(coarse, rows=(still,), second=None)
+    assert found.verdict is Verdict.UNDECIDED
+    assert "higher orders" not in found.doubts
+    assert found.doubts.startswith("the slope of mu[15] is missed")
+    moving = replace(still, curvature=0.02, predicted_slope=0.1)
+    found = replace(coarse, rows=(moving,), second=None)
+    assert "too large for a linear extrapolation of mu[15]" in found.doubts
 
 
 def test_synaptic_noise_keeps_its_share_at_every_rate() -> None:
@@ -715,7 +736,7 @@ def test_windows_in_which_the_layer_turns_too_far_are_not_simulated() -> None:
     drift = evaluate(fast).drift
     # The largest of 4 times 8 rotations is about 2.6 standard deviations.
     window = math.ceil(0.4**2 / (2 * math.log(32) * drift.variances.max()))
-    with pytest.raises(RequestError, match=r"too large for the rotation .* about 0.4 rad within"):
+    with pytest.raises(RequestError, match=r"= 0.05 is too large .* about 0.4 rad .* about 0.036"):
         Run(fast, evaluate(fast), Schedule(10**9, window, 8, 2, 1), 4, 0)
 
 

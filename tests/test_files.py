@@ -3,12 +3,20 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from symdrift.errors import RequestError
-from symdrift.files import replacing, require_directory, require_file, write_bytes, write_text
+from symdrift.errors import CheckFailed, RequestError
+from symdrift.files import (
+    replacing,
+    require_directory,
+    require_file,
+    together,
+    write_bytes,
+    write_text,
+)
 
 
 def test_text_is_written_as_utf8_without_translation_of_line_ends(tmp_path: Path) -> None:
@@ -24,6 +32,40 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert target.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["data.bin"]
+
+
+def contents(directory: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(directory)): path.read_text()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("failure", [None, CheckFailed, KeyboardInterrupt])
+def test_files_take_their_places_together(
+    tmp_path: Path, failure: type[BaseException] | None
+) -> None:
+    """But not those of what was interrupted; a check may fail of what was written."""
+    out = tmp_path / "out"
+    for content in ("old", "new"):
+        with ExitStack() as failing, together(out) as place:
+            write_text(place / "figures" / "one.svg", content)
+            write_text(place / "report.tex", content)
+            if content == "new" and failure is not None:
+                said = failing.enter_context(pytest.raises(failure))
+                raise failure(f"faults in {place / 'report.tex'}")
+    expected = "old" if failure is KeyboardInterrupt else "new"
+    assert contents(out) == {"figures/one.svg": expected, "report.tex": expected}
+    assert [path.name for path in sorted(out.iterdir())] == ["figures", "report.tex"]
+    if failure is CheckFailed:
+        assert str(said.value) == f"faults in {out / 'report.tex'}"
+
+
+def test_a_folder_that_is_a_file_takes_no_files(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "here")
+    with pytest.raises(RequestError, match="file cannot be written"), together(tmp_path / "file"):
+        pytest.fail("begun")
 
 
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:

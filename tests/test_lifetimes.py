@@ -44,6 +44,25 @@ def test_times_of_diffusion_have_the_error_of_their_rates() -> None:
         assert expected > 0.01
 
 
+def test_observed_times_have_the_error_that_bands_have_at_that_lag() -> None:
+    """An exponential is off by the error of its rate times the lag over its decay time."""
+    problem = read_study("bottleneck").problem()
+    (last, *_) = observe(problem, np.array([1.0])).time_scales
+    assert last.decay_time is not None
+    found = observe(problem, np.array([last.decay_time]), seed=0)
+    (band,) = (
+        each for each in found.bands if (each.subject, each.part) == ("axis 1", "normalised")
+    )
+    swept = 0.5 * math.log(band.high[0] / band.low[0])
+    cells = observation_tables(found)[1].rows[0]
+    for cell in (cells[1], cells[3]):
+        error = float(cell.rstrip(" %)").split(" (")[1]) / 100
+        assert swept / 1.2 < error < 4 * swept
+    in_days = replace(found, steps_per_day=10.0)
+    (shown, *_) = in_days.to_dict()["days"]["stimuli"]
+    assert shown["expected_error"]["decay_time"] == found.expected_error.rotation
+
+
 def test_aligned_gaussian_inputs_diffuse_only() -> None:
     problem = read_study("isotropic_autoencoder").problem()
     evaluation = evaluate(problem)

@@ -560,7 +560,7 @@ def test_a_rotation_too_large_for_a_window_is_refused() -> None:
     first, second = model.unpack(block.weights, 11)
     turn = scipy.linalg.expm(np.array([[0.0, 0.5], [-0.5, 0.0]]))
     block.weights[:] = model.pack(turn @ first, second @ turn.T)
-    with pytest.raises(RequestError, match=r"learning\.rate is too large .* about 0\.\d+ rad"):
+    with pytest.raises(RequestError, match=r"rate = 0.01 is too large .* about 0\.\d+ rad"):
         gauge.read()
 
 

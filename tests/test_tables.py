@@ -7,11 +7,13 @@ import io
 import re
 
 import pytest
+from rich.console import Console
 
+from symdrift.cli.terminal import print_tables
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import evaluation_tables
 from symdrift.study import read_study, shipped_studies
-from symdrift.tables import Table, html_page, record_table, with_error, write_csv
+from symdrift.tables import Table, html_page, record_table, with_band, with_error, write_csv
 
 
 def test_text_of_a_table_is_no_html() -> None:
@@ -49,6 +51,38 @@ def test_a_number_has_the_digits_that_its_error_leaves(
     value: float, error: float, shown: str
 ) -> None:
     assert with_error(value, error) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (2.3144, 80.2, "2.31 ± 80"),
+        (1.07, 15.0, "1.07 ± 20"),
+        (11.2, 31000.0, "11.2 ± 30000"),
+        (1.4963, 0.0711, "1.50 ± 0.07"),
+        (3.0, 2e9, "not known"),
+    ],
+)
+def test_a_computed_number_is_shown_however_far_off_it_may_be(
+    value: float, error: float, shown: str
+) -> None:
+    assert with_band(value, error) == shown
+
+
+@pytest.mark.parametrize("width", [160, 20])
+@pytest.mark.parametrize("name", ["1, 2", "\N{GREEK SMALL LETTER ALPHA}", "two\nlines"])
+def test_long_tables_are_printed_as_short_ones_are(
+    monkeypatch: pytest.MonkeyPatch, width: int, name: str
+) -> None:
+    rows = ((name, "0.1 (2 %)", "0"), ("10, 11", "12.25", "-1e-09"), ("3, 4", "", "0.5"))
+    table = Table("Drift by plane", ("plane", "covariance V\nrad^2", "mean"), rows, "Caption.")
+    printed = []
+    for many in (3, 2):
+        monkeypatch.setattr("symdrift.cli.terminal._MANY", many)
+        stream = io.StringIO()
+        print_tables(Console(file=stream, width=width), [table, table])
+        printed.append(stream.getvalue())
+    assert printed[0] == printed[1]
 
 
 def test_records_are_lines_of_csv_that_no_spreadsheet_runs() -> None:

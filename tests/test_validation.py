@@ -582,6 +582,24 @@ def test_an_interrupt_of_the_second_look_leaves_the_first_undecided(
     assert found.conclusion == "undecided (66 % of the run)"
 
 
+def test_an_interrupt_of_the_comparison_keeps_what_was_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compare, seen = Run.compare, []
+
+    def ended(self: Run, *measured: Any) -> Any:
+        seen.append(measured)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+        return compare(self, *measured)
+
+    monkeypatch.setattr(Run, "compare", ended)
+    found = validate_rate(TWO, steps=40_000, replicas=64, theory=dense.evaluate(TWO))
+    assert len(seen) == 2
+    assert found.interrupted
+    assert found.verdict is Verdict.UNDECIDED
+
+
 def test_what_needs_a_whole_run_is_ended_by_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     def cut(*arguments: Any, **options: Any) -> Any:
         return ensemble.measure(*arguments, **options)[0], True

@@ -160,3 +160,32 @@ def interruptible() -> Iterator[list[int]]:
         sys.unraisablehook = sys.__unraisablehook__
         for number in handled:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let an interrupt wait until what was measured is printed; a second one does not wait."""
+    waiting: list[int] = []
+    ending = (getattr(signal, name, None) for name in ("SIGINT", *_ENDING))
+    # What is ignored, as under nohup, stays so; other threads than the first get no signals.
+    own = threading.current_thread() is threading.main_thread()
+    handlers = {
+        number: handler
+        for number in ending
+        if own and number is not None and callable(handler := signal.getsignal(number))
+    }
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        if waiting:
+            handlers[number](number, frame)
+        waiting.append(number)
+
+    for number in handlers:
+        signal.signal(number, wait)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if waiting:
+            signal.raise_signal(waiting[0])

@@ -17,6 +17,7 @@ from symdrift.quoting import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table as Grid
 
     from symdrift.progress import Progress
     from symdrift.tables import Row, Table
@@ -29,6 +30,9 @@ _SILENCE = 60.0
 
 _SHORTEST = 0.1
 """Seconds between two looks at the clock, at least."""
+
+_MANY = 1000
+"""Rows from which on a table takes long to be drawn."""
 
 _SOON = 1.0
 """Seconds from which work is long."""
@@ -95,28 +99,61 @@ def output_console() -> Console:
 
 def print_tables(console: Console, tables: Iterable[Table]) -> None:
     """Print tables, numbers to the right; what is too long is folded."""
+    for table in tables:
+        if len(table.rows) <= _MANY or not _print_many(console, table):
+            console.print(_grid(table, table.rows))
+
+
+def _print_many(console: Console, table: Table) -> bool:
+    """Print a long table as the library does, which draws only its first row; whether it could.
+
+    It could not where cells have several lines or other than plain characters, or are folded.
+    """
+    cells = [text for row in table.rows for text in row]
+    if not all(text.isascii() and text.isprintable() for text in cells):
+        return False
+    widths = [
+        max(len(line) for text in column for line in text.split("\n"))
+        for column in zip(table.head, *table.rows, strict=True)
+    ]
+    places = [f"{{:{'>' if place else '<'}{width}}}" for place, width in enumerate(widths)]
+    lines = [*map(f" {'   '.join(places)} ".format, *zip(*table.rows, strict=True))]
+    with console.capture() as drawn:
+        console.print(_grid(table, table.rows[:1], widths))
+    before, first, after = drawn.get().partition(lines[0])
+    if first:
+        console.file.writelines((before, "\n".join(lines), after))
+    return bool(first)
+
+
+def _grid(table: Table, rows: Iterable[Sequence[str]], widths: Sequence[int] = ()) -> Grid:
+    """The table as the library draws it, with columns of these widths at least."""
     from rich import box
-    from rich import table as drawn
+    from rich.table import Table as Grid
     from rich.text import Text
 
     def cell(text: str) -> Text:
         # Lines of plain text: brackets are no markup, and colons no pictures.
         return Text("\n".join(map(printable, text.split("\n"))))
 
-    for table in tables:
-        grid = drawn.Table(
-            title=table.title,
-            title_justify="left",
-            caption=table.caption or None,
-            caption_justify="left",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
+    grid = Grid(
+        title=table.title,
+        title_justify="left",
+        caption=table.caption or None,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for place, heading in enumerate(table.head):
+        grid.add_column(
+            cell(heading),
+            justify="right" if place else "left",
+            overflow="fold",
+            min_width=widths[place] if widths else None,
         )
-        for place, heading in enumerate(table.head):
-            grid.add_column(cell(heading), justify="right" if place else "left", overflow="fold")
-        for row in table.rows:
-            grid.add_row(*map(cell, row))
-        console.print(grid)
+    for row in rows:
+        grid.add_row(*map(cell, row))
+    return grid
 
 
 @contextmanager

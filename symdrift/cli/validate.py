@@ -24,6 +24,7 @@ from symdrift.cli.options import (
     study_argument,
     threads_option,
 )
+from symdrift.cli.process import held_back
 from symdrift.cli.requests import chosen_study, dask_executor
 from symdrift.cli.terminal import (
     output_console,
@@ -177,10 +178,11 @@ def _validated(
 
 
 def _print(result: Validation | Extrapolation, as_json: bool) -> None:
-    if as_json:
-        print_json(result)
-    else:
-        _print_validation(result)
+    with held_back():
+        if as_json:
+            print_json(result)
+        else:
+            _print_validation(result)
 
 
 def _print_validation(result: Validation | Extrapolation) -> None:
@@ -197,7 +199,7 @@ def _print_validation(result: Validation | Extrapolation) -> None:
         )
         console.print(f"verdict: {result.conclusion}")
         return
-    print_tables(console, [extrapolation_table(result.rows, result.said)])
+    print_tables(console, [extrapolation_table(result.rows, result.said, result.interrupted)])
     console.print(f"{result.summary}; seed {result.seed}")
     console.print(f"verdict: {result.conclusion}")
 

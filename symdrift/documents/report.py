@@ -46,7 +46,7 @@ from symdrift.figures import (
     weight_decay,
 )
 from symdrift.figures.simulated import FEW_WEIGHTS, weights_of
-from symdrift.files import replacing
+from symdrift.files import replacing, together
 from symdrift.fitting import Fit
 from symdrift.kernels.standalone import write_kernels
 from symdrift.memory import PLANE_ENTRY, record_memory, require_memory
@@ -90,7 +90,7 @@ def write_report(
         leaves it without that, and the report says why.
     directory : Path
         Made when missing; receives ``report.tex``, ``.html``, ``.pdf``, ``numbers.json``,
-        ``figures/`` and, of two-layer SGD, ``kernels.py``.
+        ``figures/`` and, of two-layer SGD, ``kernels.py``, all at the end.
     progress : callable, optional
         Receives how much of how many is done.
     simulated : bool
@@ -126,32 +126,33 @@ def write_report(
             "--level", f'= "{level}" has nothing to tell less of: {derivation.underived}'
         )
     require_passed(derivation)
-    written = write_kernels(study, directory) if study.is_plain else []
-    stages.reach(20)
-    numbers, found = NO_NUMBERS, None
-    if find is not None:
-        found = find(stages)
-        letters = letters_of(study)
-        log_stage("drawing figures")
-        drawn, files = write_drawings(found.drawings(), directory / "figures", letters)
-        numbers = Numbers(
-            tables=found.tables(letters),
-            figures=drawn,
-            warnings=(*found.warnings, *found.undecided),
-            simulated=found.extrapolation is not None,
-        )
-        written += [_write_numbers(found, directory / "numbers.json"), *files]
-    stages.reach(90)
-    derivation = at_level(derivation, level)
-    page = page_of("article", level)
-    written += write_document(derivation, directory, "report", FORMATS, numbers, page)
+    with together(directory) as place:
+        written = write_kernels(study, place) if study.is_plain else []
+        stages.reach(20)
+        numbers, found = NO_NUMBERS, None
+        if find is not None:
+            found = find(stages)
+            letters = letters_of(study)
+            log_stage("drawing figures")
+            drawn, files = write_drawings(found.drawings(), place / "figures", letters)
+            numbers = Numbers(
+                tables=found.tables(letters),
+                figures=drawn,
+                warnings=(*found.warnings, *found.undecided),
+                simulated=found.extrapolation is not None,
+            )
+            written += [_write_numbers(found, place / "numbers.json"), *files]
+        stages.reach(90)
+        derivation = at_level(derivation, level)
+        page = page_of("article", level)
+        written += write_document(derivation, place, "report", FORMATS, numbers, page)
     stages.reach(100)
     if found is not None and found.objection is not None:
         raise CheckFailed(
             f"the validation of {study.name} failed: {found.objection}; the report was written to "
             f"{directory}"
         )
-    return written
+    return [directory / path.relative_to(place) for path in written]
 
 
 def _evaluated(

@@ -167,8 +167,8 @@ def require_stable(problem: LearningProblem, validity: Validity) -> None:
         "learning.rate",
         f"= {problem.learning_rate:g} is unstable: from the critical rate "
         f"{_rounded_down(validity.critical_rate):.4g} on the fluctuation around the minimum, "
-        f"linearised, has no stationary variance ({MEANINGS[reason]} is "
-        f"{getattr(validity, reason):.3g}"
+        f"linearised, has no stationary variance (largest of what should be small: "
+        f"{MEANINGS[reason]}, {getattr(validity, reason):.3g}"
         + (": an axis is lost and found again" if reason == "threshold" else "")
         + "); give a rate below it"
         + "".join(f"; {remark}" for remark in _doubts(problem)),

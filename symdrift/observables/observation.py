@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from symdrift.datasets import Coordinate, Entry, dataset
 from symdrift.errors import RequestError
-from symdrift.evaluation.lifetimes import days_record, lifetimes_table
+from symdrift.evaluation.lifetimes import TimeErrors, days_record, lifetimes_table
 from symdrift.evaluation.next_order.cost import expected_duration
 from symdrift.evaluation.sweep_axes import linear_axis, logarithmic_axis, parse_range
 from symdrift.evaluation.validity import percent_off
@@ -63,7 +63,7 @@ from symdrift.quoting import shown
 from symdrift.records import Record
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.tables import Row, Table, printed, record_table, with_error
+from symdrift.tables import Row, Table, printed, record_table, with_band, with_error
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -71,6 +71,10 @@ if TYPE_CHECKING:
 _LAGS = 10
 """Lags that a table shows."""
 _ERRORS = "After ± the expected error to the farther side of the band that JSON and CSV have."
+_TIME_ERRORS = (
+    "In brackets the expected error; of all together the larger of that of the rates and that of "
+    "the fluctuation."
+)
 _SAMPLED = (
     " That of tuning is the standard error of the networks that are followed; how fast it is lost "
     "may be off by {} besides."
@@ -147,7 +151,18 @@ class Observation(Record):
     @property
     def days(self) -> dict[str, Any]:
         """Time scales in days."""
-        return days_record(self.time_scales, self.steps_per_day or 1.0)
+        return days_record(self.time_scales, self.steps_per_day or 1.0, self.time_errors)
+
+    @property
+    def time_errors(self) -> TimeErrors:
+        """Expected errors of time scales: of rates, of all together also of the fluctuation."""
+        rotation = self.expected_error.rotation
+        errors = {
+            "decay_time": rotation,
+            "turning_time": rotation,
+            "decorrelation_time": max(rotation, self.expected_error.fluctuation),
+        }
+        return {scale.stimulus: errors for scale in self.time_scales}
 
     def written(self) -> tuple[str, ...]:
         """Days where it is known how long they are, and the layer where there are several."""
@@ -515,6 +530,7 @@ def observation_tables(observation: Observation) -> list[Table]:
     lasting = lifetimes_table(
         observation.time_scales,
         per_day,
+        observation.time_errors,
         decorrelation_time="all together\ndecorrelate in",
     )
     lag = {f"lag\n{'steps' if per_day is None else 'days'}": list(map(printed, times.tolist()))}
@@ -549,7 +565,7 @@ def observation_tables(observation: Observation) -> list[Table]:
         tables.append(("Read out against the lag", lag | read))
     return [
         activity,
-        lasting,
+        replace(lasting, caption=_TIME_ERRORS),
         *(
             Table(
                 title,
@@ -569,6 +585,6 @@ def _with_bands(observation: Observation) -> Callable[..., list[str]]:
     def cells(values: Array, observable: str, subject: str, part: str) -> list[str]:
         band = known[observable, subject, part]
         far = np.atleast_1d(np.maximum(band.high - values, values - band.low))
-        return list(map(with_error, values.tolist(), far.tolist()))
+        return list(map(with_band, values.tolist(), far.tolist()))
 
     return cells

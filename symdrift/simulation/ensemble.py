@@ -210,6 +210,7 @@ class Gauge:
         groups = -(-block.count // LANES)
         self._groups = groups
         self._block = block
+        self._rate = model.learning_rate
         self._planes = active * hidden - active * (active + 1) // 2
         self._angles = on_own_pages(np.zeros(groups * self._planes * LANES))
         self._scalars = on_own_pages(np.zeros(groups * SCALARS * LANES))
@@ -255,7 +256,7 @@ class Gauge:
         scalars = self._scalars.reshape(-1, SCALARS, LANES).swapaxes(0, 1)
         distance, loss, defect = scalars.reshape(SCALARS, -1)[:, :count]
         largest = float(np.max(np.abs(angles), initial=0.0))
-        refuse_rotation(largest, float(np.max(defect)))
+        refuse_rotation(largest, float(np.max(defect)), self._rate)
         return angles.copy(), distance.copy(), loss.copy()
 
     def take_displacement(self, readings: int) -> Array:
@@ -289,8 +290,10 @@ class Gauge:
         return np.asarray(result[..., : self._block.count])
 
 
-def refuse_rotation(largest: float, defect: float = 0.0) -> None:
+def refuse_rotation(largest: float, defect: float = 0.0, rate: float | None = None) -> None:
     """Refuse rotations within a window that are too large to be followed, in rad.
+
+    They are in proportion to the learning rate: where that is given, a smaller one is named.
 
     Raises
     ------
@@ -298,10 +301,15 @@ def refuse_rotation(largest: float, defect: float = 0.0) -> None:
         Unless rotation and ``defect``, the distance of its matrix from a small rotation, are small.
     """
     if not (largest <= LARGEST_ROTATION and defect <= LARGEST_DEFECT):
+        value, possible = "", ""
+        if rate is not None:
+            value = f"= {rate:g} "
+            possible = f"; give at most about {0.95 * rate * LARGEST_ROTATION / largest:.2g}"
         raise RequestError(
             "learning.rate",
-            "is too large for the rotation of the hidden layer to be followed: it turns by "
-            f"about {largest:.3g} rad within one window, and at most {LARGEST_ROTATION} is allowed",
+            f"{value}is too large for the rotation of the hidden layer to be followed: it turns "
+            f"by about {largest:.3g} rad within one window, and at most {LARGEST_ROTATION} is "
+            f"allowed{possible}",
         )
 
 

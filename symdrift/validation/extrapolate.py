@@ -24,7 +24,7 @@ from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.estimators import Estimate
-from symdrift.study.problem import LearningProblem
+from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import html_page
 from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
@@ -55,7 +55,6 @@ from symdrift.validation.verdict import (
     Judged,
     extrapolation_table,
     listed,
-    rows_that_decide,
 )
 
 
@@ -162,13 +161,16 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         """When the validation counts as passed, in a sentence."""
         return (
             "passed when every extrapolated ratio that decides is 1, and every slope the predicted "
-            f"one, {rule(len(self.rows), self.units, '')}; {rows_that_decide(self.shown_only)}"
+            f"one, {rule(len(self.rows), self.units, '')}; {self.rows_that_decide}"
         )
 
     @property
     def slopes(self) -> str | None:
-        """Whether fitted slopes are the predicted ones, in words; ``None`` where none is known."""
-        known = [row for row in self.rows if row.slope_z is not None]
+        """Whether fitted slopes are the predicted ones, in words.
+
+        ``None`` where none is known, and of an interrupted run.
+        """
+        known = [] if self.interrupted else [row for row in self.rows if row.slope_z is not None]
         apart = [row.quantity for row in known if abs(row.slope_z or 0.0) > TOLERATED_ERRORS]
         if not known:
             return None
@@ -237,7 +239,7 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         return "; ".join(sentences)
 
     def _repr_html_(self) -> str:
-        table = extrapolation_table(self.rows, self.said)
+        table = extrapolation_table(self.rows, self.said, self.interrupted)
         return html_page(self.objection or AGREED, [table], [self.summary])
 
     def to_dict(self) -> dict[str, Any]:
@@ -464,6 +466,9 @@ def _extrapolate(
     executor: Executor | None,
     clock: Clock | None = None,
 ) -> Extrapolation:
+    # Before the simulations: an interrupt after these loses nothing.
+    approximate = evaluate(problem, "auto", "white").drift.variances
+    exact = evaluate(problem).drift.variances
     planned = []
     for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
         at_rate = at_learning_rate(problem, rate)
@@ -472,7 +477,7 @@ def _extrapolate(
     found = extrapolated(
         planned, plan, problem.learning_rate, seed, progress, threads, executor, clock
     )
-    return replace(found, white_noise=_white_noise(problem, found.rows))
+    return replace(found, white_noise=_white_noise(approximate, exact, found.rows))
 
 
 def extrapolated(
@@ -576,13 +581,11 @@ def _extrapolated_rows(
 
 
 def _white_noise(
-    problem: LearningProblem, rows: Sequence[ExtrapolatedRow]
+    approximate: Array, exact: Array, rows: Sequence[ExtrapolatedRow]
 ) -> tuple[tuple[str, float], ...]:
     """Standard errors between extrapolated variances and the white-noise approximation."""
-    variances = evaluate(problem, "auto", "white").drift.variances
-    exact = evaluate(problem).drift.variances
     return tuple(
         (row.quantity, float((ratio.value - white / variance) / ratio.standard_error))
-        for row, white, variance in zip(rows, variances, exact, strict=False)
+        for row, white, variance in zip(rows, approximate, exact, strict=False)
         if (ratio := row.ratio) is not None
     )

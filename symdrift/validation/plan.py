@@ -297,8 +297,9 @@ def require_budget(
     count = FEWEST_REPLICAS if replicas is None else replicas
     cheapest = _planned(problem, theory, minimum, aim, count)
     require_slow_rotation(
-        theory.drift, cheapest.schedules[cheapest.rates.index(problem.learning_rate)], count
-    )
+        theory.drift, cheapest.schedules[cheapest.rates.index(problem.learning_rate)], count,
+        problem.learning_rate,
+    )  # fmt: skip
     speed = modelled_speed(problem, processors)
     if spent + cheapest.seconds(FASTEST * speed, processors) > budget:
         how = "to be sure of it on an ordinary machine (the speed of this one was not measured)"
@@ -435,7 +436,7 @@ def followed_rate(drift: Drift, rate: float, slowest: float) -> float:
     return rate * LARGEST_ROTATION / turned if turned > 0 else math.inf
 
 
-def require_slow_rotation(drift: Drift, schedule: Schedule, replicas: int) -> None:
+def require_slow_rotation(drift: Drift, schedule: Schedule, replicas: int, rate: float) -> None:
     """Refuse a run in which some window will turn further than can be followed.
 
     The largest of ``N`` independent rotations is about ``sqrt(2 ln N)`` standard deviations.
@@ -447,7 +448,7 @@ def require_slow_rotation(drift: Drift, schedule: Schedule, replicas: int) -> No
     deviations = math.sqrt(2 * math.log(replicas * schedule.windows))
     turned = np.abs(drift.mean_rotation) * schedule.window
     turned += deviations * np.sqrt(drift.variances * schedule.window)
-    refuse_rotation(float(np.max(turned, initial=0.0)))
+    refuse_rotation(float(np.max(turned, initial=0.0)), rate=rate)
 
 
 def _correction_per_rate(

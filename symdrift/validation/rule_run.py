@@ -85,7 +85,7 @@ class RuleRun:
         self._orbit = orbit_of(learner, point)
         self._planes = plane_drift(self._drift)
         _require_memory(self._orbit, schedule, replicas)
-        require_slow_rotation(self._planes, schedule, replicas)
+        require_slow_rotation(self._planes, schedule, replicas, learner.learning_rate)
         self._model = rule_model(learner, point)
 
     @property

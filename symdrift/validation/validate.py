@@ -64,7 +64,6 @@ from symdrift.validation.verdict import (
     AGREED,
     MATTERING,
     Judged,
-    rows_that_decide,
     validation_table,
 )
 
@@ -202,7 +201,7 @@ class Validation(Record, Judged[Row]):
         with_next = "" if self.rows[0].predicted is None else ", its next order included"
         return (
             f"passed when every row that decides agrees with the theory{with_next}, {limits}; "
-            f"{rows_that_decide(self.shown_only)}"
+            f"{self.rows_that_decide}"
         )
 
     @property
@@ -391,7 +390,11 @@ def one_look(
     if sums.units < 2:
         # A standard error needs two independent units: nothing was measured yet.
         raise KeyboardInterrupt
-    found = run.compare(sums, count)
+    try:
+        found = run.compare(sums, count)
+    except KeyboardInterrupt:
+        # What was measured is not lost: it takes a moment to compare.
+        found, interrupted = run.compare(sums, count), True
     return replace(found, completed=cut_to(found.completed)) if interrupted else found
 
 
@@ -432,7 +435,7 @@ class Run:
         self._observed = observables(self._minimum.rank, self._hidden)
         self._stimuli = rows_of_stimuli(problem)
         require_memory(problem, self._hidden, self._observed, self.schedule, replicas)
-        require_slow_rotation(theory.drift, self.schedule, replicas)
+        require_slow_rotation(theory.drift, self.schedule, replicas, problem.learning_rate)
         self._displaced = expected_displacements(
             problem, self._minimum, np.array(self.schedule.lags, dtype=np.float64)
         )

@@ -9,7 +9,7 @@ from typing import Generic
 from symdrift.quoting import printable
 from symdrift.tables import Table, record_table, short, with_error
 from symdrift.validation.judgement import MATTERING_MISS, TOLERATED_ERRORS, Verdict, critical_z
-from symdrift.validation.rows import READ_OFF, ExtrapolatedRow, Row
+from symdrift.validation.rows import NEGLIGIBLE, READ_OFF, ExtrapolatedRow, Row
 from symdrift.validation.second_look import MOST_NAMES, AnyRow, SecondLook
 
 _MEASURED = {
@@ -25,20 +25,14 @@ AGREED, DISAGREED = "theory and simulation agree", "theory and simulation disagr
 MATTERING = f"{100 * MATTERING_MISS:g} %"
 
 UNCONFIRMED = "what is missed of {} is neither confirmed nor refuted by further replicas"
+UNEXCUSED = (
+    "the slope of {} is missed, for which no higher order accounts: another --seed would tell "
+    "chance from error"
+)
 UNJUDGED = "there was no time for further replicas, which would judge what is missed of {}"
 
 SHOWN_ONLY = "shown only"
 """Said of a row that decides nothing."""
-
-
-def rows_that_decide(shown: Sequence[str]) -> str:
-    """The end of a rule: which rows decide, and which are shown only."""
-    if not shown:
-        return "every row decides"
-    return (
-        f"every row decides but {listed(shown)}, read off the representations and not known to "
-        f"{MATTERING}: {SHOWN_ONLY}"
-    )
 
 
 class Judged(ABC, Generic[AnyRow]):
@@ -142,6 +136,18 @@ class Judged(ABC, Generic[AnyRow]):
         return verdict if known or not row.quantity.startswith(READ_OFF) else SHOWN_ONLY
 
     @property
+    def rows_that_decide(self) -> str:
+        """The end of a rule: which rows decide, and which are shown only."""
+        if self.interrupted:
+            return "no row of an interrupted run decides"
+        if not (shown := self.shown_only):
+            return "every row decides"
+        return (
+            f"every row decides but {listed(shown)}, read off the representations and not known "
+            f"to {MATTERING}: {SHOWN_ONLY}"
+        )
+
+    @property
     def looked_again(self) -> str | None:
         """What both looks say of the rows that the first misses, where there are two."""
         return None if self.second is None else self.second.beside(self.missed)
@@ -170,10 +176,19 @@ class Judged(ABC, Generic[AnyRow]):
             UNCONFIRMED if self.second else UNJUDGED: [
                 row.quantity for row in open_rows if row.quantity in at_fault
             ],
-            missed: [row.quantity for row in others if self.is_missed(row)],
+            missed: [row.quantity for row in others if self.is_missed(row) and _is_excused(row)],
+            UNEXCUSED: [
+                row.quantity for row in others if self.is_missed(row) and not _is_excused(row)
+            ],
             vague: [row.quantity for row in others if not self.is_missed(row)],
         }
         return "; ".join(said.format(listed(names)) for said, names in parted.items() if names)
+
+
+def _is_excused(row: Row | ExtrapolatedRow) -> bool:
+    """Whether higher orders may account for anything: not for what vanishes by a symmetry."""
+    found = row.missed_by
+    return found is None or row.excused > NEGLIGIBLE * found.standard_error
 
 
 def listed(names: Sequence[str]) -> str:
@@ -203,17 +218,21 @@ def validation_table(rows: Iterable[Row], said: Callable[[Row], str]) -> Table:
 
 
 def extrapolation_table(
-    rows: Iterable[ExtrapolatedRow], said: Callable[[ExtrapolatedRow], str]
+    rows: Iterable[ExtrapolatedRow],
+    said: Callable[[ExtrapolatedRow], str],
+    interrupted: bool = False,
 ) -> Table:
     """Theory beside simulation at the study's learning rate, the ratio at rate zero, and the word.
 
-    ``said`` is that of a row; slopes agree within `TOLERATED_ERRORS`.
+    ``said`` is that of a row; slopes agree within `TOLERATED_ERRORS`, of which an interrupted run
+    says nothing.
     """
 
     def cells(row: ExtrapolatedRow) -> dict[str, object]:
         ratio, slope, predicted = row.ratio, row.slope, row.predicted_slope
         own = None if ratio is None else row.of_ratio
-        slopes = None if row.slope_z is None else abs(row.slope_z) <= TOLERATED_ERRORS
+        slope_z = None if interrupted else row.slope_z
+        slopes = None if slope_z is None else abs(slope_z) <= TOLERATED_ERRORS
         return row.measured.to_dict() | {
             "limit": None if ratio is None else with_error(ratio.value, ratio.standard_error),
             "z": row.z,
