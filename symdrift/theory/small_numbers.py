@@ -117,13 +117,12 @@ def _multiplicative_noise(examples: Examples) -> Step:
     times {product}. In the mean this is twice its singular value times {Sigma}; but [eq:grown] has
     the mean of the square, and that is [eq:squared-input] for Gaussian inputs: not the square of a
     variance along one axis but a variance times the power {power} of all inputs, divided by {batch}
-    where a batch averages over samples. Let weight decay be small, all inputs be learned with the
-    singular value {s_1}, and the variance {lambda} of an axis be small against {power}. To a second
-    moment that is one in all directions this adds by [eq:second-moments] about {grown} along this
-    axis, and relaxation takes away {relaxed}: the quotient of both is the second number, and less
-    where other singular values are smaller. This number grows with that of the inputs, while
-    {discrete} does not. Where it reaches the order of one, the critical rate of [eq:critical] is
-    near, or has been passed.
+    where a batch averages over samples. Where weight decay is small and all inputs are learned with
+    {s_1}, this adds to a second moment that is one in all directions, by [eq:second-moments], about
+    {grown} along an axis whose variance {lambda} is small against {power}, and relaxation takes
+    away {relaxed}: the quotient of both is the second number, and less where other singular values
+    are smaller. This number grows with that of inputs while {discrete} does not. Where it reaches
+    the order of one, the critical rate of [eq:critical] is near, or has been passed.
     """
     network = examples.rectangular.network
     sample, sigma = network.sample_input, network.input_covariance
@@ -185,8 +184,8 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
     leave errors when weight decay tends to zero, nothing of the theory is left then at a fixed
     learning rate, and limits of small weight decay mean that the learning rate tends to zero first.
     Where symmetry makes the mean imbalance vanish, the imbalance in general fluctuates all the
-    same: by [eq:imbalance-step] its changes, of second order in {eta}, are remembered for a number
-    of steps of the order of {remembered}, so that its variance is of third order in {eta}.
+    same: by [eq:imbalance-step] its changes are of second order in {eta} and remembered for about
+    {remembered} steps, so that its variance is of third.
 
     The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
     minimum, of squared length {length}, and {own} the variance of the weights along them,
@@ -208,7 +207,7 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
         ),
         symbols={
             "imbalance": INVERSE_ROOTS * MEAN_IMBALANCE * INVERSE_ROOTS,
-            "remembered": 1 / (ETA * GAMMA),
+            "remembered": 1 / (2 * ETA * GAMMA),
             "unit": UNIT_WEIGHTS,
             "length": 2 * I_VALUE,
             "own": OWN_FLUCTUATION,
