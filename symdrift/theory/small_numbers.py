@@ -183,9 +183,9 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
     over {gamma} times the noise that errors make. Where label noise or inputs that are not learned
     leave errors when weight decay tends to zero, nothing of the theory is left then at a fixed
     learning rate, and limits of small weight decay mean that the learning rate tends to zero first.
-    Where symmetry makes the mean imbalance vanish, the imbalance in general fluctuates all the
-    same: by [eq:imbalance-step] its changes are of second order in {eta} and remembered for about
-    {remembered} steps, so that its variance is of third.
+    Even where its mean vanishes, the imbalance in general fluctuates: by [eq:imbalance-step]
+    changes of second order in {eta} are remembered for about {remembered} steps, so that its
+    variance is of third.
 
     The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
     minimum, of squared length {length}, and {own} the variance of the weights along them,
