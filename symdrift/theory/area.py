@@ -175,17 +175,17 @@ def _corrector() -> Step:
     correlated over time: a kick that enlarges the area now is pulled back later. Look for a
     quantity that is stationary, so that its changes never accumulate, and whose expected change
     takes the pull away. The pull is quadratic in the deviation, and so is {bounded} with a
-    symmetric matrix {K}. With the deviation of a step given and averaged over its sample,
-    {over_sample}, {G} times the rotation and the change of this quantity are [eq:without-pull]
-    together: where the pull drops out, a constant is left, by [eq:mean] and [eq:mean-kicked] {G}
-    times the mean rotation, and a form one order of {eta} smaller.
+    symmetric matrix {K}. With the deviation of a step given, and on average over its sample,
+    {over_sample}, {G} times the rotation and the change of this quantity add up to
+    [eq:without-pull]: once {K} takes the pull away, what is left is a constant, by [eq:mean] and
+    [eq:mean-kicked] {G} times the mean rotation, and a form one order of {eta} smaller.
 
     By [eq:rotation-step] and [eq:normal-step] {rotated}, a pull of the Hessian and a kick of the
     noise. Let the symmetric matrix {K}, the corrector, solve [eq:corrector]. With it the pull drops
     out, and the matrix {coloured} solves the Sylvester equation [eq:sylvester]. The rotation of a
-    step is minus the change of the stationary quantity {bounded}, plus a kick with {Y} in the place
-    of {Omega}, plus a term of second order in {eta} of mean {constant}, [eq:martingale]; what this
-    varies by is smaller than the kicks, even with its memory counted.
+    step, times {G}, is minus the change of the stationary quantity {bounded}, plus a kick with {Y}
+    in the place of {Omega}, plus a term of mean {constant}, [eq:martingale]; what this varies by is
+    smaller than the kicks, even with its memory counted.
 
     Deviation and noise are normal to the orbit, and {Omega} stands for its part within the normal
     space, where all eigenvalues of {H} are positive. In its eigenbasis {K} has therefore the
@@ -321,10 +321,10 @@ def _statistics() -> Step:
     [eq:martingale] no longer counts, and kicks of different steps, which are uncorrelated, add
     their covariances. The covariance per step of the rotations in two planes, and their mean per
     step, that of [eq:rotation-step] by [eq:normal-step], are therefore [eq:covariance] and
-    [eq:mean]; primes mark the second plane. The last term of [eq:martingale] has the same mean, by
-    [eq:mean-kicked]. With {Gamma} of order {eta} the covariance is of third order in the learning
-    rate and the mean of second. Half the covariance is the diffusion tensor. Both formulas hold for
-    any teacher and any inputs.
+    [eq:mean]; primes mark the second plane. The last term of [eq:martingale], over {G}, has the
+    same mean, by [eq:mean-kicked]. With {Gamma} of order {eta} the covariance is of third order in
+    the learning rate and the mean of second. Half the covariance is the diffusion tensor. Both
+    formulas hold for any teacher and any inputs.
     """
     names = ("C", "F")
     cov = {

@@ -85,8 +85,9 @@ def _couplings(examples: Examples) -> Step:
     vectors of the second contribute alike: the identity becomes a row of ones, [eq:own-overlap].
     What {u_jl} has along {W_jl} becomes part of {u_il}, and what {u_lj} has along {U_lj} becomes
     part of {u_li}, by the same factors of [eq:reached]. No two planes share a pair of blocks. A
-    plane with a silent hidden unit couples none: the overlaps with a learned {l} vanish with its
-    singular value, and for any other {l} there is no second block, since noise does not reach it.
+    plane with a silent hidden unit couples none: the overlaps with a learned {l} vanish with the
+    singular value of that unit, and for any other {l} there is no second block, since noise does
+    not reach it.
     """
     minimum = AlignedMinimum(
         (active_direction("i"), active_direction("j"), any_direction("l")), 3, 3, 3

@@ -384,11 +384,11 @@ def _equal_axes() -> Step:
     {decay} is stationary, so that they give it to first order in {gamma} too: second moments of
     {apart} relax at first order only, but {growth} joins them to others at second. Over all {both}
     the pull [eq:alike-pull] then has the traces [eq:alike-traces]: with symmetric factors on both
-    sides of {both} a map has the product of their traces for its trace, on both sides of the
-    transpose that of their product, and {fourth} has by [eq:moments] the mean {fourth_mean}. With
-    these the quotient is [eq:critical-quiet], for {gamma} small against {s} times the power {power}
-    of all inputs, over {batch}: samples disperse the learned map. In larger batches the largest
-    curvature decides, [step:discrete-steps].
+    sides of {both} a map has the product of their traces for its trace, and around the transpose
+    the trace of their product; {fourth} has by [eq:moments] the mean {fourth_mean}. With these the
+    quotient is [eq:critical-quiet], for {gamma} small against {s} times the power {power} of all
+    inputs, over {batch}: samples disperse the learned map. In larger batches the largest curvature
+    decides, [step:discrete-steps].
 
     With label noise, weight decay can be so small that the difference of the layers disperses
     first, since second moments of {apart} relax by {slow} only, and no others slow down. Label

@@ -141,21 +141,21 @@ _RATES = ((RANK - 1) * MIXED, MIXED + (RANK - 2) * APART)
 def _any_frequency(drift: RepresentativeDrift, small: dict[sp.Basic, sp.Expr]) -> Step:
     """Frequent and rare stimuli at any frequency
 
-    The order of a frequent and a rare stimulus can be told for any {first}, not next to equal
-    variances only. Let all axes that have a gain be learned, {r} in number and at least three, all
-    of gain one: one of variance {first}, all others of variance {lambda}, which inputs without gain
+    The order of a frequent and a rare stimulus can be told for any {first}, not only next to equal
+    variances. Let all axes that have a gain be learned, {r} in number and at least three, all of
+    gain one: one of variance {first}, all others of variance {lambda}, which inputs without gain
     have too. There are {n} inputs and {m} outputs; an axis of gain zero with both counts as one
     without output and one without input, since its blocks are diagonal. Hidden units beyond {r}
     change nothing. There are only two kinds of planes, those of axis 1 and those without it, and by
     [eq:axis-decay] the frequent stimulus and a rare one decay at [eq:frequency-rates]. The plane
     that they share drops out of their difference: their order is that of two planes.
 
-    Let weight decay and label noise be small together, {noise}, the same at every output, of the
-    order of {gamma}. Singular values are then one, and label noise adds {square} times the Hessian
-    to the noise in [eq:small-blocks], [eq:small-noise]; for an axis by itself Hessian and noise are
-    {own_stiff} and {own_noise}. Beside [eq:small-noise] there are blocks of one row: with the
-    hidden axis {i} an input {l} without output has {in_stiff} and {in_noise}, and an output without
-    input {out_stiff} and {out_noise}; their overlap is one. Inserted into [eq:term] and
+    Let weight decay and label noise be small together: {noise} is the same at every output, and of
+    the order of {gamma}. Singular values are then one, and label noise adds {square} times the
+    Hessian to the noise in [eq:small-blocks], [eq:small-noise]; for an axis by itself Hessian and
+    noise are {own_stiff} and {own_noise}. Beside [eq:small-noise] there are blocks of one row: with
+    the hidden axis {i} an input {l} without output has {in_stiff} and {in_noise}, and an output
+    without input {out_stiff} and {out_noise}; their overlap is one. Inserted into [eq:term] and
     [eq:own-term], with solutions as in [eq:small-solutions] and [eq:white-rows], these blocks give
     the terms [eq:small-terms-121] to [eq:small-terms-23out]: {in_term} is that of an input without
     output in the plane of the axes 1 and 2, {out_term} that of an output without input.

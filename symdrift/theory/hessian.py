@@ -284,9 +284,9 @@ def _map_hessian(examples: Examples) -> Step:
     covariance and weight decay, since {inner} is {inner_axes} and {outer} is {outer_axes}.
 
     To see it, let the weights change along the image of {F} in [eq:mean-first] and
-    [eq:mean-second]: with [eq:slope-pairs] what is left in both layers is the image of one and the
-    same map. At first order in any change the Hessian makes of it [eq:hessian-pull]; of the image
-    of {F} it makes [eq:pull-first] and [eq:pull-second], by [eq:slope-pairs]. The operator
+    [eq:mean-second]: by [eq:slope-pairs] both mean gradients then change by the image of one and
+    the same map. At first order in any change the Hessian makes of it [eq:hessian-pull]; of the
+    image of {F} it makes [eq:pull-first] and [eq:pull-second], by [eq:slope-pairs]. The operator
     {curvature} is fixed up to what {J} does not see.
     """
     two_axes = examples.two_axes.minimum

@@ -227,16 +227,16 @@ def _mean_imbalance(examples: Examples) -> Step:
 
     Where second moments are stationary the two parts of [eq:imbalance-step] cancel on average,
     [eq:imbalance-mean]. This too is exact, in a fixed frame of the hidden units. To leading order,
-    at which turning frames do not matter, the gradients are those at the minimum. Let inputs be
-    elliptical: their fourth moments are those of Gaussian inputs times one plus the kurtosis
-    {kurtosis}, so that {kurtosis} is a third of the usual excess kurtosis, and zero when inputs are
-    Gaussian. Terms in the slope cancel, since by [eq:slope-pairs] they are {gamma} squared times
-    products of the layers, which are alike by [eq:balance]. Then [eq:imbalance-fed] is left: the
-    power of the inputs times the covariance of the errors that come back to the hidden units, minus
-    the power of the errors times the covariance of the hidden units. The first part feeds incoming
-    weights, the second outgoing ones. To this order weight decay alone takes an imbalance away.
-    Label noise, and inputs that are not learned, leave errors when weight decay is small; unless
-    both parts cancel, the imbalance is then large.
+    where the turning of the frame does not matter, the gradients are those at the minimum. Let
+    inputs be elliptical: their fourth moments are those of Gaussian inputs times one plus the
+    kurtosis {kurtosis}, so that {kurtosis} is a third of the usual excess kurtosis, and zero when
+    inputs are Gaussian. Terms in the slope cancel, since by [eq:slope-pairs] they are {gamma}
+    squared times products of the layers, which are alike by [eq:balance]. Then [eq:imbalance-fed]
+    is left: the power of the inputs times the covariance of the errors that come back to the hidden
+    units, minus the power of the errors times the covariance of the hidden units. The first part
+    feeds incoming weights, the second outgoing ones. To this order weight decay alone takes an
+    imbalance away. Label noise, and inputs that are not learned, leave errors when weight decay is
+    small; unless both parts cancel, the imbalance is then large.
     """
     paired = [part.xreplace(POWERS_PAIRED) for part in BY_POWERS]
     space = examples.weight_spaces[0]

@@ -57,19 +57,20 @@ def learned_axes(examples: Examples) -> Iterator[Step]:
 def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     """Singular values of an aligned task
 
-    Where teacher and inputs share axes, the minimum of lowest loss has them too, by the theorem of
-    Eckart and Young, once a bound of weight decay that is linear in the map completes the task to a
-    square; we follow the stationary points that do. At a bottleneck there can be others, such as a
-    saddle between two of these that are both minima; which of the points on the axes are minima,
-    [step:several-minima] says. On the axes every hidden unit serves one axis with equal weights in
-    both layers, and the singular value {s} is the square of that weight. All units are counted
-    along the axes, and label noise of different axes is independent. With input variance {lambda}
-    and gain {a} the loss changes with the weight {root} of an axis as in [eq:axis-slope]: the
-    derivative vanishes for a direction that is not learned and, as [eq:slope-form] asks, where the
-    input variance times what is missing of the gain equals the weight decay: there the singular
-    value is [eq:singular-value]. The residual map is diagonal too, and its entry [eq:axis-residual]
-    is what is left of the gain. Of a direction that is not learned this is the gain. That no other
-    map has a lower loss, with weight decay in it, is shown with [eq:completed].
+    Where teacher and inputs share axes, the minimum of lowest loss shares them, by the theorem of
+    Eckart and Young: a lower bound on weight decay, linear in the map and attained there, completes
+    the task to a squared distance from a map on the axes. We follow the stationary points on the
+    axes. At a bottleneck there can be others, such as a saddle between two of these that are both
+    minima; which of the points on the axes are minima, [step:several-minima] says. On the axes
+    every hidden unit serves one axis with equal weights in both layers, and the singular value {s}
+    is the square of that weight. All units are counted along the axes, and label noise of different
+    axes is independent. With input variance {lambda} and gain {a} the loss changes with the weight
+    {root} of an axis as in [eq:axis-slope]: the derivative vanishes for a direction that is not
+    learned and, as [eq:slope-form] asks, where the input variance times what is missing of the gain
+    equals the weight decay: there the singular value is [eq:singular-value]. The residual map is
+    diagonal too, and its entry [eq:axis-residual] is what is left of the gain. Of a direction that
+    is not learned this is the gain. That no other map has a lower loss, with weight decay in it, is
+    shown with [eq:completed].
     """
     gain, value = symbol("gain"), symbol("singular_value")
     residual = symbol("residual_map")

@@ -224,11 +224,12 @@ def _second_moments(examples: Examples) -> Step:
     exactly as long as {eta} times {growth} is smaller than {decay} for all {Psi}. The boundary is
     the critical rate {critical}, the smallest positive rate for which [eq:critical] has a solution
     other than zero; its inverse is the largest value of {growth} over {decay}, the largest
-    eigenvalue of {inverse}. From this rate on it is one or more: the trace of a second moment with
-    its positive matrix never shrinks, and noise adds to it where samples carry noise to all
-    directions across the orbit, as with Gaussian inputs along two axes or more where inputs, and
-    targets with label noise, vary in every direction. The second moment is then not stationary,
-    even where {eta} times every curvature is small.
+    eigenvalue of {inverse}. From this rate on the largest eigenvalue of a step is one or more: the
+    trace of a second moment times the positive matrix that belongs to this eigenvalue never
+    shrinks, and noise adds to this trace where samples carry noise to all directions across the
+    orbit, as with Gaussian inputs along two axes or more where inputs, and targets with their label
+    noise if any, vary in every direction. The second moment is then not stationary, even where
+    {eta} times every curvature is small.
 
     Below this rate [eq:moments-solved] solves [eq:stationary-moments]: {solved} times what the
     Lyapunov equation gives. On the solution of [eq:critical] {inverse} is one over {critical}: the

@@ -268,10 +268,11 @@ def _small_angle(case: TwoAxes) -> Step:
     are expanded in it to first order, about a {curvature} that falls apart into the entries 11 and
     22 and the block of 12 and 21. The rate vanishes without an angle, for equal variances, whose
     axes are arbitrary, and for equal gains, as in every autoencoder. It does not contain the
-    difference of the singular values. In every frame of the hidden units the equations for maps are
-    the same, and so is the generator of the plane: the rate is a smooth function of learned map and
-    covariance, also where singular values are equal. Its slope in the angle is therefore
-    continuous, and [eq:angle-rate] holds there and nearby too.<sense>
+    difference of the singular values. In all frames of the hidden units that turn into each other
+    without reflection the equations for maps are the same, and so is the generator of the plane:
+    the rate is a smooth function of learned map and covariance, also where singular values are
+    equal. Its slope in the angle is therefore continuous, and [eq:angle-rate] holds there and
+    nearby too.<sense>
     """
     shown = {name: QUOTIENTS[name] for name in case.names}
     rate = case.by_angle.xreplace(shown)

@@ -332,8 +332,9 @@ def _elliptical(examples: Examples) -> Step:
     {kurtosis}, a third of the usual excess kurtosis, [eq:pairings], and the contraction is
     [eq:map-noise-elliptical]: beside the terms of [eq:map-noise-gaussian] there is one that couples
     all axes through the common length. Gaussian inputs have kurtosis zero. Where the next order in
-    the learning rate, [step:moments-in-powers] and [step:rotation-in-powers], needs moments up to
-    the eighth, the squared length is taken to be gamma distributed and label noise to be Gaussian.
+    the learning rate needs moments up to the eighth, in [step:moments-in-powers] and
+    [step:rotation-in-powers], the squared length is taken to be gamma distributed and label noise
+    to be Gaussian.
     """
     return step(
         under=[Premise.ELLIPTICAL],

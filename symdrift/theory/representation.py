@@ -389,8 +389,8 @@ def _displacement(examples: Examples) -> Step:
     A representation is {seen} at each time, and between two times a lag {tau} apart it moves by
     drift and by fluctuation of the first layer, [eq:displacement]; at this order their products
     average to zero: by [eq:rotation-step] rotations are of second degree in kicks and deviations,
-    the fluctuation is of first, and odd moments of what many small independent kicks add up to
-    vanish at leading order. By drift it moves as in [eq:autocorrelation]: twice the squared norm,
+    the fluctuation is of first, and at leading order the odd moments of a sum of many small
+    independent kicks vanish. By drift it moves as in [eq:autocorrelation]: twice the squared norm,
     less twice the autocorrelation. The incoming weights of one hidden unit lie in different blocks,
     and their fluctuations are uncorrelated. That of the weight from input {l} to hidden axis {i},
     which has a part in the unit vector {u_il} of [eq:reached] alone, is remembered for a few

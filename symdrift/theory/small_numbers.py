@@ -117,11 +117,12 @@ def _multiplicative_noise(examples: Examples) -> Step:
     times {product}. In the mean this is twice its singular value times {Sigma}; but [eq:grown] has
     the mean of the square, and that is [eq:squared-input] for Gaussian inputs: not the square of a
     variance along one axis but a variance times the power {power} of all inputs, divided by {batch}
-    where a batch averages over samples. Where the variance {lambda} of an axis is small against
-    {power}, this adds by [eq:second-moments] at most about {grown} along it, against a relaxation
-    of {relaxed}: the quotient of both is this number, which grows with the number of inputs while
-    {discrete} does not. Where it reaches the order of one, the critical rate of [eq:critical] is
-    near, or has been passed.
+    where a batch averages over samples. Where weight decay is small and all inputs are learned with
+    {s_1}, this adds to a second moment that is one in all directions, by [eq:second-moments], about
+    {grown} along an axis whose variance {lambda} is small against {power}, and relaxation takes
+    away {relaxed}: the quotient of both is the second number, and less where other singular values
+    are smaller. This number grows with that of inputs while {discrete} does not. Where it reaches
+    the order of one, the critical rate of [eq:critical] is near, or has been passed.
     """
     network = examples.rectangular.network
     sample, sigma = network.sample_input, network.input_covariance
@@ -182,8 +183,9 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
     over {gamma} times the noise that errors make. Where label noise or inputs that are not learned
     leave errors when weight decay tends to zero, nothing of the theory is left then at a fixed
     learning rate, and limits of small weight decay mean that the learning rate tends to zero first.
-    Where this mean vanishes by symmetry the imbalance fluctuates all the same; its second moments
-    are among those of [eq:stationary-moments].
+    Even where its mean vanishes, the imbalance in general fluctuates: by [eq:imbalance-step]
+    changes of second order in {eta} are remembered for about {remembered} steps, so that its
+    variance is of third.
 
     The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
     minimum, of squared length {length}, and {own} the variance of the weights along them,
@@ -205,6 +207,7 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
         ),
         symbols={
             "imbalance": INVERSE_ROOTS * MEAN_IMBALANCE * INVERSE_ROOTS,
+            "remembered": 1 / (2 * ETA * GAMMA),
             "unit": UNIT_WEIGHTS,
             "length": 2 * I_VALUE,
             "own": OWN_FLUCTUATION,

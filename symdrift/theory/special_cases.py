@@ -214,12 +214,13 @@ def _irrelevant(examples: Examples) -> Step:
 
     Axes that do not fit through the bottleneck keep their whole gain as residual, and this is noise
     for those that do. For an autoencoder, with gain one on every axis, whose learned axes have
-    input variance {lambda}, each of {count} axes of smaller variance {nu} that are left out adds
-    the same to the diffusion of every plane; to leading order in the weight decay the sum is
+    input variance {lambda}, each of {count} irrelevant axes, left out for their smaller variance
+    {nu}, adds the same to the diffusion of every plane; at leading order in {gamma} the sum is
     [eq:irrelevant], half of [eq:total] with {metric}. It does not vanish with {gamma}, it grows
     with the number of irrelevant axes and, while they are weak, with the square of their variance,
     and it diverges where they begin to compete for a hidden unit. In a network with fewer outputs,
-    inputs that no output asks for are milder: they add [eq:unseen], linear in their variance.
+    irrelevant inputs that no output asks for are milder: they add [eq:unseen], linear in their
+    variance.
 
     Without weight decay the blocks of a learned axis and of one that is left out are
     [eq:irrelevant-blocks], the same for both axes of a plane. The overlap is one, the identity
