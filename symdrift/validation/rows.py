@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from symdrift.evaluation.result import Evaluation
+from symdrift.evaluation.validity import towards_critical
 from symdrift.records import Record
 from symdrift.simulation.estimators import Estimate, Estimates, Observables
 from symdrift.validation.expected import following
@@ -299,9 +300,15 @@ def rows_of(
 ) -> Iterator[Row]:
     """Every quantity that is predicted, beside its estimate from one run."""
     stiffness = rate * theory.minimum.hessian_max
+    ratio = rate / theory.validity.critical_rate
 
     def row(quantity: str, expected: float, found: Estimate, scale: float, term: float) -> Row:
-        return row_of(quantity, expected, found, scale, term, rate, stiffness)
+        made = row_of(quantity, expected, found, scale, term, rate, stiffness)
+        if not made.correction:
+            return made
+        # A small next order says little of those behind, which grow towards the critical rate.
+        behind = scale * towards_critical(abs(rate * made.correction), ratio)
+        return replace(made, allowance=max(made.allowance, float(behind)))
 
     drift, later = theory.drift, following(theory)
     names = ["".join(map(str, plane)) for plane in drift.planes]
@@ -354,7 +361,6 @@ def rows_of(
             # The next order makes it, also where mean and fluctuation of the weights cancel. Each
             # order behind is as much smaller as the rate is below the critical one.
             made = max(abs(change), float(share))
-            ratio = rate / theory.validity.critical_rate
             behind = max(made, ratio / (1 - ratio))
             yield Row(
                 quantity=f"excess norm of {stimulus.name}",

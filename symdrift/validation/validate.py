@@ -193,9 +193,8 @@ class Validation(Record, Judged[Row]):
         )
         if self.rows[0].correction is not None:
             allowed = (
-                f"{SECOND_ORDER:g} times the square of its correction of next order (for an excess "
-                "norm, which that order makes, times the rate over what is left to the critical "
-                "one), for the orders behind that"
+                f"{SECOND_ORDER:g} times the square of its correction of next order, or what the "
+                "share of the critical rate makes of it where that is more, for the orders behind"
             )
         limits = rule(len(self.rows), self.units, f" plus {allowed}")
         with_next = "" if self.rows[0].predicted is None else ", its next order included"
