@@ -184,8 +184,8 @@ def _corrector() -> Step:
     noise. Let the symmetric matrix {K}, the corrector, solve [eq:corrector]. With it the pull drops
     out, and the matrix {coloured} solves the Sylvester equation [eq:sylvester]. The rotation of a
     step, times {G}, is minus the change of the stationary quantity {bounded}, plus a kick with {Y}
-    in the place of {Omega}, plus a term of mean {constant}, [eq:martingale]; what this varies by is
-    smaller than the kicks, even with its memory counted.
+    in the place of {Omega}, plus a term of mean {constant} at leading order, [eq:martingale];
+    what this varies by is smaller than the kicks, even with its memory counted.
 
     Deviation and noise are normal to the orbit, and {Omega} stands for its part within the normal
     space, where all eigenvalues of {H} are positive. In its eigenbasis {K} has therefore the

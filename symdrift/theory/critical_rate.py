@@ -396,8 +396,8 @@ def _equal_axes() -> Step:
     {twice_mean}, and {heard_around} the mean {around_mean}, by [eq:heard-pull] squares then have
     the means [eq:heard-squares], which make of the squared trace and the sum of squared entries a
     matrix of two rows: its larger eigenvalue, over {slow} and {batch}, is the limit
-    [eq:critical-labels]. The critical rate tends to zero with {gamma}. Training does not end there:
-    what the linearised dynamics leave out then holds the layers together.
+    [eq:critical-labels]. The critical rate tends to zero with {gamma}. Training does not end beyond
+    it: what the linearised dynamics leave out then holds the layers together.
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)

@@ -120,9 +120,10 @@ def _multiplicative_noise(examples: Examples) -> Step:
     where a batch averages over samples. Where weight decay is small and all inputs are learned with
     {s_1}, this adds to a second moment that is one in all directions, by [eq:second-moments], about
     {grown} along an axis whose variance {lambda} is small against {power}, and relaxation takes
-    away {relaxed}: the quotient of both is the second number, and less where other singular values
-    are smaller. This number grows with that of inputs while {discrete} does not. Where it reaches
-    the order of one, the critical rate of [eq:critical] is near, or has been passed.
+    away {relaxed}: the quotient of both is the second number. It is less where inputs are
+    learned with smaller singular values, or not at all. The second number grows with the number
+    of inputs while {discrete} does not. Where it reaches the order of one, the critical rate of
+    [eq:critical] is near, or has been passed.
     """
     network = examples.rectangular.network
     sample, sigma = network.sample_input, network.input_covariance
@@ -185,7 +186,7 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
     learning rate, and limits of small weight decay mean that the learning rate tends to zero first.
     Even where its mean vanishes, the imbalance in general fluctuates: by [eq:imbalance-step]
     changes of second order in {eta} are remembered for about {remembered} steps, so that its
-    variance is of third.
+    variance is of third order.
 
     The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
     minimum, of squared length {length}, and {own} the variance of the weights along them,
