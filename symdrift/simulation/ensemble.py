@@ -293,7 +293,8 @@ class Gauge:
 def refuse_rotation(largest: float, defect: float = 0.0, rate: float | None = None) -> None:
     """Refuse rotations within a window that are too large to be followed, in rad.
 
-    They are in proportion to the learning rate: where that is given, a smaller one is named.
+    They are about in proportion to the learning rate, and the largest of them comes by chance:
+    where the rate is given, half of what is in proportion is named.
 
     Raises
     ------
@@ -304,7 +305,7 @@ def refuse_rotation(largest: float, defect: float = 0.0, rate: float | None = No
         value, possible = "", ""
         if rate is not None:
             value = f"= {rate:g} "
-            possible = f"; give at most about {0.95 * rate * LARGEST_ROTATION / largest:.2g}"
+            possible = f"; try {0.5 * rate * LARGEST_ROTATION / largest:.2g} or less"
         raise RequestError(
             "learning.rate",
             f"{value}is too large for the rotation of the hidden layer to be followed: it turns "
