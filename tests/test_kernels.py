@@ -158,6 +158,12 @@ def defined(node: ast.stmt) -> list[str]:
     return [each.id for each in names if isinstance(each.ctx, ast.Store)]
 
 
+def test_what_a_study_does_not_fix_keeps_its_default() -> None:
+    alone = module_of(study_source(read_study("anisotropic_autoencoder")))
+    own = inspect.signature(derivatives.derivatives).parameters["logarithmic"].default
+    assert inspect.signature(alone.derivatives).parameters["logarithmic"].default is own
+
+
 def test_derivatives_of_a_study_are_slopes_of_its_kernels() -> None:
     """By every entry of every argument, a bottleneck and a negative gain among them; the error of
     two differences, put together, is of the fourth order in their step."""

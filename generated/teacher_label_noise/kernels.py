@@ -3408,7 +3408,7 @@ def derivatives(
     outputs: int = 3,
     hidden: int = 3,
     learned: ArrayLike | None = None,
-    logarithmic: bool,
+    logarithmic: bool = False,
 ) -> dict[str, dict[str, Array]]:
     """Exact derivatives of the numbers of one network by each of the arguments.
 

@@ -156,7 +156,8 @@ class SweepRequest:
         """Points of a part: the same on every machine, and with them the rounding of sums."""
         if not self.by_arrays:
             return _ONE_BY_ONE
-        return min(max(_AT_A_TIME // self.most_axes**2, _ONE_BY_ONE), _MOST_TOGETHER)
+        # An interrupt waits for the end of a part: where points are large, for one point only.
+        return min(max(_AT_A_TIME // self.most_axes**2, 1), _MOST_TOGETHER)
 
     @cached_property
     def most_axes(self) -> int:

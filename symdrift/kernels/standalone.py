@@ -198,13 +198,19 @@ def _has_defaults(function: ast.FunctionDef) -> bool:
 
 
 def _signature(function: ast.FunctionDef, defaults: Mapping[str, str]) -> str:
+    only = function.args.kwonlyargs
+    own = {
+        argument.arg: ast.unparse(value)
+        for argument, value in zip(only, function.args.kw_defaults, strict=True)
+        if value is not None
+    }
+
     def written(argument: ast.arg) -> str:
-        value = defaults.get(argument.arg)
+        value = defaults.get(argument.arg, own.get(argument.arg))
         return ast.unparse(argument) + ("" if value is None else f" = {value}")
 
     # A default may not stand before an argument without one.
     positional = sorted(function.args.args, key=lambda argument: argument.arg in defaults)
-    only = function.args.kwonlyargs
     arguments = [*map(written, positional), *(["*"] if only else []), *map(written, only)]
     result = "None" if function.returns is None else ast.unparse(function.returns)
     return definition(function.name, arguments, result) + "\n"
