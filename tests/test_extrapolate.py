@@ -51,6 +51,7 @@ from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
 from symdrift.validation.extrapolate import (
     Extrapolation,
+    _extrapolated_rows,
     extrapolate,
     validate_limit,
 )
@@ -794,6 +795,28 @@ def test_a_line_through_a_curve_is_not_called_disagreement() -> None:
     x = np.array([0.02, 0.01, 0.005])
     wrong = weighted_line(x, 0.05 + 2 * x, np.full(3, 1e-3))
     assert ExtrapolatedRow(curve.measured, *wrong).judge(4.0, 64) is Verdict.DISAGREE
+
+
+@pytest.mark.parametrize("factor", [0.8, 0.95, 1.0, 1.02, 1.2, 2.0])
+def test_a_wrong_norm_is_the_less_excused_the_wronger_it_is(
+    coarse: Extrapolation, factor: float
+) -> None:
+    """At the minimum, where it is missed by the more beside what the noise adds, the slower."""
+    stimuli = evaluate(BOTTLENECK).stimuli
+    sizes = {f"excess norm of {h.name}": h.squared_norm for h in stimuli if h.squared_norm}
+
+    def told(row: Row) -> Row:
+        size = sizes.get(row.quantity)
+        return (
+            row if size is None else replace(row, simulation=row.simulation + size - factor * size)
+        )
+
+    runs = [replace(run, rows=tuple(map(told, run.rows))) for run in coarse.runs]
+    used = [run for run, small in zip(runs, coarse.fitted, strict=True) if small]
+    rows = [row for row in _extrapolated_rows(runs, used, coarse.own) if row.quantity in sizes]
+    assert len(rows) == len(sizes)
+    wrong = {row.judge(coarse.critical_z, coarse.units) is Verdict.DISAGREE for row in rows}
+    assert wrong == {factor != 1}
 
 
 def test_a_fitted_slope_is_judged_with_what_the_order_behind_bends() -> None:

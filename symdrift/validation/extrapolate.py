@@ -574,7 +574,9 @@ def _extrapolated_rows(
         nearest = int(np.argmin(at))
         term = rows[nearest].correction
         predicted = None if term is None else term * rates[has][nearest] / at[nearest]
-        deviation, slope, curvature = weighted_line(at, deviations, errors, predicted)
+        # Beyond what is allowed of a prediction at each rate no slope excuses what is missed.
+        largest = np.array([np.inf if row.predicted is None else row.excused for row in rows])
+        deviation, slope, curvature = weighted_line(at, deviations, errors, predicted, largest)
         if predicted is not None:
             deviation, curvature = weighted_limit(at, deviations, errors, predicted)
         yield ExtrapolatedRow(measured, deviation, slope, curvature, predicted)

@@ -18,7 +18,11 @@ def weighted_limit(x: Array, y: Array, errors: Array, slope: float) -> tuple[Est
 
 
 def weighted_line(
-    x: Array, y: Array, errors: Array, known: float | None = None
+    x: Array,
+    y: Array,
+    errors: Array,
+    known: float | None = None,
+    largest: Array | float = np.inf,
 ) -> tuple[Estimate, Estimate, float]:
     """Intercept and slope of a line through points with known standard errors, and curvature.
 
@@ -29,12 +33,16 @@ def weighted_line(
     ----------
     known : float, optional
         First order, where it need not be taken from the points.
+    largest : Array or float
+        That it may have at each point where it is taken from them: what deviates further is no
+        measure of it.
     """
     design = np.stack([np.ones_like(x), x], axis=1) / errors[:, np.newaxis]
     covariance = np.linalg.inv(design.T @ design)
     weights = covariance @ design.T / errors
     intercept, slope = weights @ y
-    bent, turned = SECOND_ORDER * weights @ ((slope if known is None else known) * x) ** 2
+    first = np.minimum(abs(slope * x), largest) if known is None else known * x
+    bent, turned = SECOND_ORDER * weights @ first**2
     return (
         Estimate(float(intercept), float(np.sqrt(covariance[0, 0]))),
         Estimate(float(slope), float(np.hypot(np.sqrt(covariance[1, 1]), turned))),
