@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -275,14 +276,18 @@ def row_of(
     term: float,
     rate: float,
     stiffness: float,
+    ratio: float = 0.0,
 ) -> Row:
-    """A quantity that the next order changes by ``term`` per unit of the rate, if it is known."""
+    """A quantity that the next order changes by ``term`` per unit of the rate, if it is known.
+
+    A small next order says little of those behind, which grow with the ``ratio`` to the critical
+    rate; but what vanishes does so at every order.
+    """
     correction = None if math.isnan(term) else float(term / scale)
-    allowed = (
-        TOLERATED_STIFFNESS * stiffness
-        if correction is None
-        else SECOND_ORDER * (correction * rate) ** 2
-    )
+    allowed = TOLERATED_STIFFNESS * stiffness
+    if correction is not None:
+        change = abs(correction * rate)
+        allowed = max(SECOND_ORDER * change**2, towards_critical(change, ratio if change else 0.0))
     return Row(
         quantity=quantity,
         theory=float(expected),
@@ -301,15 +306,7 @@ def rows_of(
     """Every quantity that is predicted, beside its estimate from one run."""
     stiffness = rate * theory.minimum.hessian_max
     ratio = rate / theory.validity.critical_rate
-
-    def row(quantity: str, expected: float, found: Estimate, scale: float, term: float) -> Row:
-        made = row_of(quantity, expected, found, scale, term, rate, stiffness)
-        if not made.correction:
-            return made
-        # A small next order says little of those behind, which grow towards the critical rate.
-        behind = scale * towards_critical(abs(rate * made.correction), ratio)
-        return replace(made, allowance=max(made.allowance, float(behind)))
-
+    row = partial(row_of, rate=rate, stiffness=stiffness, ratio=ratio)
     drift, later = theory.drift, following(theory)
     names = ["".join(map(str, plane)) for plane in drift.planes]
     if any(max(plane) > 9 for plane in drift.planes):
@@ -361,14 +358,11 @@ def rows_of(
             # The next order makes it, also where mean and fluctuation of the weights cancel. Each
             # order behind is as much smaller as the rate is below the critical one.
             made = max(abs(change), float(share))
-            behind = max(made, ratio / (1 - ratio))
-            yield Row(
-                quantity=f"excess norm of {stimulus.name}",
-                theory=change * size,
-                simulation=found.value - size,
-                standard_error=found.standard_error,
-                allowance=SECOND_ORDER * made * behind * size,
-                scale=made * size,
+            allowed = SECOND_ORDER * max(made, towards_critical(1.0, ratio))
+            excess = Estimate(found.value - size, found.standard_error)
+            yield replace(
+                row(f"excess norm of {stimulus.name}", change * size, excess, made * size, np.nan),
+                allowance=allowed * made * size,
                 predicted=change * size,
             )
     for quantity, size, found, term in (
