@@ -33,10 +33,7 @@ def learner(name: str) -> Learner:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=() if name == "oja" else pytest.mark.slow)
-        for name in OTHER_RULES
-    ],
+    [pytest.param(name, marks=() if name == "oja" else pytest.mark.slow) for name in OTHER_RULES],
 )
 def test_rules_agree_with_their_simulation_in_the_limit(name: str) -> None:
     found = validate_rule_limit(learner(name), precision=0.025, seed=4)
@@ -146,6 +143,15 @@ def test_what_no_simulation_can_do_is_refused(
     assert REFUSED[setting] in message
     assert message.count("\n") == 1
     assert not out.exists()
+
+
+def test_a_rate_at_which_networks_turn_too_fast_is_refused_with_one_that_runs() -> None:
+    fast = replace(learner("steady_rotation"), learning_rate=0.1)
+    with pytest.raises(RequestError, match=r"= 0\.1 is too large for the rotation") as refused:
+        validate_rule_rate(fast, steps=3000)
+    named = float(str(refused.value).split("; try ")[1].split(" or less")[0])
+    assert named > 0.02
+    assert not validate_rule_rate(replace(fast, learning_rate=named), steps=3000).interrupted
 
 
 def test_studies_of_other_rules_are_validated_from_python() -> None:

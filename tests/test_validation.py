@@ -480,6 +480,14 @@ def test_an_excess_norm_that_later_orders_make_larger_is_not_called_wrong() -> N
     assert all(each.judge(5, validation.units) is Verdict.DISAGREE for each in wrong)
 
 
+def test_where_networks_run_away_a_rate_is_named_that_runs() -> None:
+    """How far these turn says nothing of other rates: a share of that would need more steps."""
+    given = read_study("misaligned_teacher").with_values({"learning.rate": 0.1}).problem()
+    with pytest.raises(RequestError, match=r"= 0\.1 is too large .* try 0\.05 or less"):
+        validate_rate(given, 3000)
+    assert not validate_rate(replace(given, learning_rate=0.05), 3000).interrupted
+
+
 def test_a_row_is_judged_by_the_theory_with_its_next_order_and_says_so() -> None:
     """Representations of the bottleneck at its own rate miss the minimum by many errors."""
     given = read_study("bottleneck").problem()

@@ -256,7 +256,7 @@ class Gauge:
         scalars = self._scalars.reshape(-1, SCALARS, LANES).swapaxes(0, 1)
         distance, loss, defect = scalars.reshape(SCALARS, -1)[:, :count]
         largest = float(np.max(np.abs(angles), initial=0.0))
-        refuse_rotation(largest, float(np.max(defect)), self._rate)
+        refuse_rotation(largest, self._rate, float(np.max(defect)))
         return angles.copy(), distance.copy(), loss.copy()
 
     def take_displacement(self, readings: int) -> Array:
@@ -290,11 +290,14 @@ class Gauge:
         return np.asarray(result[..., : self._block.count])
 
 
-def refuse_rotation(largest: float, defect: float = 0.0, rate: float | None = None) -> None:
+def refuse_rotation(
+    largest: float, rate: float, defect: float = 0.0, possible: float = 1.0
+) -> None:
     """Refuse rotations within a window that are too large to be followed, in rad.
 
-    They are about in proportion to the learning rate, and the largest of them comes by chance:
-    where the rate is given, half of what is in proportion is named.
+    At half the rate, which is named, they are half as large.  How large they are by chance, or as
+    networks run away, says no more of smaller rates; but where the theory of a plan expects it,
+    half of the share that it has as ``possible`` is named.
 
     Raises
     ------
@@ -302,15 +305,11 @@ def refuse_rotation(largest: float, defect: float = 0.0, rate: float | None = No
         Unless rotation and ``defect``, the distance of its matrix from a small rotation, are small.
     """
     if not (largest <= LARGEST_ROTATION and defect <= LARGEST_DEFECT):
-        value, possible = "", ""
-        if rate is not None:
-            value = f"= {rate:g} "
-            possible = f"; try {0.5 * rate * LARGEST_ROTATION / largest:.2g} or less"
         raise RequestError(
             "learning.rate",
-            f"{value}is too large for the rotation of the hidden layer to be followed: it turns "
-            f"by about {largest:.3g} rad within one window, and at most {LARGEST_ROTATION} is "
-            f"allowed{possible}",
+            f"= {rate:g} is too large for the rotation of the hidden layer to be followed: it "
+            f"turns by about {largest:.3g} rad within one window, and at most {LARGEST_ROTATION} "
+            f"is allowed; try {0.5 * possible * rate:.2g} or less",
         )
 
 

@@ -167,7 +167,7 @@ class SeriesBlock(Networks):
         )
         super().__init__(weights, count, partial(kernel, run, covariance, teacher), shape.batch)
         self._memory = weights.reshape(groups, STATES, size, LANES)
-        self._split = shape.hidden * shape.inputs
+        self._split, self._rate = shape.hidden * shape.inputs, model.learning_rate
         self._shape = shape
         star = self.states()[1, 0]
         self._at = _Layers(star, shape.inputs, model.teacher, model.covariance, model.weight_decay)
@@ -222,7 +222,7 @@ class SeriesBlock(Networks):
         three = three - further @ at.star
         states = np.stack([own, np.broadcast_to(at.star, own.shape), one, two, three])
         self._write(states)
-        refuse_rotation(float(np.max(np.abs(angle), initial=0.0)))
+        refuse_rotation(float(np.max(np.abs(angle), initial=0.0)), self._rate)
         angles = np.stack([angle, turned, further])[:, : self.count, self._first, self._second]
         own, one, two = (state[: self.count] for state in (own, one, two))
         moved = own - at.star

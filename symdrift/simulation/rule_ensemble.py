@@ -58,6 +58,7 @@ class RuleModel:
     label_deviations : Array
         Likewise, shape ``(m,)``.
     synaptic_deviation : float
+    learning_rate : float
     start : Array
         Weights, velocities included, from which all networks begin, ``(weights,)``.
     """
@@ -69,6 +70,7 @@ class RuleModel:
     table: Table
     label_deviations: Array
     synaptic_deviation: float
+    learning_rate: float
     start: Array
 
     def unpack(self, memory: Array, replicas: int) -> Array:
@@ -109,6 +111,7 @@ def rule_model(learner: Learner, point: Point) -> RuleModel:
         ),
         label_deviations=np.sqrt(learner.label_noise) / root,
         synaptic_deviation=float(np.sqrt(noise)),
+        learning_rate=learner.learning_rate,
         start=np.pad(resting, (0, count - len(resting))),
     )
 
@@ -198,7 +201,8 @@ def _run_block(
         segment: WindowSums | None = None
         while length > 0 and not meter.stopped.is_set():
             planned = min(length, WINDOWS_AT_A_TIME)
-            readings = list(_readings(block, gauge, schedule, size, planned, meter))
+            rate = model.learning_rate
+            readings = list(_readings(block, gauge, schedule, size, planned, rate, meter))
             if not readings:
                 break
             length -= len(readings)
@@ -215,6 +219,7 @@ def _readings(
     schedule: Schedule,
     size: int,
     windows: int,
+    rate: float,
     meter: Meter,
 ) -> Iterator[tuple[Array, Array]]:
     """Angles and displacements at the ends of windows, as many as are finished."""
@@ -222,7 +227,7 @@ def _readings(
         if not advance_metered(block, schedule.window, meter):
             return
         angles, displaced = gauge.read(block.vectors[:, :size])
-        refuse_rotation(float(np.abs(angles).max(initial=0.0)))
+        refuse_rotation(float(np.abs(angles).max(initial=0.0)), rate)
         yield angles, displaced
 
 

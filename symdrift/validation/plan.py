@@ -448,7 +448,8 @@ def require_slow_rotation(drift: Drift, schedule: Schedule, replicas: int, rate:
     deviations = math.sqrt(2 * math.log(replicas * schedule.windows))
     turned = np.abs(drift.mean_rotation) * schedule.window
     turned += deviations * np.sqrt(drift.variances * schedule.window)
-    refuse_rotation(float(np.max(turned, initial=0.0)), rate=rate)
+    largest = float(np.max(turned, initial=0.0))
+    refuse_rotation(largest, rate, possible=LARGEST_ROTATION / max(largest, LARGEST_ROTATION))
 
 
 def _correction_per_rate(
