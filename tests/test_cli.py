@@ -441,6 +441,8 @@ def test_a_place_that_cannot_be_written_to_is_named(
         ["derive", "bottleneck", "--out", "file"],
         ["report", "bottleneck", "--out", "file/deep"],
         ["lesson", "bottleneck", "--out", "a" * 300],
+        *([command, "bottleneck", "--out", ""] for command in ("evaluate", "report", "simulate")),
+        ["observe", "bottleneck", "--plot", ""],
     ],
 )
 def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(
@@ -457,6 +459,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(
     # Each of these takes several seconds of the processor.
     assert time.process_time() - start < 2
     assert re.fullmatch(r"symdrift: --(out|plot) = .*\n", capsys.readouterr().err)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "directory.png"}
 
 
 @pytest.mark.parametrize(

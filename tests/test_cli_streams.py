@@ -222,6 +222,22 @@ def test_an_interrupt_that_cannot_be_raised_comes_again(name: str, known: str) -
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_an_interrupt_before_a_command_begins_is_one_sentence() -> None:
+    """While modules are read."""
+    code = (
+        "import signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'symdrift.cli.options':\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from symdrift.cli import main\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"symdrift: interrupted before it was done.\n")
+
+
 def test_a_command_that_ignores_hangups_goes_on() -> None:
     """As under nohup."""
     code = (

@@ -314,7 +314,8 @@ def test_an_interrupt_keeps_the_rates_that_were_done() -> None:
         BOTTLENECK, seed=5, precision=0.04, progress=interrupt_after(0.5)
     )
     assert extrapolation.interrupted
-    assert 0.3 < extrapolation.completed < 1
+    # A second look might follow.
+    assert 0.2 < extrapolation.completed < 2 / 3
     assert extrapolation.rows[0].ratio is not None
     json.dumps(extrapolation.to_dict(), allow_nan=False)
 
@@ -865,6 +866,7 @@ def test_an_undecided_validation_says_so(coarse: Extrapolation) -> None:
     undecided = replace(coarse, rows=rows)
     assert not undecided.passed
     assert undecided.undecided == ("V",)
+    assert undecided.rule.endswith("every row decides but what is undecided")
     assert undecided.to_dict()["undecided"] == ["V"]
     assert "too large for a linear extrapolation of V" in undecided.summary
     wrong = ExtrapolatedRow(rows[0].measured, Estimate(0.5, 0.01), Estimate(0.1, 0.1), 1e-3)
@@ -945,7 +947,11 @@ def test_a_miss_is_looked_at_again_with_random_numbers_of_its_own(
         return replace(found, rows=(off, *others)) if replicas == 512 and factor == 1 else found
 
     monkeypatch.setattr(Run, "compare", lucky)
-    found = validate_limit(TWO, seed=2, precision=precision)
+    seen: list[float] = []
+    found = validate_limit(
+        TWO, seed=2, precision=precision, progress=lambda done, total: seen.append(done / total)
+    )
+    assert seen == sorted(seen)
     assert found.second is not None
     assert [row.quantity for row in found.second.rows] == ["V[12]"]
     assert found.second.replicas == 256

@@ -562,7 +562,8 @@ def test_an_interrupt_keeps_the_windows_that_were_finished() -> None:
         progress=interrupt_halfway,
     )
     assert validation.interrupted
-    assert 0.3 < validation.completed < 1.0
+    # A second look, half as long, might follow.
+    assert 0.3 < validation.completed < 0.6
     assert row(validation, "V[12]").standard_error > 0
 
 

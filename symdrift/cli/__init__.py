@@ -4,6 +4,13 @@ Heavy modules are imported inside the commands, so that help comes at once and n
 numerical command loads SymPy.
 """
 
-from symdrift.cli.program import main, run
+import sys
+
+try:
+    from symdrift.cli.program import main, run
+except KeyboardInterrupt:
+    # Before `main` can say so.
+    print("symdrift: interrupted before it was done.", file=sys.stderr)
+    sys.exit(130)
 
 __all__ = ["main", "run"]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -87,7 +88,17 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-PATH = click.Path(path_type=Path)
+class _Path(click.Path):
+    """Nothing is not the folder in which a command happens to be called."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            name = param.opts[-1] if param else ""
+            raise RequestError(name, '= "" must be a path')
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path(path_type=Path)
 
 study_argument = click.argument(
     "study", metavar="STUDY", help="A TOML file, or the name of a shipped study."

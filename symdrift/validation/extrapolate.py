@@ -43,7 +43,7 @@ from symdrift.validation.plan import (
     schedule_of,
     warn_of_coarse,
 )
-from symdrift.validation.rounds import FIRST_SHARE, Plan, cut_to, further, occupied
+from symdrift.validation.rounds import Plan, cut_to, further, occupied
 from symdrift.validation.rows import READ_OFF, ExtrapolatedRow
 from symdrift.validation.second_look import SecondLook
 from symdrift.validation.speed import Speed, at_small_rate, compile_for, measured_speed
@@ -505,7 +505,7 @@ def extrapolated(
         As for `validate_limit`.
     """
 
-    def shown(rounds: Sequence[tuple[int, int]]) -> Extrapolation:
+    def shown(rounds: Sequence[tuple[int, int]], progress: Progress | None) -> Extrapolation:
         sums, replicas, cut = in_rounds(planned, rounds, progress, threads, executor, clock)
         runs = [run.compare(found, replicas) for run, found in zip(planned, sums, strict=False)]
         done = replicas * sum(
@@ -530,19 +530,20 @@ def extrapolated(
     rounds = [(0, plan.replicas)]
     if clock is not None:
         rounds = plan.rounds(available_processors() if threads is None else threads)
-    found = shown(rounds)
+    found = shown(rounds, progress)
     if found.interrupted or not (found.missed or found.runs[found.own].missed):
         return found
     replicas = found.runs[found.own].replicas
     try:
-        other = shown([(replicas, further(replicas))])
+        # As at one rate, progress is that of the first look; a stage is named for these.
+        other = shown([(replicas, further(replicas))], None)
     except TooSlow:
         # There was no time for them, and what is missed is not decided.
         return found
     except KeyboardInterrupt:
         other = replace(found, completed=0.0)
     if other.interrupted:
-        return replace(found, completed=FIRST_SHARE)
+        return replace(found, completed=cut_to(1.0))
     return found.confirmed_by(other)
 
 

@@ -26,8 +26,8 @@ FIRST_SHARE = 1 / (1 + SECOND_SHARE)
 
 
 def cut_to(completed: float) -> float:
-    """Fraction of a run that an interrupt left: less than all, even if it came at the very end."""
-    return min(completed, 0.99)
+    """Fraction of a run, a second look included, of whose first look an interrupt left so much."""
+    return FIRST_SHARE * completed
 
 
 def further(replicas: int) -> int:

@@ -51,7 +51,7 @@ from symdrift.validation.plan import (
     require_memory,
     require_slow_rotation,
 )
-from symdrift.validation.rounds import FIRST_SHARE, cut_to, further
+from symdrift.validation.rounds import cut_to, further
 from symdrift.validation.rows import (
     SECOND_ORDER,
     TOLERATED_STIFFNESS,
@@ -368,7 +368,7 @@ def at_one_rate(
             other = one_look(run, replicas, further(replicas), None, threads, executor)
             if not other.interrupted:
                 return found.confirmed_by(other)
-        return replace(found, completed=FIRST_SHARE)
+        return replace(found, completed=cut_to(1.0))
     return found
 
 

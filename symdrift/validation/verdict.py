@@ -140,12 +140,13 @@ class Judged(ABC, Generic[AnyRow]):
         """The end of a rule: which rows decide, and which are shown only."""
         if self.interrupted:
             return "no row of an interrupted run decides"
-        if not (shown := self.shown_only):
-            return "every row decides"
-        return (
-            f"every row decides but {listed(shown)}, read off the representations and not known "
-            f"to {MATTERING}: {SHOWN_ONLY}"
-        )
+        but = ["what is undecided"] if self.undecided else []
+        if shown := self.shown_only:
+            but.append(
+                f"{listed(shown)}, read off the representations and not known to {MATTERING}: "
+                f"{SHOWN_ONLY}"
+            )
+        return "every row decides" + (f" but {', and '.join(but)}" if but else "")
 
     @property
     def looked_again(self) -> str | None:
