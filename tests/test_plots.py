@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.collections import QuadMesh
+from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import LogNorm, to_rgb
+from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.path import Path as Outline
+from matplotlib.text import Text
 from matplotlib.ticker import LogFormatterSciNotation
+from matplotlib.transforms import Affine2D, BboxTransformTo
 
 from symdrift.cli.plots import plot
 from symdrift.evaluation.result import Evaluation, listed
 from symdrift.evaluation.sweep import sweep
 from symdrift.evaluation.sweep_axes import parse_axis
-from symdrift.figures.phase_diagram import _round_ratios, draw
+from symdrift.figures.phase_diagram import _round_places, draw
 from symdrift.figures.style import PLAIN, drawing
 from symdrift.study import read_study
 
@@ -72,7 +77,7 @@ def test_two_long_axes_give_a_phase_diagram_with_the_line_of_equal_rates(
     assert "frequent over that of rare" in figure.axes[-1].get_ylabel()
     (legend,) = figure.legends
     labels = [text.get_text() for text in legend.get_texts()]
-    assert labels[0] == "both drift alike" and labels[-1] == "no drift, or refused"
+    assert labels[0] == "both drift alike" and labels[-1] == "no drift"
     frequent, rare = (
         next(v for q, v in swept.numbers.columns.items() if (q.label, q.name) == (name, kind))
         for name, kind in (("frequent", "decay_rate"), ("rare", "decay_rate"))
@@ -113,6 +118,67 @@ def test_labels_of_contours_stand_out_from_the_colours_around_them_and_within_th
     assert min(backgrounds) < 0.05 and max(backgrounds) > 0.6
 
 
+@pytest.mark.parametrize(
+    "axes",
+    [
+        ("gamma=0.1:0.8:40", "teacher.label_noise=0:0.5:40"),
+        ("gamma=0.02:3:40:log", "lambda_f=0.1:10:40:log"),
+        ("gamma=0.05:0.9:10", "eta=0.001:0.5:12:log", "lambda_f=0.5:2:4"),
+    ],
+)
+def test_every_contour_is_a_labelled_line_of_the_colour_bar_and_labels_are_apart(
+    axes: tuple[str, ...],
+) -> None:
+    """As drawn, with the corners of the turned texts."""
+    with drawing(PLAIN):
+        figure = draw(sweep(read_study("frequent_stimulus"), list(map(parse_axis, axes))))
+        figure.draw_without_rendering()
+    panels = [each for each in figure.axes if each.get_xlabel()]
+    assert [each.get_title() for each in panels[::2]] == (
+        [""] if len(axes) == 2 else [f"lambda_f = {value}" for value in ("0.5", "1.5", "2")]
+    )
+    seen = 0
+    for panel in panels:
+        image = panel.collections[0]
+        assert isinstance(image, QuadMesh) and image.colorbar is not None
+        bar = image.colorbar.ax
+        ticks = {
+            tick: label.get_text()
+            for tick, label in zip(bar.get_yticks(), bar.get_yticklabels(), strict=True)
+        }
+        levels = {
+            level
+            for each in panel.collections
+            if isinstance(each, QuadContourSet)
+            for level in np.exp(np.array(each.levels))
+            if not each.filled
+        }
+        marks = [each for each in bar.collections if isinstance(each, LineCollection)]
+        marked = [np.asarray(line)[0, 1] for each in marks for line in each.get_segments()]
+        for level in levels:
+            assert np.isclose(level, list(ticks), rtol=1e-9).any()
+            assert np.isclose(level, marked, rtol=0.01).any()
+        labels = [_outline(text) for text in panel.texts]
+        assert {text.get_text() for text in panel.texts} <= set(ticks.values())
+        for outline in labels:
+            assert panel.bbox.contains(*outline.get_extents().min)
+            assert panel.bbox.contains(*outline.get_extents().max)
+        assert not any(one.intersects_path(other) for one, other in combinations(labels, 2))
+        seen += len(labels)
+    assert seen >= 4
+
+
+def _outline(text: Text) -> Outline:
+    """The box of a text, turned as the text is."""
+    angle, place = text.get_rotation(), text.get_transform().transform(text.get_position())
+    text.set_rotation(0)
+    box = text.get_window_extent()
+    text.set_rotation(angle)
+    return Outline.unit_rectangle().transformed(
+        BboxTransformTo(box) + Affine2D().rotate_deg_around(place[0], place[1], angle)
+    )
+
+
 LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
@@ -144,7 +210,7 @@ def test_powers_of_ten_stand_where_matplotlib_has_them_and_are_the_numbers_there
 
 @pytest.mark.parametrize("most", [1.01, 1.12, 1.7, 2.5, 9.0, 25.0, 1000.0])
 def test_a_bar_of_ratios_has_labels_on_both_sides_of_equal_rates(most: float) -> None:
-    places = _round_ratios(LogNorm(1 / most, most)).tick_values(1 / most, most)
+    places = _round_places(LogNorm(1 / most, most)).tick_values(1 / most, most)
     shown = [place for place in places if 1 / most <= place <= most]
     assert 3 <= len(shown) <= 9 and np.isclose(shown, 1, rtol=1e-9).sum() == 1
     assert min(shown) < 1 < max(shown)
