@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from matplotlib.ticker import Locator, LogFormatter, LogLocator, MaxNLocator
 from matplotlib.transforms import Affine2D, Bbox, BboxTransformTo
 
 from symdrift.figures.style import POINTS_PER_INCH, short_names
-from symdrift.figures.sweep_sections import Section, sections, sections_left_out
+from symdrift.figures.sweep_sections import sections
 from symdrift.quoting import figure_text
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from symdrift.evaluation.sweep import Sweep
+    from symdrift.evaluation.sweep_axes import Axis as SweptAxis
     from symdrift.study.problem import Array
 
 FEWEST = 8
@@ -42,6 +43,12 @@ _SAME = 1e-9
 """Distance from 1 of a ratio that is rounding."""
 
 _GAP = "0.75"
+
+_HATCHES = {
+    "...": ("none", "leading order is rough"),
+    "///": (_GAP, "refused (reasons are printed)"),
+}
+"""What is below a hatch, and what it means."""
 
 _LIGHT = 0.45
 """Luminance above which dark letters are read more easily than light ones."""
@@ -66,8 +73,8 @@ class _Powers(LogFormatter):
 
 def has_phases(sweep: Sweep) -> bool:
     """Whether the first two axes of a sweep are long, and it follows a stimulus."""
-    shape = sweep.request.shape
-    return len(shape) >= 2 and min(shape[:2]) >= FEWEST and bool(_rates(sweep))
+    lengths = [len(axis.values) for axis in sections(sweep).axes]
+    return len(lengths) == 2 and min(lengths) >= FEWEST and bool(_rates(sweep))
 
 
 def draw(sweep: Sweep) -> Figure:
@@ -88,24 +95,27 @@ def draw(sweep: Sweep) -> Figure:
         title = f"decay rate of {names[first]} over that of {names[others[-1]]}"
         shown[title] = np.where(np.abs(ratio - 1) < _SAME, 1.0, ratio)
     parts = sections(sweep)
-    size = (5.4 + 5.2 * bool(others), 4.8 * len(parts))
+    count = len(parts.labels)
+    size = (5.4 + 5.2 * bool(others), 4.8 * count)
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(len(parts), len(shown), squeeze=False)
+    panels = figure.subplots(count, len(shown), squeeze=False)
     contours: list[tuple[ContourSet, QuadMesh]] = []
     for index, (title, values) in enumerate(shown.items()):
         drift = np.where((values > 0) & np.isfinite(values), values, np.nan)
-        norm = _norm(drift[np.array([part.places for part in parts])], around_one=index > 0)
-        for panel, part in zip(panels[:, index], parts, strict=True):
-            _axes(panel, sweep, part)
+        norm = _norm(drift[parts.places], around_one=index > 0)
+        for panel, label, places in zip(panels[:, index], parts.labels, parts.places, strict=True):
+            panel.set_title(figure_text(label), fontsize="medium")
+            x, y = _grid(panel, parts.axes)
             if norm is not None:
-                cells = drift[part.places].T
-                contours += _coloured(panel, sweep, cells, norm, title, around_one=index > 0)
-            for _, hatch, where in _hatched(sweep, [part]):
-                x, y = (axis.values for axis in sweep.axes[:2])
-                panel.contourf(x, y, where[0].T, [0.5, 1.5], colors="none", hatches=[hatch])
-    _legend(figure, sweep, parts, [lines for lines, _ in contours])
-    study, some = figure_text(sweep.request.study.name), sections_left_out(sweep)
-    figure.suptitle(f"{study}: drift of the hidden representation" + (some and f" at {some}"))
+                cells = drift[places].T
+                contours += _coloured(panel, x, y, cells, norm, title, around_one=index > 0)
+            for pattern, where in _hatched(sweep, drift, places).items():
+                panel.contourf(x, y, where.T, [0.5, 1.5], colors="none", hatches=[pattern])
+    _legend(figure, sweep, parts.places, [lines for lines, _ in contours])
+    study, some = sweep.request.study.name, parts.left_out
+    figure.suptitle(
+        figure_text(f"{study}: drift of the hidden representation" + (some and f" at {some}"))
+    )
     # Where labels fit is known once the panels have their places.
     engine = figure.get_layout_engine()
     assert engine is not None
@@ -124,21 +134,22 @@ def _rates(sweep: Sweep) -> dict[str, Array]:
     }
 
 
-def _axes(panel: Axes, sweep: Sweep, part: Section) -> None:
+def _grid(panel: Axes, axes: Sequence[SweptAxis]) -> tuple[Array, Array]:
+    """Prepare a panel over two axes; their values are returned."""
     panel.set_facecolor(_GAP)
-    panel.set_title(figure_text(part.label), fontsize="medium")
-    for axis, name in zip(sweep.axes[:2], "xy", strict=True):
+    for axis, name in zip(axes, "xy", strict=True):
         getattr(panel, f"set_{name}label")(figure_text(axis.path))
         if axis.logarithmic:
             getattr(panel, f"set_{name}scale")("log")
             _label_powers(getattr(panel, f"{name}axis"))
+    x, y = (np.array(axis.values) for axis in axes)
+    return x, y
 
 
 def _coloured(
-    panel: Axes, sweep: Sweep, cells: Array, norm: LogNorm, title: str, *, around_one: bool
+    panel: Axes, x: Array, y: Array, cells: Array, norm: LogNorm, title: str, *, around_one: bool
 ) -> list[tuple[ContourSet, QuadMesh]]:
     """Draw numbers in colours, with a bar; their contours, if there are any, are returned."""
-    x, y = (axis.values for axis in sweep.axes[:2])
     image = panel.pcolormesh(
         x, y, cells, norm=norm, cmap="RdBu_r" if around_one else "viridis", shading="nearest",
         rasterized=True,
@@ -148,7 +159,7 @@ def _coloured(
     levels = _levels(norm)
     bar.set_ticks(levels, labels=[_power(level) for level in levels], minor=False)
     bar.minorticks_off()
-    levels = [level for level in levels if np.nanmin(cells) < level < np.nanmax(cells)]
+    levels = [level for level in levels if (cells < level).any() and (cells > level).any()]
     if not levels:
         return []
     equal = [around_one and np.isclose(level, 1, rtol=_SAME) for level in levels]
@@ -284,34 +295,28 @@ def _label_powers(axis: Axis) -> None:
     axis.set_minor_formatter(_Powers())
 
 
-def _hatched(sweep: Sweep, parts: Sequence[Section]) -> Iterator[tuple[str, str, NDArray[np.int_]]]:
-    """What is hatched somewhere: what that means, how it is, and where, section by section."""
-    places = np.array([part.places for part in parts])
-    drifts = np.nan_to_num(next(iter(_rates(sweep).values()))) > 0
+def _hatched(sweep: Sweep, drift: Array, places: NDArray[np.int_]) -> dict[str, NDArray[np.bool_]]:
+    """Where something is hatched, if it is anywhere at some places, by its pattern."""
     warned, refused = (
         np.array(each, bool) for each in (sweep.numbers.warned, sweep.numbers.refused)
     )
-    for meaning, hatch, where in (
-        ("leading order is rough", "...", warned & drifts),
-        ("refused (reasons are printed)", "///", refused),
-    ):
-        if where[places].any():
-            yield meaning, hatch, where[places]
+    found = {"...": (warned & np.isfinite(drift))[places], "///": refused[places]}
+    return {pattern: where for pattern, where in found.items() if where.any()}
 
 
 def _legend(
-    figure: Figure, sweep: Sweep, parts: Sequence[Section], contours: Sequence[ContourSet]
+    figure: Figure, sweep: Sweep, places: NDArray[np.int_], contours: Sequence[ContourSet]
 ) -> None:
     """What line, hatches and grey mean, where there are any."""
     entries: list[Line2D | Patch] = []
+    rates = np.array(list(_rates(sweep).values()))
     if any(abs(level) < _SAME for lines in contours for level in lines.levels):
         entries.append(Line2D([], [], color="black", linewidth=2, label="both drift alike"))
     entries += [
-        Patch(facecolor=_GAP if hatch == "///" else "none", hatch=hatch, label=meaning)
-        for meaning, hatch, _ in _hatched(sweep, parts)
+        Patch(facecolor=_HATCHES[pattern][0], hatch=pattern, label=_HATCHES[pattern][1])
+        for pattern in _hatched(sweep, np.where(rates[0] > 0, 0, np.nan), places)
     ]
-    still = next(iter(_rates(sweep).values()))[np.array([part.places for part in parts])] == 0
-    if still.any():
+    if (rates[[0, -1]][:, places] == 0).any():
         entries.append(Patch(facecolor=_GAP, label="no drift"))
     if entries:
         figure.legend(handles=entries, loc="outside lower center", ncols=4, frameon=False)

@@ -15,24 +15,30 @@ if TYPE_CHECKING:
     from symdrift.evaluation.sweep import Sweep
     from symdrift.evaluation.sweep_axes import Axis
 
-_ROWS, _TWO_EACH = 3, 2
-"""Values of a third axis that have panels of their own, and of the third and fourth."""
+_ROWS = 3
+"""Values of a third axis that have panels of their own; of two further axes, two each."""
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
-    """A sweep at fixed values of all axes but the first two.
+class Sections:
+    """A sweep over two axes, at few values of all further ones.
 
     Attributes
     ----------
-    label : str
-        These values; empty where there are two axes or fewer.
+    axes : tuple of Axis
+        The two, or as many as there are.
+    labels : list of str
+        Values of the further axes, by section; one empty label where there are none.
     places : NDArray
-        Of its points in the sweep, the first axis first.
+        Of points in the sweep, shape ``(sections, first axis, second axis)``.
+    left_out : str
+        Which values have no section; empty where all have.
     """
 
-    label: str
+    axes: tuple[Axis, ...]
+    labels: list[str]
     places: NDArray[np.int_]
+    left_out: str
 
 
 def spread(count: int, most: int) -> list[int]:
@@ -41,17 +47,30 @@ def spread(count: int, most: int) -> list[int]:
     return [int(place) for place in np.round(chosen)]
 
 
-def sections(sweep: Sweep) -> list[Section]:
-    """The sections of a sweep that a picture shows, few and spread over the further axes."""
-    shape, further = sweep.request.shape, sweep.axes[2:]
-    grid = np.arange(len(sweep)).reshape(shape if len(shape) > 1 else (-1, 1))
+def sections(sweep: Sweep) -> Sections:
+    """What is shown of a sweep; the axes are in its order, those of one value behind the others."""
+    shape = sweep.request.shape
+    order = sorted(range(len(shape)), key=lambda axis: shape[axis] == 1)
+    axes = tuple(sweep.axes[axis] for axis in order)
+    further = axes[2:]
+    several = sum(len(axis.values) > 1 for axis in further)
+    most = (_ROWS if several == 1 else 2, 2, *[1] * len(further))
+    chosen = [spread(len(axis.values), each) for axis, each in zip(further, most, strict=False)]
+    grid = np.arange(len(sweep)).reshape(shape).transpose(order)
+    grid = grid.reshape((*grid.shape, *[1] * (2 - grid.ndim)))
     by_section = np.moveaxis(grid, (0, 1), (-2, -1))
-    found = []
-    for chosen in product(*_shown(sweep)):
-        values = zip(further, chosen, strict=True)
-        label = ", ".join(f"{axis.path} = {axis.values[place]:g}" for axis, place in values)
-        found.append(Section(label, by_section[chosen]))
-    return found
+    return Sections(
+        axes[:2],
+        [
+            ", ".join(
+                f"{axis.path} = {axis.values[place]:g}"
+                for axis, place in zip(further, each, strict=True)
+            )
+            for each in product(*chosen)
+        ],
+        np.array([by_section[each] for each in product(*chosen)]),
+        left_out(further, chosen),
+    )
 
 
 def left_out(axes: Sequence[Axis], shown: Sequence[Sequence[int]]) -> str:
@@ -61,18 +80,3 @@ def left_out(axes: Sequence[Axis], shown: Sequence[Sequence[int]]) -> str:
         for axis, places in zip(axes, shown, strict=True)
         if len(places) < len(axis.values)
     )
-
-
-def sections_left_out(sweep: Sweep) -> str:
-    """The same, of the axes that the sections fix."""
-    return left_out(sweep.axes[2:], _shown(sweep))
-
-
-def _shown(sweep: Sweep) -> list[list[int]]:
-    """Places along each axis from the third on that have panels."""
-    further = sweep.axes[2:]
-    most = [_ROWS] if len(further) == 1 else [_TWO_EACH, _TWO_EACH, *[1] * (len(further) - 2)]
-    return [
-        spread(len(axis.values), each)
-        for axis, each in zip(further, most[: len(further)], strict=True)
-    ]
