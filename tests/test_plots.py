@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.text import Text
@@ -20,6 +22,7 @@ from matplotlib.ticker import LogFormatterSciNotation
 from matplotlib.transforms import Affine2D, BboxTransformTo
 
 from symdrift.cli.plots import plot
+from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation, listed
 from symdrift.evaluation.sweep import sweep
 from symdrift.evaluation.sweep_axes import parse_axis
@@ -257,3 +260,95 @@ def test_every_point_of_a_line_has_the_expected_error_of_its_evaluation(
             assert [edges.min(), edges.max()] == pytest.approx(
                 [rate * (1 - error), rate * (1 + error)]
             )
+
+
+def _lines_of(panel: Axes) -> list[Line2D]:
+    """Curves, without the marks of what does not drift."""
+    return [line for line in panel.lines if line.get_linestyle() != "None"]
+
+
+def test_what_does_not_drift_neither_chooses_the_axis_nor_is_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frequent input alone is learned from a weight decay of 1 on, nothing from 2 on."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    axis = parse_axis("gamma=0.01:2.5:20:log")
+    plot(sweep(read_study("frequent_stimulus"), [axis]), tmp_path / "lines.png")
+    (figure,) = drawn
+    assert "gaps are refused" in figure.get_suptitle()
+    planes, stimuli = figure.axes
+    still = [value for value in axis.values if 1 < value < 2]
+    assert len(still) >= 2 and axis.values[-1] > 2
+    for panel in (planes, stimuli):
+        assert panel.get_yscale() == "log" and panel.get_ylim()[0] > 0
+        low, high = panel.get_xlim()
+        assert low < axis.values[0] and axis.values[-1] < high
+        for line in _lines_of(panel):
+            drifts = np.isfinite(np.asarray(line.get_ydata(), dtype=float))
+            assert drifts.tolist() == [value < 1 for value in axis.values]
+    marks = [line for line in stimuli.lines if line not in _lines_of(stimuli)]
+    assert len(marks) == 2
+    for mark in marks:
+        assert np.asarray(mark.get_xdata()).tolist() == still
+        assert not np.asarray(mark.get_ydata()).any()
+        assert mark.get_transform() == stimuli.get_xaxis_transform()
+    legend = stimuli.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["frequent", "rare", "no drift"]
+
+
+@pytest.mark.parametrize(
+    ("axes", "titles", "note", "values", "left_out"),
+    [
+        (("gamma=0.1:0.4:5", "eta=0.001:0.004:4"), [""], "", 4, ""),
+        (("eta=0.001:0.004:4", "gamma=0.1:0.4:40"), [""], "", 6, "6 of 40 values of gamma"),
+        (
+            ("eta=0.001:0.004:4", "gamma=0.1:0.4:31", "lambda_f=2:3:11"),
+            ["lambda_f = 2", "lambda_f = 2.5", "lambda_f = 3"],
+            "3 of 11 values of lambda_f",
+            6,
+            "6 of 31 values of gamma",
+        ),
+        (("eta=0.001:0.001:1", "gamma=0.1:0.4:9"), [""], "", 1, ""),
+    ],
+)
+def test_a_panel_has_few_curves_that_are_told_apart_and_says_what_it_leaves_out(
+    axes: tuple[str, ...],
+    titles: list[str],
+    note: str,
+    values: int,
+    left_out: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    swept = sweep(read_study("frequent_stimulus"), list(map(parse_axis, axes)))
+    plot(swept, tmp_path / "lines.png")
+    (figure,) = drawn
+    panels = figure.axes[1::2]
+    assert [panel.get_title() for panel in panels] == titles
+    assert figure.get_suptitle().endswith(note or "expected error")
+    for panel in panels:
+        curves = _lines_of(panel)
+        assert len(curves) == 2 * values
+        assert len({(line.get_color(), line.get_linestyle()) for line in curves}) == len(curves)
+    legend = panels[-1].get_legend()
+    assert legend is not None and legend.get_title().get_text() == left_out
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels[:2] == ["frequent", "rare"] and len(labels) == 2 + values
+    abscissa, second = axes[1::-1] if values == 1 else axes[:2]
+    assert panels[-1].get_xlabel() == abscissa.split("=")[0]
+    # Both ends of the second axis: at the first place of all others, but at the last section.
+    path, *ends = re.split("[=:]", second)[:3]
+    study = read_study("frequent_stimulus").with_values(
+        {axis.path: axis.values[0] for axis in swept.axes}
+    )
+    if titles[-1]:
+        study = study.with_values({"lambda_f": 3.0})
+    frequent = _lines_of(panels[-1])[:values]
+    for end, line in zip(ends, (frequent[0], frequent[-1]), strict=True):
+        assert f"{path} = {float(end):g}" in labels
+        found = evaluate(study.with_values({path: float(end)}).problem())
+        assert np.asarray(line.get_ydata())[0] == pytest.approx(found.stimuli[0].decay_rate)

@@ -72,8 +72,8 @@ class _Powers(LogFormatter):
 
 
 def has_phases(sweep: Sweep) -> bool:
-    """Whether the first two axes of a sweep are long, and it follows a stimulus."""
-    lengths = [len(axis.values) for axis in sections(sweep).axes]
+    """Whether the first two axes of a sweep are long, and a stimulus drifts."""
+    lengths = [len(set(axis.values)) for axis in sections(sweep).axes]
     return len(lengths) == 2 and min(lengths) >= FEWEST and bool(_rates(sweep))
 
 
@@ -110,7 +110,9 @@ def draw(sweep: Sweep) -> Figure:
                 cells = drift[places].T
                 contours += _coloured(panel, x, y, cells, norm, title, around_one=index > 0)
             for pattern, where in _hatched(sweep, drift, places).items():
-                panel.contourf(x, y, where.T, [0.5, 1.5], colors="none", hatches=[pattern])
+                edges = _to_ends(x, panel.get_xlim()), _to_ends(y, panel.get_ylim())
+                cells = np.pad(where.T, 1, "edge")
+                panel.contourf(*edges, cells, [0.5, 1.5], colors="none", hatches=[pattern])
     _legend(figure, sweep, parts.places, [lines for lines, _ in contours])
     study, some = sweep.request.study.name, parts.left_out
     figure.suptitle(
@@ -126,11 +128,11 @@ def draw(sweep: Sweep) -> Figure:
 
 
 def _rates(sweep: Sweep) -> dict[str, Array]:
-    """Decay rates of all points by stimulus."""
+    """Decay rates of all points by stimulus, of those that drift somewhere."""
     return {
         each.label: values
         for each, values in sweep.numbers.columns.items()
-        if (each.group, each.name) == ("stimuli", "decay_rate")
+        if (each.group, each.name) == ("stimuli", "decay_rate") and (values > 0).any()
     }
 
 
@@ -144,6 +146,12 @@ def _grid(panel: Axes, axes: Sequence[SweptAxis]) -> tuple[Array, Array]:
             _label_powers(getattr(panel, f"{name}axis"))
     x, y = (np.array(axis.values) for axis in axes)
     return x, y
+
+
+def _to_ends(values: Array, limits: tuple[float, float]) -> Array:
+    """Values, and the ends of their axis."""
+    low, high = limits if values[0] < values[-1] else limits[::-1]
+    return np.array([low, *values, high])
 
 
 def _coloured(

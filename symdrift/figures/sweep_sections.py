@@ -49,14 +49,13 @@ def spread(count: int, most: int) -> list[int]:
 
 def sections(sweep: Sweep) -> Sections:
     """What is shown of a sweep; the axes are in its order, those of one value behind the others."""
-    shape = sweep.request.shape
-    order = sorted(range(len(shape)), key=lambda axis: shape[axis] == 1)
+    order = sorted(range(len(sweep.axes)), key=lambda axis: len(set(sweep.axes[axis].values)) == 1)
     axes = tuple(sweep.axes[axis] for axis in order)
     further = axes[2:]
-    several = sum(len(axis.values) > 1 for axis in further)
+    several = sum(len(set(axis.values)) > 1 for axis in further)
     most = (_ROWS if several == 1 else 2, 2, *[1] * len(further))
     chosen = [spread(len(axis.values), each) for axis, each in zip(further, most, strict=False)]
-    grid = np.arange(len(sweep)).reshape(shape).transpose(order)
+    grid = np.arange(len(sweep)).reshape(sweep.request.shape).transpose(order)
     grid = grid.reshape((*grid.shape, *[1] * (2 - grid.ndim)))
     by_section = np.moveaxis(grid, (0, 1), (-2, -1))
     return Sections(
