@@ -90,11 +90,14 @@ def network_axes(
             part = np.concatenate([part, np.zeros((*part.shape[:-1], size - length))], axis=-1)
         parts.append(part)
     variance, gain, noise = parts
-    # What is no number is in no relation, and is refused too.
-    if not (np.all(variance[..., :inputs] > 0) and np.all(weight_decay > 0)):
-        raise ValueError("covariance and weight_decay must be positive")
     gain = np.abs(gain)
-    if not np.all(gain >= 0):
+    # Among what is no number the least is none either, and in no relation.
+    least, slowest, weakest = (
+        np.min(part, initial=np.inf) for part in (variance[..., :inputs], weight_decay, gain)
+    )
+    if not (least > 0 and slowest > 0):
+        raise ValueError("covariance and weight_decay must be positive")
+    if not weakest >= 0:
         raise ValueError("gains must be numbers")
     lead = np.broadcast_shapes(*(part.shape[:-1] for part in parts), weight_decay.shape)
     gamma = np.broadcast_to(weight_decay, lead)[..., None]
