@@ -142,10 +142,12 @@ def _lines(column: Sequence[Axes], points: Sweep, parts: Sections, group: str, k
     found = _selected(points, group, kind)
     curves = _curves(found)
     few = [curves[place] for place in spread(len(curves), _MOST_CURVES)]
-    most = min(max(_MOST_CURVES // len(few), 2), _MOST_VALUES)
-    values = spread(parts.places.shape[2], most)
-    errors = _errors(points, group, kind, [names[0] for names in few])
     everything = np.array([found[names[0]] for names in few])
+    # Values of the second axis at which all is refused have no curve.
+    there = np.flatnonzero(np.isfinite(everything[:, parts.places]).any(axis=(0, 1, 2)))
+    most = min(max(_MOST_CURVES // len(few), 2), _MOST_VALUES)
+    values = there[spread(len(there), most)].tolist()
+    errors = _errors(points, group, kind, [names[0] for names in few])
     logarithmic = _spans_decades(everything)
     look = partial(_look, curves=len(few), values=len(values))
     places = np.array(first.values)
@@ -200,7 +202,7 @@ def _spans_decades(numbers: Array) -> bool:
 def _look(curve: int | None, value: int | None, *, curves: int, values: int) -> dict[str, Any]:
     """How a curve is drawn at a value of the second axis; with None, what does not depend on it."""
     style: dict[str, Any] = {"marker": ".", "markersize": 4, "color": "0.4"}
-    if values > curves:
+    if 1 < values >= curves:
         style["linestyle"] = _LINE_STYLES[curve or 0]
         if value is not None:
             style["color"] = to_hex(colormaps["viridis"](0.9 * value / (values - 1)))
