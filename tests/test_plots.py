@@ -126,6 +126,7 @@ def test_labels_of_contours_stand_out_from_the_colours_around_them_and_within_th
     [
         ("gamma=0.1:0.8:40", "teacher.label_noise=0:0.5:40"),
         ("gamma=0.02:3:40:log", "lambda_f=0.1:10:40:log"),
+        ("eta=1e-4:3e-3:40", "gamma=0.05:0.6:40"),
         ("gamma=0.05:0.9:10", "eta=0.001:0.5:12:log", "lambda_f=0.5:2:4"),
     ],
 )
@@ -149,24 +150,26 @@ def test_every_contour_is_a_labelled_line_of_the_colour_bar_and_labels_are_apart
             tick: label.get_text()
             for tick, label in zip(bar.get_yticks(), bar.get_yticklabels(), strict=True)
         }
-        levels = {
-            level
-            for each in panel.collections
-            if isinstance(each, QuadContourSet)
-            for level in np.exp(np.array(each.levels))
-            if not each.filled
-        }
         marks = [each for each in bar.collections if isinstance(each, LineCollection)]
         marked = [np.asarray(line)[0, 1] for each in marks for line in each.get_segments()]
-        for level in levels:
-            assert np.isclose(level, list(ticks), rtol=1e-9).any()
-            assert np.isclose(level, marked, rtol=0.01).any()
         labels = [_outline(text) for text in panel.texts]
-        assert {text.get_text() for text in panel.texts} <= set(ticks.values())
         for outline in labels:
             assert panel.bbox.contains(*outline.get_extents().min)
             assert panel.bbox.contains(*outline.get_extents().max)
         assert not any(one.intersects_path(other) for one, other in combinations(labels, 2))
+        contours = [each for each in panel.collections if isinstance(each, QuadContourSet)]
+        lines = [
+            (np.exp(level), path.transformed(panel.transData))
+            for each in contours
+            if not each.filled
+            for level, path in zip(each.levels, each.get_paths(), strict=True)
+        ]
+        named = [text.get_text() for text in panel.texts]
+        for level, line in lines:
+            (name,) = (ticks[tick] for tick in ticks if np.isclose(tick, level, atol=0))
+            assert np.isclose(level, marked, rtol=0.01, atol=0).any()
+            others = (outline for text, outline in zip(named, labels, strict=True) if text != name)
+            assert not any(outline.intersects_path(line, filled=False) for outline in others)
         seen += len(labels)
     assert seen >= 4
 
