@@ -412,6 +412,9 @@ def test_one_number_stands_for_equal_entries() -> None:
         ({"label_noise": [0.1, 0.1, 0.1]}, "label_noise has 3 entries on its last axis, not 4"),
         ({"covariance": [1.0, 0.0, 1.0]}, "must be positive"),
         ({"weight_decay": 0.0}, "must be positive"),
+        ({"covariance": [1.0, np.nan, 1.0]}, "must be positive"),
+        ({"weight_decay": [0.1, np.nan]}, "must be positive"),
+        ({"gains": [1.0, np.nan, 1.0]}, "gains must be numbers"),
     ],
 )
 def test_arguments_of_wrong_shape_or_sign_are_refused(change: dict[str, Any], message: str) -> None:
@@ -422,6 +425,24 @@ def test_arguments_of_wrong_shape_or_sign_are_refused(change: dict[str, Any], me
     }
     with pytest.raises(ValueError, match=message):
         kernels.diffusion_tensor(**(arguments | SIZES | change))
+
+
+def test_other_networks_are_refused_too_where_an_argument_is_no_number() -> None:
+    with pytest.raises(ValueError, match="must be positive and below"):
+        isotropic_formulas.diffusion_tensor(3, [1.0, np.nan], 0.2, 0.01)
+    with pytest.raises(ValueError, match="must be positive"):
+        two_axes_formulas.mean_rotation([1.0, 0.5], [[1.0, np.nan], [np.nan, 1.0]], 0.2, 0.01)
+
+
+@pytest.mark.parametrize("lead", [(0,), (4, 0)])
+@pytest.mark.parametrize("hidden", [2, 5])
+def test_no_network_has_numbers_of_the_shape_of_many(lead: tuple[int, ...], hidden: int) -> None:
+    covariance, stimulus = np.array([2.0, 1.5, 1.2]), np.array([1.0, 0.0, 0.5])
+    time, numbers = np.array(10.0), {"weight_decay": 0.3, "learning_rate": 0.005, "gains": 1.0}
+    others = {**numbers, "label_noise": 0.1, **SIZES, "hidden": hidden}
+    one = calls(stimulus, time, {"covariance": covariance, **others})
+    none = calls(stimulus, time, {"covariance": np.broadcast_to(covariance, (*lead, 3)), **others})
+    assert [part.shape for part in none] == [(*lead, *part.shape) for part in one]
 
 
 # --- Mean-squared displacement ----------------------------------------------------------

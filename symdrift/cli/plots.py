@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
+from symdrift.evaluation.sweep_request import place_of
 from symdrift.evaluation.validity import towards_critical
 from symdrift.figures.bands import draw_band
 from symdrift.figures.phase_diagram import draw, has_phases
-from symdrift.figures.style import PLAIN, check_suffix, colour, drawing, save, short_names, turn
+from symdrift.figures.style import (
+    COLOURS,
+    PLAIN,
+    check_suffix,
+    colour,
+    drawing,
+    save,
+    short_names,
+    turn,
+)
+from symdrift.figures.sweep_sections import Sections, left_out, sections, spread
 from symdrift.files import require_file
 from symdrift.quoting import figure_text
 
@@ -25,11 +40,12 @@ if TYPE_CHECKING:
     from symdrift.evaluation.sweep import Sweep
     from symdrift.study.problem import Array
 
-_MOST_LEGEND_ENTRIES = 12
+_MOST_CURVES, _MOST_VALUES = 12, 8
+"""Curves of one panel, about, and values of the second axis among them."""
 _LONGEST_LABEL = 60
-_LEGEND_COLUMNS = ((4, 14), (2, 34), (1, math.inf))
+_LEGEND_COLUMNS = ((3, 16), (2, 34), (1, math.inf))
 """Columns of a legend, and the longest name with which they fit below a panel."""
-_LINE_STYLES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
+_LINE_STYLES = ("-", "--", ":", "-.")
 _MARKERS = ".sv^D"
 _MOST_UPRIGHT, _ROOM = 8, 45
 """Bars, and letters of all their names, that stand beside each other."""
@@ -64,8 +80,8 @@ def plot(points: Sweep, path: Path) -> None:
     Parameters
     ----------
     points : Sweep
-        Its first axis is the abscissa, each combination of the others a set of lines; two long
-        axes give a phase diagram, none a bar chart.
+        Its first axis is the abscissa, values of the second are lines; where both are long they
+        span a phase diagram.  Values of further axes have panels; no axis gives a bar chart.
     path : Path
         PNG, SVG or PDF, by suffix.
 
@@ -80,21 +96,28 @@ def plot(points: Sweep, path: Path) -> None:
 
 def _drawn(points: Sweep) -> Figure:
     shown = (*_PANELS, _ROTATION) if _rotates(points) else _PANELS
-    figure = Figure(figsize=(5 * len(shown), 4.8), layout="constrained")
-    panels = figure.subplots(1, len(shown))
-    for panel, (group, kind, label, what) in zip(panels, shown, strict=True):
+    parts, lines = sections(points), len(points) > 1
+    count = len(parts.labels)
+    figure = Figure(figsize=(5 * len(shown), 1.4 + 3.4 * count), layout="constrained")
+    panels = figure.subplots(count, len(shown), squeeze=False, sharex=lines, sharey="col")
+    for column, (group, kind, label, what) in zip(panels.T, shown, strict=True):
+        column[-1].set_xlabel(figure_text(parts.axes[0].path) if lines else what)
+        for panel in column:
+            panel.set_ylabel(label)
         if not _selected(points, group, kind):
-            panel.text(0.5, 0.5, "nothing can drift", ha="center", transform=panel.transAxes)
-            panel.set(xticks=[], yticks=[])
-        elif points.axes:
-            _lines(panel, points, group, kind)
-            panel.set_xlabel(figure_text(points.axes[0].path))
+            for panel in column:
+                panel.text(0.5, 0.5, "nothing can drift", ha="center", transform=panel.transAxes)
+                panel.tick_params(left=False, labelleft=False, which="both")
+        elif lines:
+            _lines(column, points, parts, group, kind)
         else:
-            _bars(panel, points, group, kind)
-            panel.set_xlabel(what)
-        panel.set_ylabel(label)
-    study = figure_text(points.request.study.name)
-    figure.suptitle(f"{study}: drift of the hidden representation, with its expected error")
+            _bars(column[0], points, group, kind)
+    study = points.request.study.name
+    notes = [f"{study}: drift of the hidden representation, with its expected error"]
+    notes.append(parts.left_out if lines else place_of(points.request.swept(0)))
+    if any(points.numbers.refused):
+        notes.append("gaps are refused points, whose reasons are printed")
+    figure.suptitle("\n".join(figure_text(note) for note in notes if note))
     return figure
 
 
@@ -109,63 +132,97 @@ def _rotates(points: Sweep) -> bool:
     return bool(np.any(np.fmax.reduce(np.abs(rotation)) > _NO_ROTATION * size))
 
 
-def _lines(panel: Axes, points: Sweep, group: str, kind: str) -> None:
-    """Draw curves: colours tell quantities apart, line styles the values of the other axes."""
-    first, others = points.axes[0], points.axes[1:]
+def _lines(column: Sequence[Axes], points: Sweep, parts: Sections, group: str, kind: str) -> None:
+    """Draw few curves at few values of the second axis, a panel for each section.
+
+    Of the two, colours tell the more numerous apart, line styles the other.  A point that is
+    refused is a gap.  Where the axis is logarithmic, what is zero stands at its lower end.
+    """
+    first, second = parts.axes[0], parts.axes[1:]
     found = _selected(points, group, kind)
-    errors = _errors(points, group, kind)
+    curves = _curves(found)
+    few = [curves[place] for place in spread(len(curves), _MOST_CURVES)]
+    everything = np.array([found[names[0]] for names in few])
+    # Values of the second axis at which all is refused have no curve.
+    there = np.flatnonzero(np.isfinite(everything[:, parts.places]).any(axis=(0, 1, 2)))
+    most = min(max(_MOST_CURVES // len(few), 2), _MOST_VALUES)
+    values = there[spread(len(there), most)].tolist()
+    errors = _errors(points, group, kind, [names[0] for names in few])
+    logarithmic = _spans_decades(everything)
+    look = partial(_look, curves=len(few), values=len(values))
+    places = np.array(first.values)
+    for panel, label, members in zip(column, parts.labels, parts.places, strict=True):
+        panel.set_title(figure_text(label), fontsize="medium")
+        for (row, (name, *_)), (step, value) in product(enumerate(few), enumerate(values)):
+            style, heights = look(row, step), found[name][members[:, value]]
+            zero = (heights == 0) & logarithmic
+            line = np.where(zero, np.nan, heights)
+            panel.plot(places, line, **style)
+            draw_band(panel, places, line, errors[name][members[:, value]], style["color"])
+            if zero.any():
+                panel.plot(
+                    places[zero], np.zeros(zero.sum()), "v", color=style["color"],
+                    transform=panel.get_xaxis_transform(), clip_on=False, in_layout=False,
+                )  # fmt: skip
+        # Gaps at the ends of the axis are seen too.
+        panel.dataLim.update_from_data_x(places, ignore=False)
+        panel.set(
+            xscale="log" if first.logarithmic else "linear",
+            yscale="log" if logarithmic else "linear",
+        )
+        if not first.logarithmic and all(value.is_integer() for value in first.values):
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.grid(alpha=0.3)
     short = dict(zip(found, short_names(list(found)), strict=True))
-    colours: dict[str, str] = {}
-    legend: list[Line2D] = []
-    everything: list[float] = []
-    grid = np.arange(len(points)).reshape(len(first.values), -1)
-    for index, members in enumerate(grid.T):
-        style = _LINE_STYLES[index % len(_LINE_STYLES)]
-        marker = _MARKERS[index // len(_LINE_STYLES) % len(_MARKERS)]
-        for names, there in _curves({name: found[name][members] for name in found}):
-            label = ", ".join(short[name] for name in names)
-            shade = colours.setdefault(label, colour(len(colours)))
-            places, heights = np.array(first.values)[there], found[names[0]][members][there]
-            everything += heights.tolist()
-            panel.plot(places, heights, color=shade, linestyle=style, marker=marker, markersize=4)
-            draw_band(panel, places, heights, errors[names[0]][members][there], shade)
-        if others:
-            swept = points.request.swept(int(members[0]))
-            words = ", ".join(f"{axis.path} = {swept[axis.path]:g}" for axis in others)
-            legend.append(
-                Line2D(
-                    [], [], color="0.4", linestyle=style, marker=marker, label=figure_text(words)
-                )
-            )
-    names_first = [
-        Line2D([], [], color=shade, label=figure_text(_fitting(label)))
-        for label, shade in colours.items()
-    ]
-    _legend(panel, names_first + legend)
-    if everything and 0 < _LOG_FROM * min(everything) < max(everything):
-        panel.set_yscale("log")
-    if first.logarithmic:
-        panel.set_xscale("log")
-    elif all(value.is_integer() for value in first.values):
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panel.grid(alpha=0.3)
+    names = [_fitting(", ".join(short[name] for name in together)) for together in few]
+    entries = [(name, look(row, None)) for row, name in enumerate(names)]
+    for axis in second:
+        entries += [
+            (f"{axis.path} = {axis.values[value]:g}", look(None, step))
+            for step, value in enumerate(values)
+        ]
+    if logarithmic and (everything == 0).any():
+        entries.append(("no drift", {"color": "0.4", "marker": "v", "linestyle": "none"}))
+    some = [left_out(second, [values] * len(second))]
+    if len(few) < len(curves):
+        some.append(f"{len(few)} of {len(curves)} curves")
+    _legend(column[-1], entries, ", ".join(filter(None, some)))
 
 
-def _curves(found: dict[str, Array]) -> list[tuple[list[str], NDArray[np.bool_]]]:
-    """Quantities by name, those that coincide as one, and where along the axis they exist."""
-    curves: list[tuple[list[str], NDArray[np.bool_]]] = []
+def _spans_decades(numbers: Array) -> bool:
+    """Whether an axis is logarithmic, by what drifts."""
+    positive = numbers[numbers > 0]
+    return (
+        not (numbers < 0).any()
+        and positive.size > 0
+        and bool(positive.max() > _LOG_FROM * positive.min())
+    )
+
+
+def _look(curve: int | None, value: int | None, *, curves: int, values: int) -> dict[str, Any]:
+    """How a curve is drawn at a value of the second axis; with None, what does not depend on it."""
+    style: dict[str, Any] = {"marker": ".", "markersize": 4, "color": "0.4"}
+    if 1 < values >= curves:
+        style["linestyle"] = _LINE_STYLES[curve or 0]
+        if value is not None:
+            style["color"] = to_hex(colormaps["viridis"](0.9 * value / (values - 1)))
+        return style
+    style["linestyle"] = _LINE_STYLES[value or 0]
+    if curve is not None:
+        style |= {"color": colour(curve), "marker": _MARKERS[curve // len(COLOURS)]}
+    return style
+
+
+def _curves(found: Mapping[str, Array]) -> list[list[str]]:
+    """Quantities by name, those that coincide everywhere as one."""
+    curves: list[list[str]] = []
     for name, heights in found.items():
-        # A plane exists only where both of its directions are active.
-        there = ~np.isnan(heights)
-        for names, others in curves:
-            if np.array_equal(there, others) and np.allclose(
-                heights[there], found[names[0]][there], _SAME, atol=0
-            ):
+        for names in curves:
+            if np.allclose(heights, found[names[0]], _SAME, atol=0, equal_nan=True):
                 names.append(name)
                 break
         else:
-            if there.any():
-                curves.append(([name], there))
+            curves.append([name])
     return curves
 
 
@@ -176,13 +233,12 @@ def _fitting(label: str) -> str:
     return label[:_LONGEST_LABEL].rpartition(", ")[0] + ", …"
 
 
-def _legend(panel: Axes, entries: list[Line2D]) -> None:
+def _legend(panel: Axes, entries: Sequence[tuple[str, Mapping[str, Any]]], title: str) -> None:
     """Put a legend below the panel, where it hides no data."""
-    hidden = len(entries) - _MOST_LEGEND_ENTRIES
-    longest = max(len(str(entry.get_label())) for entry in entries)
+    longest = max(len(label) for label, _ in entries)
     panel.legend(
-        handles=entries[:_MOST_LEGEND_ENTRIES],
-        title=f"and {hidden} more" if hidden > 0 else None,
+        handles=[Line2D([], [], label=figure_text(label), **style) for label, style in entries],
+        title=figure_text(title) or None,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.14),
         ncols=next(columns for columns, most in _LEGEND_COLUMNS if longest <= most),
@@ -195,9 +251,9 @@ def _bars(panel: Axes, points: Sweep, group: str, kind: str) -> None:
     row = {label: float(values[0]) for label, values in _selected(points, group, kind).items()}
     names = short_names(list(row))
     panel.bar(list(map(figure_text, names)), list(row.values()), color=colour(0))
-    errors = _errors(points, group, kind)
-    spread = [abs(height) * float(errors[label][0]) for label, height in row.items()]
-    panel.errorbar(range(len(row)), list(row.values()), spread, fmt="none", ecolor="black",
+    errors = _errors(points, group, kind, list(row))
+    spreads = [abs(height) * float(errors[label][0]) for label, height in row.items()]
+    panel.errorbar(range(len(row)), list(row.values()), spreads, fmt="none", ecolor="black",
                    capsize=4)  # fmt: skip
     panel.grid(axis="y", alpha=0.3)
     turned = len(row) > _MOST_UPRIGHT or turn(names, _ROOM)
@@ -214,8 +270,8 @@ def _selected(points: Sweep, group: str, kind: str) -> dict[str, Array]:
     }
 
 
-def _errors(points: Sweep, group: str, kind: str) -> dict[str, Array]:
-    """Relative expected errors by label, as those of a single evaluation.
+def _errors(points: Sweep, group: str, kind: str, labels: Sequence[str]) -> dict[str, Array]:
+    """Relative expected errors of some numbers by label, as those of a single evaluation.
 
     By the next order in the learning rate where a point has it, else by its validity.
     """
@@ -238,4 +294,4 @@ def _errors(points: Sweep, group: str, kind: str) -> dict[str, Array]:
             later = np.vectorize(towards_critical, otypes=[float])(change, ratio)
         return np.asarray(np.where(known, change + later, rough))
 
-    return {label: error(label) for label in _selected(points, group, kind)}
+    return {label: error(label) for label in labels}

@@ -110,7 +110,7 @@ def _rows(axes: NetworkAxes, inputs: int) -> _Rows:
 def _tiles(axes: NetworkAxes, inputs: int) -> Iterator[_Rows]:
     """Active directions, so many at a time that what pairs say of them stays in the cache."""
     rows = _rows(axes, inputs)
-    step = max(1, PAIRS_AT_A_TIME // axes.active.size)
+    step = max(1, PAIRS_AT_A_TIME // max(axes.active.size, 1))
     for start in range(0, rows.number.shape[-2], step):
         here = (..., slice(start, start + step), slice(None))
         yield _Rows(

@@ -70,7 +70,8 @@ def network_axes(
     Raises
     ------
     ValueError
-        When the last axis of an argument has another length, or a number is not positive.
+        When the last axis of an argument has another length, or an entry is no number or not
+        positive.
     """
     size, aligned = max(inputs, outputs), min(inputs, outputs)
     weight_decay = np.asarray(weight_decay, dtype=float)
@@ -89,9 +90,15 @@ def network_axes(
             part = np.concatenate([part, np.zeros((*part.shape[:-1], size - length))], axis=-1)
         parts.append(part)
     variance, gain, noise = parts
-    if np.any(variance[..., :inputs] <= 0) or np.any(weight_decay <= 0):
-        raise ValueError("covariance and weight_decay must be positive")
     gain = np.abs(gain)
+    # Among what is no number the least is none either, and in no relation.
+    least, slowest, weakest = (
+        np.min(part, initial=np.inf) for part in (variance[..., :inputs], weight_decay, gain)
+    )
+    if not (least > 0 and slowest > 0):
+        raise ValueError("covariance and weight_decay must be positive")
+    if not weakest >= 0:
+        raise ValueError("gains must be numbers")
     lead = np.broadcast_shapes(*(part.shape[:-1] for part in parts), weight_decay.shape)
     gamma = np.broadcast_to(weight_decay, lead)[..., None]
     variance, gain, noise, excess = (

@@ -29,7 +29,7 @@ FEW_COLUMNS = 32
 def _alike(directions: Directions) -> tuple[NDArray[np.intp], ...]:
     """Positions that differ, in their order; which of them each one is like; how many are."""
     size = directions.variance.shape[1]
-    if len(set(directions.variance[0].tolist())) == size:
+    if not len(directions.variance) or len(set(directions.variance[0].tolist())) == size:
         return np.arange(size), np.arange(size), np.ones(size, dtype=np.intp)
     distinct = _kinds([part[:1] for part in directions])
     if len(distinct[0]) < size and len(directions.variance) > 1:
