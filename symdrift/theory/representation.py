@@ -87,6 +87,8 @@ LATEX = {
     FORGOTTEN: r"\bigl[(I - \mathrm{e}^{-\eta\tau H_{il}})\,\Gamma_{il}\bigr]_{11}",
 }
 
+MADE_OF = {SUMMED_PLANES: (GENERATOR,), SUMMED_MEANS: (GENERATOR,)}
+
 MEANINGS = (
     (MEMORY[I_INDEX, L_INDEX], "forgotten part of the variance of a weight", "scalar"),
     (HIDDEN_VECTOR, "representation of a stimulus in the canonical frame", "r"),
