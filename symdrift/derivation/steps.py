@@ -320,7 +320,7 @@ class Derivation:
         LaTeX of each symbol, for ``sympy.latex(..., symbol_names=...)``.
     in_study : Mapping[sympy.Symbol, sympy.Expr]
         What the study has in the place of a symbol of the theory.
-    parts : Mapping[sympy.Basic, frozenset of sympy.Basic]
+    parts : Mapping[sympy.Basic, tuple of sympy.Basic]
         Marks and other symbols that stand in the print of a symbol.
     results_only : bool
         Whether the derivation was left out.
@@ -334,7 +334,7 @@ class Derivation:
     steps: tuple[Step, ...]
     symbol_names: Mapping[sp.Basic, str]
     in_study: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
-    parts: Mapping[sp.Basic, frozenset[sp.Basic]] = field(default_factory=dict)
+    parts: Mapping[sp.Basic, tuple[sp.Basic, ...]] = field(default_factory=dict)
     results_only: bool = False
     underived: str = ""
 

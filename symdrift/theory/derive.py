@@ -505,14 +505,14 @@ def _symbols_of(step: Step) -> set[sp.Basic]:
     return shown_in((*step.symbols.values(), *displayed))
 
 
-def _parts(study: Study, used: set[sp.Basic]) -> dict[sp.Basic, frozenset[sp.Basic]]:
+def _parts(study: Study, used: set[sp.Basic]) -> dict[sp.Basic, tuple[sp.Basic, ...]]:
     """What stands in the prints of the symbols that are not the study's own."""
     own = {sp.Symbol(name, positive=True) for name in study.symbols}
     made_of = dict(pair for section in SECTIONS for pair in getattr(section, "MADE_OF", {}).items())
     return {
         item: parts
-        for item in used - own
-        if (parts := frozenset([*marks_of(_default_print(item)), *made_of.get(item, ())]))
+        for item in in_order(used - own)
+        if (parts := (*marks_of(_default_print(item)), *made_of.get(item, ())))
     }
 
 
