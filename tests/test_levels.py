@@ -211,7 +211,7 @@ def test_an_unknown_level_is_refused_before_anything_is_written(level: str, tmp_
     assert not (tmp_path / "out").exists()
 
 
-INDEX_LETTERS = frozenset("abcdijklostu")
+INDEX_LETTERS = frozenset("abcdijklotu")
 SIGNS_OF_SCHOOL = "+\u2212=<>\u2264\u2265/\u22c5,.\u2211\u221e()|\u2026"
 SCHOOL = frozenset([*SIGNS_OF_SCHOOL, "e", "ln", "max", "min"])
 """Signs and names that every reader knows."""

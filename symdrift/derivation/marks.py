@@ -49,7 +49,6 @@ INDICES = (
     Mark("l", "index of any axis"),
     Mark("o, u", "indices of outputs"),
     Mark("a, b, c, d", "indices of weights, inputs or stimuli"),
-    Mark("s", "index of a step in the past"),
     Mark("t", "number of a step"),
 )
 """Letters of indices, each with what it counts."""
