@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import sympy as sp
 
 from symdrift.algebra.forms import AppliedRule
+from symdrift.derivation.marks import shown_in
 from symdrift.derivation.premises import Premise
 from symdrift.errors import RequestError, did_you_mean, require_known
 from symdrift.quoting import shown
@@ -271,6 +272,15 @@ class Step:
     seconds: float = field(default=0.0, compare=False)
 
     @property
+    def shown(self) -> Iterator[sp.Basic]:
+        """All mathematics in it that a reader sees."""
+        yield from self.symbols.values()
+        for equation in self.equations:
+            yield from (equation.told, *(link.expression for link in equation.links))
+            if equation.condition is not None:
+                yield equation.condition
+
+    @property
     def rests_on(self) -> tuple[str, ...]:
         """Labels of the equations of other steps that its own use."""
         own = {equation.label for equation in self.equations}
@@ -310,6 +320,8 @@ class Derivation:
         LaTeX of each symbol, for ``sympy.latex(..., symbol_names=...)``.
     in_study : Mapping[sympy.Symbol, sympy.Expr]
         What the study has in the place of a symbol of the theory.
+    parts : Mapping[sympy.Basic, tuple of sympy.Basic]
+        Marks and other symbols that stand in the print of a symbol.
     results_only : bool
         Whether the derivation was left out.
     underived : str
@@ -322,6 +334,7 @@ class Derivation:
     steps: tuple[Step, ...]
     symbol_names: Mapping[sp.Basic, str]
     in_study: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    parts: Mapping[sp.Basic, tuple[sp.Basic, ...]] = field(default_factory=dict)
     results_only: bool = False
     underived: str = ""
 
@@ -336,6 +349,11 @@ class Derivation:
         """Print of a symbol without its index, and whether it counts: an index is no gain."""
         name = self.symbol_names.get(item, str(item)).partition("_")[0]
         return name, bool(getattr(item, "is_integer", False))
+
+    def shown_in(self, expressions: Iterable[sp.Basic]) -> set[sp.Basic]:
+        """Symbols and marks that a reader of some expressions sees."""
+        found = shown_in(expressions)
+        return found.union(*(self.parts.get(item, ()) for item in found))
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -173,6 +173,9 @@ LATEX: dict[sp.Basic, str] = {
 }
 """How the display symbols print; roles of a study's notation come on top."""
 
+MADE_OF: dict[sp.Basic, tuple[sp.Basic, ...]] = {ROOTS: (VALUES,)}
+"""Symbols in the print of which others stand that the table has rows for."""
+
 MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (ERROR, "error of one sample", "m"),
     (LOSS, "loss of one sample", "scalar"),

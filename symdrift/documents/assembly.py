@@ -179,12 +179,6 @@ def theory_printer(derivation: Derivation) -> TheoryPrinter:
     return TheoryPrinter(derivation.symbol_names, small)
 
 
-def symbols_in(expressions: Iterable[sp.Basic]) -> set[sp.Basic]:
-    """The symbols that stand in expressions."""
-    kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
-    return {item for expression in expressions for item in expression.atoms(*kinds)}
-
-
 class _Assembler(Generic[Markup]):
     def __init__(
         self, derivation: Derivation, medium: Medium[Markup], width: float, text_width: float
@@ -235,9 +229,7 @@ class _Assembler(Generic[Markup]):
         """For each symbol, and for its print without an index, the first step that uses it."""
         found: dict[sp.Basic | Stem, str] = {}
         for step in self._derivation.steps:
-            shown = (e.told for e in step.equations)
-            lines = (link.expression for e in step.equations for link in e.links)
-            for item in symbols_in((*step.symbols.values(), *shown, *lines)):
+            for item in self._derivation.shown_in(step.shown):
                 found.setdefault(item, step.identifier)
                 found.setdefault(self._derivation.stem(item), step.identifier)
         return found

@@ -156,11 +156,7 @@ def at_level(derivation: Derivation, level: str) -> Derivation:
         )
         for step in steps
     )
-    shown = (
-        item
-        for step in steps
-        for item in (*step.symbols.values(), *(e.told for e in step.equations))
-    )
+    shown = (item for step in steps for item in step.shown)
     return replace(
         derivation,
         steps=steps,
@@ -328,8 +324,7 @@ def _closed(steps: Iterable[Step], labels: Collection[str]) -> set[str]:
 
 def notation_of(derivation: Derivation, shown: Iterable[sp.Basic]) -> list[Notation]:
     """Rows of the notation for the symbols in some expressions, with or without an index."""
-    kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
-    used = {item for expression in shown for item in expression.atoms(*kinds)}
+    used = derivation.shown_in(shown)
     names = {derivation.stem(item) for item in used}
     return [
         row

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from symdrift.derivation import marks
 from symdrift.derivation.steps import Derivation, Notation
 from symdrift.documents.assembly import Assembly, SectionView, assemble
 from symdrift.documents.levels import essential_labels, notation_of, without_links
@@ -92,8 +93,12 @@ def _labelled(derivation: Derivation, section: SectionView[Piece]) -> list[tuple
 
 
 def _told(derivation: Derivation, labels: Iterable[str]) -> list[Notation]:
-    """Rows of the notation for the symbols in some equations, with or without an index."""
-    return notation_of(derivation, (derivation.equation(label).expression for label in labels))
+    """Rows of the notation for the symbols in some equations, with or without an index.
+
+    The room is for formulas: signs and indices are explained in the derivation.
+    """
+    shown = (derivation.equation(label).expression for label in labels)
+    return [row for row in notation_of(derivation, shown) if row.symbol not in marks.LATEX]
 
 
 def _selection(derivation: Derivation, assembly: Assembly[Piece]) -> frozenset[str]:

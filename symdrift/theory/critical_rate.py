@@ -120,7 +120,7 @@ MEANINGS = (
     (READING, "what samples read of three weights", "3 by 3"),
     (EXCHANGE, "exchange of what is read and what is pulled at", "3 by 3"),
     (COMMON_PART, "sum of the layers of a deviation of equal axes over the root of two", "n by n"),
-    (APART_PART, "difference of these layers over the root of two", "n by n"),
+    (APART_PART, "their difference over the root of two", "n by n"),
     (TRACE, "trace over all of these sums", "scalar"),
 )
 

@@ -9,8 +9,9 @@ from functools import partial
 import sympy as sp
 
 from symdrift.cache import cached
-from symdrift.derivation import vocabulary
+from symdrift.derivation import marks, vocabulary
 from symdrift.derivation.chapter import timed
+from symdrift.derivation.marks import marks_of, shown_in
 from symdrift.derivation.reliance import with_reliance
 from symdrift.derivation.steps import Check, Compared, Derivation, Equation, Notation, Step
 from symdrift.derivation.symbols import adapted_names, in_order, latex_names, symbol
@@ -197,6 +198,7 @@ SECTIONS = (
     deep_orbit,
     deep_axes,
     own_results,
+    marks,
 )
 """Modules that have symbols without a role, ``LATEX``, or meanings of symbols, ``MEANINGS``, in
 the order of the table of notation."""
@@ -264,8 +266,10 @@ def derive(
     if progress is not None:
         progress(len(steps), len(steps))
     used = {item for step in steps for item in _symbols_of(step)}
+    parts = _parts(study, used)
+    used = used.union(*parts.values())
     notation = (*_notation_table(study, used), *_further_notation(study, used))
-    names = _symbol_names(study, used | _symbols_in(row.symbol for row in notation))
+    names = _symbol_names(study, used | shown_in(row.symbol for row in notation))
     return Derivation(
         study=study.name,
         title=study.title,
@@ -273,6 +277,7 @@ def derive(
         steps=tuple(_named(step, names) for step in with_reliance(steps)),
         symbol_names=names,
         in_study=_in_study(study),
+        parts=parts,
     )
 
 
@@ -431,7 +436,7 @@ def _named(step: Step, names: dict[sp.Basic, str]) -> Step:
     """The step with the print of its symbols attached to its equations."""
 
     def own(equation: Equation) -> Equation:
-        used = _symbols_in(_printed(equation))
+        used = shown_in(_printed(equation))
         kept = {item: name for item, name in names.items() if item in used}
         return replace(equation, symbol_names=kept)
 
@@ -486,7 +491,9 @@ def _own_meanings(study: Study) -> Mapping[sp.Basic, str]:
 def _further_notation(study: Study, used: Collection[sp.Basic]) -> Iterator[Notation]:
     """Rows for the symbols without a role that a document uses."""
     own = _own_meanings(study)
-    rows = (row for section in SECTIONS for row in getattr(section, "MEANINGS", ()))
+    rows = [row for section in SECTIONS for row in getattr(section, "MEANINGS", ())]
+    if study.learning.rule == "own":
+        rows += own_results.meanings_of(study)
     for item, meaning, size in rows:
         if (item.base if isinstance(item, sp.Indexed) else item) in used:
             yield Notation(str(item), item, own.get(item, meaning), size)
@@ -495,7 +502,25 @@ def _further_notation(study: Study, used: Collection[sp.Basic]) -> Iterator[Nota
 def _symbols_of(step: Step) -> set[sp.Basic]:
     """The symbols in the prose and the equations of a step."""
     displayed = (part for equation in step.equations for part in _printed(equation))
-    return _symbols_in((*step.symbols.values(), *displayed))
+    return shown_in((*step.symbols.values(), *displayed))
+
+
+def _parts(study: Study, used: set[sp.Basic]) -> dict[sp.Basic, tuple[sp.Basic, ...]]:
+    """What stands in the prints of the symbols that are not the study's own."""
+    own = {sp.Symbol(name, positive=True) for name in study.symbols}
+    made_of = dict(pair for section in SECTIONS for pair in getattr(section, "MADE_OF", {}).items())
+    return {
+        item: parts
+        for item in in_order(used - own)
+        if (parts := (*marks_of(_default_print(item)), *made_of.get(item, ())))
+    }
+
+
+def _default_print(item: sp.Basic) -> str:
+    """LaTeX of a symbol in the default letters, as far as it matters what marks are in it."""
+    label = item.label if isinstance(item, sp.IndexedBase) else item
+    stem, _, index = str(item).partition("_")
+    return _FIXED.get(label, f"{stem}_{{{index}}}")
 
 
 def _printed(equation: Equation) -> Iterator[sp.Basic]:
@@ -506,11 +531,6 @@ def _printed(equation: Equation) -> Iterator[sp.Basic]:
     yield from (link.expression for link in equation.links)
     if equation.condition is not None:
         yield equation.condition
-
-
-def _symbols_in(expressions: Iterable[sp.Basic]) -> set[sp.Basic]:
-    kinds = sp.Symbol, sp.MatrixSymbol, sp.IndexedBase
-    return {item for expression in expressions for item in expression.atoms(*kinds)}
 
 
 def _symbol_names(study: Study, used: Collection[sp.Basic]) -> dict[sp.Basic, str]:

@@ -186,6 +186,13 @@ def _terms(examples: Examples) -> Step:
                 "[eq:own-solution-left] and [eq:own-solution-right] satisfy [eq:own-sylvester].",
                 *solved(),
             ),
+            vanishes(
+                "Assembled from the blocks, the matrix that replaces the rotation satisfies "
+                "[eq:sylvester] as a full matrix on everything that noise reaches, for the first "
+                "plane of three learned axes and of a bottleneck.",
+                _sylvester_residue(examples.all_active),
+                _sylvester_residue(examples.bottleneck),
+            ),
             holds(
                 "The displayed term, with the explicit blocks put in, is the contribution of the "
                 "two blocks to the trace.",
@@ -276,13 +283,6 @@ def _total(examples: Examples) -> Step:
             f"same overlaps: {named}",
             Method.IDENTITY,
             lambda: all(same_ingredients(space) for space in spaces),
-        ),
-        vanishes(
-            "Assembled from the blocks, the matrix that replaces the rotation satisfies "
-            "[eq:sylvester] as a full matrix on everything that noise reaches, for the first plane "
-            "of three learned axes and of a bottleneck.",
-            _sylvester_residue(examples.all_active),
-            _sylvester_residue(examples.bottleneck),
         ),
         holds(
             "Planes that contain a silent hidden unit couple no blocks: they do not diffuse.",

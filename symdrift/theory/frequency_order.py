@@ -70,7 +70,7 @@ LATEX: dict[sp.Basic, str] = {
     },
 }
 MEANINGS = (
-    (RARE_DIFFUSION, "diffusion of the representation of a rarer stimulus", "per step"),
+    (RARE_DIFFUSION, "diffusion for a rarer stimulus", "length^2 per step"),
     (INPUT_TERMS[12], "term of an input without output", "scalar"),
     (OUTPUT_TERMS[12], "term of an output without input", "scalar"),
     (QUIET, "part of the numerator of a difference, without label noise", "scalar"),

@@ -75,6 +75,7 @@ MEANINGS = (
     (NORMAL_IL, "unit vector of the normal space", "vector"),
     (MAP_CHANGE, "change of the learned map", "m by n"),
     (COUPLING, "slope along an axis", "scalar"),
+    (WEIGHT_COUNT, "number of weights", "scalar"),
 )
 
 

@@ -66,6 +66,7 @@ MEANINGS = (
     (MOMENT[A, B, C, D], "fourth moments of the inputs", "scalar"),
     (PROBABILITY[C], "probability of a stimulus", "scalar"),
     (BATCH_NOISE, "gradient noise of a batch", "matrix"),
+    (STIMULI, "number of stimuli", "scalar"),
 )
 
 

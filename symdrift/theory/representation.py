@@ -87,17 +87,19 @@ LATEX = {
     FORGOTTEN: r"\bigl[(I - \mathrm{e}^{-\eta\tau H_{il}})\,\Gamma_{il}\bigr]_{11}",
 }
 
+MADE_OF = {SUMMED_PLANES: (GENERATOR,), SUMMED_MEANS: (GENERATOR,)}
+
 MEANINGS = (
     (MEMORY[I_INDEX, L_INDEX], "forgotten part of the variance of a weight", "scalar"),
     (HIDDEN_VECTOR, "representation of a stimulus in the canonical frame", "r"),
     (COMPONENT, "representation along a hidden axis", "scalar"),
     (PLANE_ANGLE, "angle of a rotation in the plane of a generator", "rad"),
     (MEAN_MATRIX, "mean rotation of all planes", "rad per step"),
-    (DIFFUSION, "diffusion of a hidden (h) representation", "per step"),
+    (DIFFUSION, "diffusion of a hidden (h) representation", "length^2 per step"),
     (RATE, "decay rate of a representation", "per step"),
     (AUTOCORRELATION, "autocorrelation of a representation", "scalar"),
     (DISPLACEMENT, "mean-squared displacement of a representation", "scalar"),
-    (SPEED, "speed of a representation by steady rotation", "per step"),
+    (SPEED, "speed of a representation by steady rotation", "length per step"),
 )
 
 
@@ -231,8 +233,8 @@ def _stimulus_quantities() -> Step:
     A stimulus {x} has the representation [eq:hidden-vector] in the canonical frame. Diffusion is
     half of what the mean squared distance from where it was gains per step, at first order in the
     lag, where the skew {mean_matrix} drops out, [eq:displaced]: the representation diffuses by
-    [eq:diffusion] per step, loses its autocorrelation at first with the rate [eq:rate], and moves
-    steadily with the speed [eq:speed]. The steady motion {mean} of a step adds its own square to
+    [eq:diffusion], a squared length per step, loses its autocorrelation at first with the rate
+    [eq:rate], and moves steadily with the speed [eq:speed]. The steady motion {mean} of a step adds its own square to
     the distance, which grows with the square of the lag and is not part of diffusion. The
     autocorrelation {correlation} is lost at the pace of diffusion, relative to the squared norm
     with which it begins. Scalar products of representations are not affected by the rotation: while

@@ -48,6 +48,13 @@ LATEX: dict[sp.Basic, str] = {
     SILENT_UNITS: "(p - r)",
 }
 
+MEANINGS = (
+    (SYNAPTIC_VARIANCE, "what the noise of synapses adds to a covariance", "rad^2 per step"),
+    (SILENT_VARIANCE, "what turns axis i into a silent hidden unit", "rad^2 per step"),
+    (SYNAPTIC_DECAY, "what both add to the decay", "per step"),
+    (SILENT_UNITS, "number of silent hidden units", "scalar"),
+)
+
 
 def results(examples: Examples, subject: Subject) -> Iterator[Step]:
     """Singular values and diffusion tensor of the study."""

@@ -78,7 +78,7 @@ LATEX: dict[sp.Basic, str] = {
 MEANINGS = (
     (FREQUENT_RATE, "decay rate of a frequent stimulus", "per step"),
     (OTHER_RATE, "decay rate of a rarer stimulus", "per step"),
-    (FREQUENT_DIFFUSION, "diffusion of the representation of a frequent stimulus", "per step"),
+    (FREQUENT_DIFFUSION, "diffusion for a frequent stimulus", "length^2 per step"),
     (
         CRITICAL_NOISE,
         "label noise at which the order of two stimuli turns next to equal variances",

@@ -76,6 +76,7 @@ MEANINGS = (
     (SAMPLE[1], "what a sample changes in the first layer, per learning rate", "p by n"),
     (MEAN[1], "mean update of the first layer", "p by n"),
     (IMBALANCE[1], "imbalance of the first two layers", "p by p"),
+    (ROTATIONS[1], "rotation of the first hidden layer", "p by p"),
     (AT_REST[1], "a point of the fixed orbit, on the axes of the inputs", "p by n"),
     (DEVIATION, "errors that carry the weights to where they are", "m by n"),
 )

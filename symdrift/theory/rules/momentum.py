@@ -38,7 +38,7 @@ VELOCITY, NEXT_VELOCITY, SHIFTED, NEXT_SHIFTED = (
 TOGETHER, SPEEDS, OF_WEIGHTS = (
     sp.MatrixSymbol(f"momentum_{name}", SIZE, SIZE) for name in ("together", "speeds", "weights")
 )
-LAG = sp.Symbol("s", integer=True, nonnegative=True)
+LAG = sp.Symbol("t", integer=True, nonnegative=True)
 
 LATEX: dict[sp.Basic, str] = {
     MOMENTUM: "q",
@@ -50,7 +50,7 @@ LATEX: dict[sp.Basic, str] = {
     TOGETHER: r"\Gamma_{v}",
     SPEEDS: r"\Gamma_{vv}",
     OF_WEIGHTS: r"\Gamma_{\theta}",
-    LAG: "s",
+    LAG: "t",
 }
 
 MEANINGS = (

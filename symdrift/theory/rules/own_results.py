@@ -61,6 +61,16 @@ MEANINGS = (
 )
 
 
+def meanings_of(study: Study) -> Iterator[tuple[sp.Basic, str, str]]:
+    """Rows of the table of notation for what is called after the weights of a rule."""
+    rule = study.learner().rule
+    assert isinstance(rule, OwnRule)
+    for name, axes in rule.weights.items():
+        changed = f"what a sample changes in {name}, per learning rate"
+        yield _letter(f"F_{name}", axes), changed, "matrix"
+        yield _letter(f"{name}_rest", axes), f"{name} on the fixed orbit", "matrix"
+
+
 def own_results(study: Study) -> Iterator[Step]:
     """The chapter, for a rule of one's own with all its numbers."""
     learner = study.learner()
