@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symdrift.errors import RequestError, counted
-from symdrift.evaluation.closed_form import applies
+from symdrift.evaluation.closed_form import AlignedNetwork, applies
 from symdrift.evaluation.corrections import (
     Corrections,
     DriftCorrections,
@@ -96,7 +96,8 @@ def orders(problem: LearningProblem, method: str = "auto", longest: float = LONG
 def affordable_minimum(problem: LearningProblem, longest: float = LONGEST) -> MinimumPoint:
     """The minimum around which both orders are expanded, where that takes no longer.
 
-    Of a network that would take too long with a single hidden unit it is not looked for.
+    It is not looked for where its active hidden units are known to be too many, or a single one
+    would be.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def affordable_minimum(problem: LearningProblem, longest: float = LONGEST) -> Mi
     """
     from symdrift.evaluation.dense.landscape import minimum_of
 
-    _require_affordable(problem, 1, longest, "even one active hidden unit")
+    _require_before_minimum(problem, longest)
     minimum = minimum_of(problem)
     _require_affordable(problem, minimum.rank + min(_silent_units(problem, minimum), 1), longest)
     return minimum
@@ -171,6 +172,7 @@ def general_two_times(problem: LearningProblem, longest: float = LONGEST) -> Two
     """
     from symdrift.evaluation.dense.landscape import in_units, minimum_of
 
+    _require_before_minimum(problem, longest)
     minimum = minimum_of(problem)
     _require_affordable(problem, minimum.rank, longest)
     units = natural_units(problem.teacher, problem.input_covariance)
@@ -250,6 +252,16 @@ def mean_first_layer(problem: LearningProblem) -> Pair | None:
         except RequestError:
             return None
     return Pair(still, shift)
+
+
+def _require_before_minimum(problem: LearningProblem, longest: float) -> None:
+    """Refuse what takes too long by what is known of the minimum before full matrices find it."""
+    quiet = replace(problem, synaptic_noise=0.0)
+    if applies(quiet) is None:
+        learned = np.count_nonzero(AlignedNetwork.of(quiet).singular_values)
+        _require_affordable(problem, int(learned), longest)
+    else:
+        _require_affordable(problem, 1, longest, "even one active hidden unit")
 
 
 def _require_affordable(
