@@ -97,8 +97,11 @@ class NextProducts:
 
     def of(self, stimulus: Stimulus, lags: Array, longest: float = LONGEST) -> tuple[float, Array]:
         """At lag 0, and at the lags, shape ``(T,)``; otherwise as `matrices`."""
-        x = stimulus.vector
-        products = np.einsum("tij,i,j->t", self.matrices(np.append(0.0, lags), longest), x, x)
+        # Of many inputs a stimulus often shows few.
+        seen = np.flatnonzero(stimulus.vector)
+        x = stimulus.vector[seen]
+        matrices = self.matrices(np.append(0.0, lags), longest)[:, seen[:, np.newaxis], seen]
+        products = matrices @ x @ x
         return float(products[0]), products[1:]
 
     def forgotten_direction(self, stimulus: Stimulus, lags: Array) -> Array | None:
