@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +37,38 @@ def require_directory(target: str | Path, field: str = "out") -> None:
     """
     path = Path(target)
     _require_place(path, path, field)
+
+
+def require_places(target: str | Path, names: Collection[str], field: str = "out") -> None:
+    """Refuse a directory in which not all files of such names can be written, before long work.
+
+    Parameters
+    ----------
+    target : str or Path
+    names : collection of str
+        Patterns of what lies in it, as for `Path.glob`.
+    field : str
+        What a refusal calls it.
+
+    Raises
+    ------
+    RequestError
+        Where a directory has such a name, or no file can be made beside it.
+    """
+    directory = Path(target)
+    for folder in sorted({(directory / name).parent for name in names}):
+        require_directory(folder, field)
+    for place in _found(directory, names):
+        if place.is_dir():
+            raise RequestError(
+                field,
+                f"= {directory} cannot be written to: its {place.relative_to(directory)} is a "
+                "directory, where a file has to be; move that away, or give another one",
+            )
+
+
+def _found(directory: Path, names: Collection[str]) -> list[Path]:
+    return [place for name in names for place in directory.glob(name)]
 
 
 def has_controls(name: str) -> bool:
@@ -113,18 +145,28 @@ def _unwritable(path: Path, error: OSError, field: str) -> RequestError:
 
 
 @contextmanager
-def together(target: str | Path) -> Iterator[Path]:
+def together(target: str | Path, names: Collection[str] = (), mark: str = "") -> Iterator[Path]:
     """Folder whose files take their places in ``target`` together, once all are written.
 
     When the body raises, those that were there stay as they were, all of one time.  Where a check
     fails, the files are good and take their places; what it says names these.
 
+    Parameters
+    ----------
+    target : str or Path
+    names : collection of str
+        Patterns of the names of all files that may be written, as for `require_places`.
+    mark : str
+        Name of a file that shows that an earlier run was here: what else it left, of such names,
+        goes where it has no successor.
+
     Raises
     ------
     RequestError
-        When files cannot be written.
+        When files cannot be written; where that is seen from what is there nothing has changed.
     """
     directory = Path(target)
+    require_places(directory, names)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         made = TemporaryDirectory(prefix=".", dir=directory)
@@ -136,15 +178,19 @@ def together(target: str | Path) -> Iterator[Path]:
             yield Path(name)
         except CheckFailed as fault:
             failure = CheckFailed(str(fault).replace(name, str(directory)))
-        for path in sorted(Path(name).rglob("*")):
-            place = directory / path.relative_to(name)
-            try:
+        require_places(directory, names)
+        left = set(_found(directory, names) if (directory / mark).is_file() else ())
+        places = {path: directory / path.relative_to(name) for path in Path(name).rglob("*")}
+        try:
+            for path, place in sorted(places.items()):
                 if path.is_dir():
                     place.mkdir(exist_ok=True)
                 else:
                     os.replace(path, place)
-            except OSError as error:
-                raise _unwritable(place, error, "out") from error
+            for place in left.difference(places.values()):
+                place.unlink()
+        except OSError as error:
+            raise _unwritable(place, error, "out") from error
         if failure is not None:
             raise failure
 

@@ -29,6 +29,7 @@ from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
 from symdrift.documents.number_tables import number, quantity
 from symdrift.documents.numbers import Numbers, Table
+from symdrift.documents.pages import REPORT_FILES
 from symdrift.documents.pdf import CompileResult, compile_pdf
 from symdrift.documents.prose import DocumentError
 from symdrift.documents.rendering import render_latex
@@ -488,13 +489,31 @@ def test_a_study_without_values_gets_a_report_without_numbers(
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     study = replace(read_study("anisotropic_autoencoder"), values={})
+    for name in ("report.tex", "report.pdf", "numbers.json", "figures/slopes.svg"):
+        write_text(tmp_path / name, "of an earlier report")
+    write_text(tmp_path / "figures" / "own.svg", "of somebody else")
     written = report.write_report(study, tmp_path)
-    assert sorted(path.name for path in written) == [
-        "kernels.py",
-        "references.bib",
-        "report.html",
-        "report.tex",
-    ]
+    names = ["kernels.py", "references.bib", "report.html", "report.tex"]
+    assert sorted(path.name for path in written) == names
+    assert sorted(committed_files(tmp_path)) == ["figures/own.svg", *names]
+    assert not (tmp_path / "report.pdf").exists()
+
+
+def test_files_of_reports_have_known_names() -> None:
+    """By which an earlier report is replaced as a whole; all that is drawn of shipped studies."""
+    for folder in sorted((Path(__file__).parents[1] / "generated").iterdir()):
+        known = {path for name in REPORT_FILES for path in folder.glob(name)}
+        assert known >= set(folder.glob("figures/*"))
+
+
+def test_a_folder_without_room_for_a_report_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("symdrift.documents.write_report", lambda *_: pytest.fail("begun"))
+    (tmp_path / "report.pdf").mkdir()
+    assert run(["report", "bottleneck", "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"symdrift: --out = .*: its report\.pdf is a directory, .*\.\n", said)
 
 
 def test_a_rate_too_small_to_simulate_is_refused_before_the_derivation(

@@ -47,7 +47,7 @@ def test_what_is_no_mathematics_keeps_its_letters() -> None:
 def test_letters_that_a_study_may_use_are_drawn_and_not_taken_from_the_cache(
     letter: str, tmp_path: Path
 ) -> None:
-    drawing = Drawing("sweep", weight_decay, SWEEP)
+    drawing = Drawing("weight_decay", weight_decay, SWEEP)
     ((plain,), _) = write_drawings([drawing], tmp_path / "plain", {})
     own = resolve_notation([], {"weight_decay": letter})
     ((lettered,), _) = write_drawings([drawing], tmp_path / "own", own)

@@ -62,6 +62,56 @@ def test_files_take_their_places_together(
         assert str(said.value) == f"faults in {out / 'report.tex'}"
 
 
+NAMES = ("report.tex", "report.pdf", "figures/one.svg", "figures/layer_[0-9].svg")
+
+
+def test_what_an_earlier_run_left_goes_where_it_has_no_successor(tmp_path: Path) -> None:
+    """By its names, and only where the mark shows that it was here; all else is somebody's own."""
+    left = {"report.pdf": "old", "figures/layer_2.svg": "old"}
+    own = {"figures/mine.svg": "own", "figures/layer_2b.svg": "own", "note.txt": "own"}
+    for marked in (False, True):
+        out = tmp_path / str(marked)
+        for name, content in {**left, **own, **({"report.tex": "old"} if marked else {})}.items():
+            write_text(out / name, content)
+        before = contents(out)
+        with pytest.raises(KeyboardInterrupt), together(out, NAMES, "report.tex"):
+            raise KeyboardInterrupt
+        assert contents(out) == before
+        with together(out, NAMES, "report.tex") as place:
+            write_text(place / "report.tex", "new")
+            write_text(place / "figures" / "one.svg", "new")
+        new = {"report.tex": "new", "figures/one.svg": "new"}
+        assert contents(out) == new | own | ({} if marked else left)
+
+
+@pytest.mark.parametrize("taken", ["report.tex", "figures/layer_2.svg", "figures"])
+def test_files_that_cannot_all_take_their_places_leave_all_as_it_was(
+    taken: str, tmp_path: Path
+) -> None:
+    """Refused before the work begins, and where it comes to be so while it lasts behind it."""
+    write_text(tmp_path / "report.pdf", "old")
+
+    def take() -> None:
+        if taken == "figures":
+            write_text(tmp_path / taken, "a file")
+        else:
+            (tmp_path / taken).mkdir(parents=True)
+
+    with (
+        pytest.raises(RequestError, match=f"{taken} is (a|not a) directory") as late,
+        together(tmp_path, NAMES) as place,
+    ):
+        for name in ("report.pdf", "report.tex", "figures/layer_2.svg"):
+            write_text(place / name, "new")
+        take()
+    with pytest.raises(RequestError) as early, together(tmp_path, NAMES):
+        pytest.fail("begun")
+    assert str(early.value) == str(late.value)
+    assert "\n" not in str(late.value)
+    expected = {"report.pdf": "old"} | ({"figures": "a file"} if taken == "figures" else {})
+    assert contents(tmp_path) == expected
+
+
 def test_a_folder_that_is_a_file_takes_no_files(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "here")
     with pytest.raises(RequestError, match="file cannot be written"), together(tmp_path / "file"):

@@ -156,12 +156,9 @@ def test_one_learned_direction_wanders_over_the_sphere_of_all_hidden_units() -> 
 # -- many active axes in correlated planes ------------------------------------------------
 
 
-def test_correlated_planes_of_more_axes_than_closed_forms_leave_to_matrices(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_correlated_planes_of_more_axes_than_closed_forms_leave_to_matrices() -> None:
     """A stimulus set: slopes of ``(v'Qv)^2`` by the rates of stimuli alone, uniform in the end."""
     size = 16
-    monkeypatch.setattr("symdrift.observables.process.LARGEST_DENSE", size - 2)
     rng = np.random.default_rng(8)
     shown = rng.standard_normal((30, size)) * np.linspace(1.4, 0.7, size)
     teacher = np.eye(size) + 0.2 * rng.standard_normal((size, size)) / math.sqrt(size)
@@ -379,3 +376,43 @@ def test_the_command_line_observes_a_layer_of_sixty_hidden_units(
     assert record["angle"][0]["spread"][1] > record["angle"][0]["spread"][0] > 0
     first, last = record["decoder"][0]["r_squared"]
     assert last < first < 1
+
+
+def test_shared_axes_are_observed_without_full_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also few hidden units between many axes, and what is too large for the general expansion."""
+
+    def solved(*_: object) -> None:
+        pytest.fail("a minimum was looked for by full matrices")
+
+    monkeypatch.setattr("symdrift.evaluation.dense.landscape.solve_minimum", solved)
+    monkeypatch.setattr("symdrift.observables.process.minimum_of", solved)
+    for variances, hidden in ((np.ones(30), 30), (np.linspace(2.0, 1.0, 40), 3)):
+        case = problem(variances, weight_decay=0.2, learning_rate=0.001, hidden=hidden)
+        case = replace(case, stimuli=case.stimuli[:3])
+        observed = observe(case, np.array([1e2, 1e6]))
+        assert len(observed.displacement) == 3
+        assert observed.similarity.gram_change[-1] > 0
+
+
+def test_curves_with_the_next_order_and_their_bands_are_those_of_full_matrices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case, lags = with_stimuli(narrow()), np.geomspace(1, 1e7, 5)
+    case = replace(case, stimuli=case.stimuli[:2])
+    full = observe(case, lags)
+    monkeypatch.setattr("symdrift.observables.process.LARGEST_DENSE", 0)
+    pairs = observe(case, lags)
+    assert full.expected_error.next_order
+    for part in ("rotation", "fluctuation"):
+        error = getattr(full.expected_error, part)
+        assert getattr(pairs.expected_error, part) == pytest.approx(error, rel=1e-9)
+    assert pairs.warnings == full.warnings
+    assert len(pairs.bands) == len(full.bands) > 8
+    for one, other in zip(pairs.bands, full.bands, strict=True):
+        assert (one.observable, one.subject, one.part) == (
+            other.observable,
+            other.subject,
+            other.part,
+        )
+        np.testing.assert_allclose(one.low, other.low, rtol=1e-9, atol=1e-13)
+        np.testing.assert_allclose(one.high, other.high, rtol=1e-9, atol=1e-13)

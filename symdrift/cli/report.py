@@ -48,20 +48,21 @@ def report(
     """Write everything about a study in one document.
 
     Derivation, numbers, validation by simulation, and figures; with --data also what fits. Of a
-    learning rule without a derivation the report has the numbers, and says why.
+    learning rule without a derivation the report has the numbers, and says why. An earlier report
+    in the same folder is replaced as a whole, figures that this one does not have included.
     """
     if data is None and (free or steps_per_day is not None):
         raise RequestError("--data", "is missing: --free and --steps-per-day belong to it")
     require_days(steps_per_day, as_csv=False)
     # Before what takes seconds to import.
-    from symdrift.documents.pages import require_level
+    from symdrift.documents.pages import REPORT_FILES, require_level
     from symdrift.study.symbol_names import printed_symbols
 
     require_level(level)
     take = chosen_study if data is None else plain_study
     chosen = take(study, assignments, minimum)
     printed_symbols(chosen)
-    directory = output_directory(out, chosen)
+    directory = output_directory(out, chosen, REPORT_FILES)
     from symdrift.documents import write_report
 
     with progress_shown("reporting") as progress:

@@ -79,18 +79,19 @@ def require_json(option: str, given: bool, as_json: bool) -> None:
         raise RequestError(option, "is about JSON: give --json too")
 
 
-def output_directory(out: Path | None, study: Study) -> Path:
-    """Directory that the documents of a study go to.
+def output_directory(out: Path | None, study: Study, names: Collection[str] = ()) -> Path:
+    """Directory that the documents of a study go to, files of such names.
 
     Raises
     ------
     RequestError
-        When nothing can be written there.
+        When nothing, or not all of these, can be written there.
     """
-    from symdrift.files import require_directory
+    from symdrift.files import require_directory, require_places
 
     directory = out if out is not None else Path("generated") / study.name
     require_directory(directory, "--out")
+    require_places(directory, names, "--out")
     return directory
 
 

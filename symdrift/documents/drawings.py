@@ -14,12 +14,10 @@ from matplotlib.text import Text
 
 from symdrift.cache import cached, digest_of
 from symdrift.documents.numbers import FigureFile
+from symdrift.documents.pages import REPORT_SUFFIXES, ReportFigure
 from symdrift.figures.style import rendered
 from symdrift.files import write_bytes
 from symdrift.study.letters import in_notation
-
-REPORT_SUFFIXES = (".pdf", ".svg")
-"""PDF for the article, SVG for the page."""
 
 _MATHEMATICS = re.compile(r"(?<!\\)\$(.+?)(?<!\\)\$")
 
@@ -36,11 +34,28 @@ class FigureModule(Protocol):
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure of a report: its name, what draws it, and its numbers; None for no figure."""
+    """A figure of a report.
 
-    stem: str
+    Attributes
+    ----------
+    name : str
+    figure : FigureModule
+        What draws it.
+    data : object
+        Its numbers; None for no figure.
+    layer : str
+        Name of the hidden layer that it is of, where there are several.
+    """
+
+    name: ReportFigure
     figure: FigureModule
     data: object
+    layer: str = ""
+
+    @property
+    def stem(self) -> str:
+        """Name of its files."""
+        return f"{self.name}_{self.layer}" if self.layer else self.name
 
 
 def write_drawings(

@@ -7,12 +7,49 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Literal, TypeAlias, get_args
 
 from symdrift.errors import RequestError, require_known
 from symdrift.quoting import Latex
 
 FORMATS = ("tex", "html", "pdf")
 """Formats of a report."""
+
+ReportFigure: TypeAlias = Literal[
+    "area",
+    "blocks",
+    "counterparts",
+    "decay_rates",
+    "fit",
+    "fluctuation",
+    "frequency",
+    "irrelevant_variance",
+    "learning_rate",
+    "observables",
+    "scaling",
+    "slopes",
+    "standstill",
+    "validation",
+    "weight_decay",
+]
+"""Figures that a report can have."""
+
+REPORT_SUFFIXES = (".pdf", ".svg")
+"""Of a figure: PDF for the article, SVG for the page."""
+
+REPORT_FILES = (
+    "kernels.py",
+    "numbers.json",
+    "references.bib",
+    *(f"report.{name}" for name in FORMATS),
+    *(
+        f"figures/{name}{layer}{suffix}"
+        for name in get_args(ReportFigure)
+        for layer in ("", "_hidden_[0-9]", "_hidden_[0-9][0-9]")
+        for suffix in REPORT_SUFFIXES
+    ),
+)
+"""Patterns of the names of all files that a report can have."""
 
 DERIVATION_FORMATS: Mapping[str, str] = MappingProxyType(
     {

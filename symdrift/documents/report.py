@@ -18,7 +18,7 @@ from symdrift.documents.fitted_tables import fitted_tables
 from symdrift.documents.levels import at_level
 from symdrift.documents.number_tables import parameter_table, result_table, simulation_table
 from symdrift.documents.numbers import NO_NUMBERS, Numbers, Table
-from symdrift.documents.pages import FORMATS, page_of, require_level
+from symdrift.documents.pages import FORMATS, REPORT_FILES, page_of, require_level
 from symdrift.documents.rule_report import rule_findings
 from symdrift.documents.sensitivity_tables import report_sensitivities, sensitivity_tables
 from symdrift.documents.writing import require_passed, write_document
@@ -46,7 +46,7 @@ from symdrift.figures import (
     weight_decay,
 )
 from symdrift.figures.simulated import FEW_WEIGHTS, weights_of
-from symdrift.files import replacing, together
+from symdrift.files import replacing, require_places, together
 from symdrift.fitting import Fit
 from symdrift.kernels.standalone import write_kernels
 from symdrift.memory import PLANE_ENTRY, record_memory, require_memory
@@ -90,7 +90,8 @@ def write_report(
         leaves it without that, and the report says why.
     directory : Path
         Made when missing; receives ``report.tex``, ``.html``, ``.pdf``, ``numbers.json``,
-        ``figures/`` and, of two-layer SGD, ``kernels.py``, all at the end.
+        ``figures/`` and, of two-layer SGD, ``kernels.py``, all at the end, when what an earlier
+        report left of such files, and this one does not have, is removed.
     progress : callable, optional
         Receives how much of how many is done.
     simulated : bool
@@ -116,6 +117,7 @@ def write_report(
     """
     require_level(level)
     directory = Path(directory)
+    require_places(directory, REPORT_FILES)
     stages = Stages(progress)
     log_stage(f"evaluating {study.name}")
     # Numbers first: a request outside the theory is then refused before the long work.
@@ -126,7 +128,7 @@ def write_report(
             "--level", f'= "{level}" has nothing to tell less of: {derivation.underived}'
         )
     require_passed(derivation)
-    with together(directory) as place:
+    with together(directory, REPORT_FILES, "report.tex") as place:
         written = write_kernels(study, place) if study.is_plain else []
         stages.reach(20)
         numbers, found = NO_NUMBERS, None

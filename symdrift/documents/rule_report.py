@@ -160,8 +160,8 @@ class RuleFindings(Findings):
         kept = computed("irrelevant variance", self.learner, line, _SEED, precision)
         yield Drawing("irrelevant_variance", irrelevant_variance, kept)
         for found in self.observations:
-            name = f"observables_{found.layer}" if several else "observables"
-            yield Drawing(name, observables, found)
+            layer = found.layer if several and found.layer else ""
+            yield Drawing("observables", observables, found, layer)
         if (limits := self.extrapolation) is not None:
             yield Drawing("validation", validation, validation.numbers(limits.runs[limits.own]))
             yield Drawing("learning_rate", learning_rate, learning_rate.numbers(limits))

@@ -409,6 +409,8 @@ def _drift_table(drift: Drift, cell: Callable[[object, str], str]) -> Table:
         diffusion="diffusion V/2",
         mean_rotation="mean rotation",
     )
+    # Each is made whenever it is asked for.
+    by_plane = drift.by_plane
     return record_table(
         "Drift by plane of the hidden layer",
         columns,
@@ -416,7 +418,7 @@ def _drift_table(drift: Drift, cell: Callable[[object, str], str]) -> Table:
             {"plane": f"{i}, {j}"}
             | {
                 name: cell(values[place], f"drift.{name}.{i}-{j}")
-                for name, values in drift.by_plane.items()
+                for name, values in by_plane.items()
             }
             for place, (i, j) in enumerate(drift.planes)
         ),

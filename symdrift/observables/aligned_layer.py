@@ -82,7 +82,9 @@ class PairFluctuation:
     def second_moment(self, moment: Array) -> Array:
         """``E[N S N']_ac``: own weights on the diagonal, ``S_ca E[N_ac N_ca]`` beside it."""
         rank = len(self.own)
-        turned = self.input_axes.T @ moment @ self.input_axes
+        seen = np.flatnonzero(moment.any(axis=0))
+        axes = self.input_axes[seen]
+        turned = axes.T @ moment[np.ix_(seen, seen)] @ axes
         total = self.swapped.sum(axis=2) * turned[:rank, :rank]
         total[np.diag_indices(rank)] = self.own.sum(axis=2) @ np.diagonal(turned)
         return np.asarray(total)

@@ -133,9 +133,8 @@ def relative_change(leading: Array, following: Array) -> float | None:
     return largest if largest < 1 else None
 
 
-def rotation_cosine(process: DriftProcess, stimulus: Stimulus, times: Array) -> Array:
+def rotation_cosine(process: DriftProcess, direction: Array, times: Array) -> Array:
     """Expected cosine without the fluctuation, ``v'E[Q_tau]v``, shape ``(T,)``."""
-    direction = mean_direction(process, stimulus)
     return np.asarray(1 + process.rotation.change(direction, times) @ direction)
 
 

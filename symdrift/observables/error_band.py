@@ -29,7 +29,12 @@ from symdrift.evaluation.next_order.orders import Orders, Pair
 from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
 from symdrift.evaluation.validity import Validity, at_most_off, percent_off
-from symdrift.observables.angle import PopulationAngle, relative_change, rotation_cosine
+from symdrift.observables.angle import (
+    PopulationAngle,
+    mean_direction,
+    relative_change,
+    rotation_cosine,
+)
 from symdrift.observables.decoding import DecoderDecay, decoder_decay, lost_to_fluctuation
 from symdrift.observables.displacement import (
     NEUTRAL,
@@ -463,8 +468,9 @@ def _variance(process: DriftProcess, stimulus: Stimulus, error: ExpectedError) -
 def _angle(
     process: DriftProcess, stimulus: Stimulus, angle: PopulationAngle, error: ExpectedError
 ) -> Band:
+    direction = mean_direction(process, stimulus)
     low, high = _swept(
-        lambda at: rotation_cosine(process, stimulus, at), angle.lags, process, error
+        lambda at: rotation_cosine(process, direction, at), angle.lags, process, error
     )
     moved = angle.cosine - angle.rotation_cosine
     spread = _left(process, angle.following, error) * np.abs(moved)

@@ -237,9 +237,13 @@ def observe(
     else:
         raise RequestError("--layer", f'= "{layer[:80]}" must be left out: there is one layer')
     _require_small_rotations(leading)
+    lags = None if times is None else checked_lags(times)
+    # Of large layers the next order takes a while.
+    _require_memory(leading, DEFAULT_TIMES if lags is None else len(lags))
     process, error = with_next_order(leading, approximation)
-    lags = default_times(process) if times is None else checked_lags(times)
-    _require_memory(process, len(lags))
+    if lags is None:
+        lags = default_times(process)
+        _require_memory(process, len(lags))
     stimuli = problem.stimuli
     warnings = list(process.warnings)
     lags, cut = _known(lags, error, problem)

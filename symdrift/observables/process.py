@@ -30,7 +30,7 @@ from symdrift.evaluation.dense.rotation_covariance import (
     hidden_drift,
     mean_rotation_matrix,
 )
-from symdrift.evaluation.dense.sizes import require_stimulus_memory
+from symdrift.evaluation.dense.sizes import reached_dimension, require_stimulus_memory
 from symdrift.evaluation.dense.stability import dense_validity
 from symdrift.evaluation.evaluate import validity
 from symdrift.evaluation.next_order.corrected import general_two_times, two_time_products
@@ -60,8 +60,8 @@ from symdrift.progress import Progress
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
-LARGEST_DENSE = 24
-"""Hidden axes up to which full matrices are used where the closed form would apply, too."""
+LARGEST_DENSE = 64
+"""Directions up to which full matrices, then as fast, are used where axes are shared, too."""
 
 SHORTEST = 0.1
 """Shortest lag that is looked at unasked, in units of the fastest relaxation time."""
@@ -97,8 +97,11 @@ class NextProducts:
 
     def of(self, stimulus: Stimulus, lags: Array, longest: float = LONGEST) -> tuple[float, Array]:
         """At lag 0, and at the lags, shape ``(T,)``; otherwise as `matrices`."""
-        x = stimulus.vector
-        products = np.einsum("tij,i,j->t", self.matrices(np.append(0.0, lags), longest), x, x)
+        # Of many inputs a stimulus often shows few.
+        seen = np.flatnonzero(stimulus.vector)
+        x = stimulus.vector[seen]
+        matrices = self.matrices(np.append(0.0, lags), longest)[:, seen[:, np.newaxis], seen]
+        products = matrices @ x @ x
         return float(products[0]), products[1:]
 
     def forgotten_direction(self, stimulus: Stimulus, lags: Array) -> Array | None:
@@ -301,7 +304,8 @@ def drift_process(
     require_known("approximation", approximation, APPROXIMATIONS)
     outputs, inputs = problem.teacher.shape
     quiet = replace(problem, synaptic_noise=0.0)
-    if min(problem.hidden, inputs, outputs) > LARGEST_DENSE and applies(quiet) is None:
+    most = reached_dimension(inputs, outputs, min(problem.hidden, inputs, outputs))
+    if most > LARGEST_DENSE and applies(quiet) is None:
         return aligned_process(problem, approximation)
     minimum = minimum_of(problem)
     require_stimulus_memory(inputs, outputs, minimum.rank)

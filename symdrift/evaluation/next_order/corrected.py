@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symdrift.errors import RequestError, counted
-from symdrift.evaluation.closed_form import applies
+from symdrift.evaluation.closed_form import AlignedNetwork, applies
 from symdrift.evaluation.corrections import (
     Corrections,
     DriftCorrections,
@@ -32,7 +32,7 @@ from symdrift.evaluation.next_order.expansion import (
     noise_node_count,
     two_times,
 )
-from symdrift.evaluation.next_order.orders import Orders, Pair, Synaptic, at, general_orders
+from symdrift.evaluation.next_order.orders import Orders, Pair, Synaptic, general_orders
 from symdrift.evaluation.next_order.subnetworks import (
     affordable_mean,
     aligned_by_synapses,
@@ -96,7 +96,8 @@ def orders(problem: LearningProblem, method: str = "auto", longest: float = LONG
 def affordable_minimum(problem: LearningProblem, longest: float = LONGEST) -> MinimumPoint:
     """The minimum around which both orders are expanded, where that takes no longer.
 
-    Of a network that would take too long with a single hidden unit it is not looked for.
+    It is not looked for where its active hidden units are known to be too many, or a single one
+    would be.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def affordable_minimum(problem: LearningProblem, longest: float = LONGEST) -> Mi
     """
     from symdrift.evaluation.dense.landscape import minimum_of
 
-    _require_affordable(problem, 1, longest, "even one active hidden unit")
+    _require_before_minimum(problem, longest)
     minimum = minimum_of(problem)
     _require_affordable(problem, minimum.rank + min(_silent_units(problem, minimum), 1), longest)
     return minimum
@@ -171,6 +172,7 @@ def general_two_times(problem: LearningProblem, longest: float = LONGEST) -> Two
     """
     from symdrift.evaluation.dense.landscape import in_units, minimum_of
 
+    _require_before_minimum(problem, longest)
     minimum = minimum_of(problem)
     _require_affordable(problem, minimum.rank, longest)
     units = natural_units(problem.teacher, problem.input_covariance)
@@ -252,6 +254,16 @@ def mean_first_layer(problem: LearningProblem) -> Pair | None:
     return Pair(still, shift)
 
 
+def _require_before_minimum(problem: LearningProblem, longest: float) -> None:
+    """Refuse what takes too long by what is known of the minimum before full matrices find it."""
+    quiet = replace(problem, synaptic_noise=0.0)
+    if applies(quiet) is None:
+        learned = np.count_nonzero(AlignedNetwork.of(quiet).singular_values)
+        _require_affordable(problem, int(learned), longest)
+    else:
+        _require_affordable(problem, 1, longest, "even one active hidden unit")
+
+
 def _require_affordable(
     problem: LearningProblem, units: int, longest: float, said: str = ""
 ) -> None:
@@ -314,9 +326,7 @@ def observed_corrections(problem: LearningProblem, found: Orders) -> Corrections
             relative(*variance, variance[0]), relative(*excess, excess[0])
         ),
         drift=None,
-        stimuli=tuple(
-            _of_stimulus(stimulus, found, relative) for stimulus in units.problem(problem).stimuli
-        ),
+        stimuli=tuple(_of_stimuli(units.problem(problem).stimuli, found, relative)),
     )
 
 
@@ -359,28 +369,36 @@ def _of_drift(found: Orders, hidden: int, relative: Relative) -> DriftCorrection
     )
 
 
-def _of_stimulus(
-    stimulus: Stimulus,
-    found: Orders,
-    relative: Relative,
-) -> StimulusCorrections:
-    """What is seen of one stimulus: its norm, and how its mean representation fades and turns.
+def _of_stimuli(
+    stimuli: Sequence[Stimulus], found: Orders, relative: Relative
+) -> Iterator[StimulusCorrections]:
+    """What is seen of each stimulus: its norm, and how its mean representation fades and turns.
 
     Its mean is the representation ``w`` at the minimum and, of the next order, that of the mean
     deviation; the turning and fading act on both.
     """
-    vector = stimulus.vector
-    size = float(np.sum(found.first_layer.leading**2) * (vector @ vector))
+    still = found.first_layer.leading
+    vectors = np.array([stimulus.vector for stimulus in stimuli]).reshape(-1, still.shape[1])
+
+    def squares(matrices: Pair) -> list[tuple[float, float]]:
+        """``x' M x`` of each, at both orders."""
+        leading, following = (np.sum((vectors @ part) * vectors, axis=1) for part in matrices)
+        return list(zip(leading.tolist(), following.tolist(), strict=True))
+
+    fading, mean, squared = map(squares, (found.fading, found.mean_gram, found.gram))
+    sizes = (np.sum(still**2) * np.sum(vectors**2, axis=1)).tolist()
     rates = float(np.trace(found.decay.leading))
-    turning, later = (part @ vector for part in found.turning)
-    speed = float(np.linalg.norm(turning))
-    faster = float(turning @ later) / speed if speed else 0.0
-    diffusion = relative(*at(found.fading, vector), size * rates)
-    longer = relative(*at(found.mean_gram, vector), size)
-    return StimulusCorrections(
-        name=stimulus.name,
-        squared_norm=relative(*at(found.gram, vector), size),
-        diffusion=diffusion,
-        decay_rate=None if diffusion is None or longer is None else diffusion - longer,
-        mean_speed=relative(speed, faster, float(np.sqrt(size * rates))),
-    )
+    turning, later = (vectors @ part.T for part in found.turning)
+    speeds = np.linalg.norm(turning, axis=1)
+    along = np.sum(turning * later, axis=1)
+    faster = np.divide(along, speeds, out=np.zeros_like(speeds), where=speeds > 0)
+    for k, (stimulus, size) in enumerate(zip(stimuli, sizes, strict=True)):
+        diffusion = relative(*fading[k], size * rates)
+        longer = relative(*mean[k], size)
+        yield StimulusCorrections(
+            name=stimulus.name,
+            squared_norm=relative(*squared[k], size),
+            diffusion=diffusion,
+            decay_rate=None if diffusion is None or longer is None else diffusion - longer,
+            mean_speed=relative(float(speeds[k]), float(faster[k]), float(np.sqrt(size * rates))),
+        )

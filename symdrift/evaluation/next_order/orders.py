@@ -164,8 +164,3 @@ def _into_silent(covariance: Array, rank: int) -> Array:
     """Of the planes of the active units and the silent one, shape ``(r, r)``."""
     own = [k for k, (_, j) in enumerate(moving_planes(rank, rank + 1)) if j > rank]
     return np.asarray(covariance[np.ix_(own, own)])
-
-
-def at(matrices: Pair, vector: Array) -> tuple[float, float]:
-    """Quadratic forms ``x' M x`` of both orders."""
-    return float(vector @ matrices.leading @ vector), float(vector @ matrices.following @ vector)

@@ -245,7 +245,7 @@ def aligned_two_times(problem: LearningProblem, lags: Array, longest: float = LO
     sums = _Sums(network, numbers, (0, others, 0))
     axes = network.alignment.input_axes
     single = np.array([sums.of((kind,)) for kind in network.places[: len(axes)]])
-    return np.asarray(np.einsum("ui,it,vi->tuv", axes, single, axes))
+    return np.asarray((axes * single.T[:, np.newaxis]) @ axes.T)
 
 
 @dataclass(frozen=True, eq=False)
