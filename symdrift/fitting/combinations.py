@@ -86,9 +86,8 @@ class Directions:
     vectors: Array
 
     @classmethod
-    def of(cls, jacobian: Array, numbers: Sequence[FreeNumber]) -> Directions:
-        """Of the derivatives of the residuals by the coordinates, shape ``(M, k)``, ``M >= k``."""
-        scaled = jacobian * sizes(numbers)
+    def of(cls, scaled: Array) -> Directions:
+        """Of the derivatives of the residuals in units of the box, shape ``(M, k)``, ``M >= k``."""
         _, strengths, vectors = np.linalg.svd(scaled, full_matrices=False)
         return cls(strengths, vectors)
 
@@ -135,7 +134,7 @@ def open_numbers(
         The same at other points of the box.
     """
     place, jacobian = best
-    directions = Directions.of(jacobian, numbers)
+    directions = Directions.of(jacobian * sizes(numbers))
     found = []
     for block in _blocks(directions.silent):
         silent = block * sizes(numbers)

@@ -87,7 +87,8 @@ def search(problem: Problem, places: Sequence[Array], done: Callable[[], None]) 
 
 def coordinate_errors(jacobian: Array, numbers: Sequence[FreeNumber]) -> Array:
     """Standard errors of the coordinates, infinite where the data leave them open."""
-    return np.sqrt(np.diagonal(Directions.of(jacobian, numbers).covariance(numbers)))
+    directions = Directions.of(jacobian * sizes(numbers))
+    return np.sqrt(np.diagonal(directions.covariance(numbers)))
 
 
 def _from_valleys(
