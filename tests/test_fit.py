@@ -353,7 +353,8 @@ def test_a_design_counts_what_a_number_at_an_end_leaves_to_the_others(at_an_end:
     random = qmc.Sobol(2, rng=np.random.default_rng(5)).random(4096)
     # Well beyond both intervals.
     drawn = [decay.low - 0.01, 0] + random * [decay.high - decay.low + 0.012, 2 * noise.high]
-    asked = [(each.stimulus, each.quantity) for each in (*SLOWER, *listed)]
+    asked = [(each.stimulus, each.quantity) for each in SLOWER]
+    asked += [(each.stimulus, each.quantity) for each in listed]
     direct, _ = predictions(FREQUENT, ["gamma", "teacher.label_noise=0:1"], asked)
     places = [
         [each.coordinate(value) for each, value in zip(direct.numbers, row, strict=True)]
