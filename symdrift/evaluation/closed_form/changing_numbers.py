@@ -26,7 +26,8 @@ class Changes:
     Attributes
     ----------
     variances, gains, label_noise : Array
-        Shape ``(k, n)``, ``(k, min(n, m))`` and ``(k, m)``; those of the gains' magnitudes.
+        On the axes that teacher and inputs share, shape ``(k, n)``, ``(k, min(n, m))`` and
+        ``(k, m)``; those of the gains' magnitudes.
     weight_decay, learning_rate, batch : Array
         Shape ``(k,)``.
     stimuli : mapping of str to Array
@@ -48,7 +49,7 @@ def changing_numbers(problem: LearningProblem, changes: Changes) -> dict[str, Ch
     Parameters
     ----------
     problem : LearningProblem
-        Of which covariance and teacher are diagonal.
+        Whose axes do not turn.
     changes : Changes
         In the units of the problem.
 
@@ -89,11 +90,14 @@ def changing_numbers(problem: LearningProblem, changes: Changes) -> dict[str, Ch
         for j in range(i + 1, order.size):
             found[f"drift.diffusion.{i + 1}-{j + 1}"] = diffusion.at(i, j)
     rates = diffusion.sum()
+    axes = given.alignment.input_axes
     for stimulus in given.natural.stimuli:
         name = f"stimuli.{stimulus.name}"
         component = chained(
             _squared_component_gradient,
-            Changing(stimulus.vector, changes.stimuli[stimulus.name] * units.inputs).at(order),
+            Changing(
+                stimulus.vector @ axes, changes.stimuli[stimulus.name] @ axes * units.inputs
+            ).at(order),
             value.at(order),
         )
         norm, moved = component.sum(), component.times(rates).sum()
