@@ -226,7 +226,9 @@ def formula_changes(study: Study, problem: LearningProblem, names: Sequence[str]
         return None
     # Axes of their own do not turn with what is the same for all of them.
     shared = (changes["variances"], changes["label_noise"])
-    if not on_axes and (np.any(changes["gains"]) or any(np.ptp(each, axis=1).any() for each in shared)):
+    if not on_axes and (
+        np.any(changes["gains"]) or any(np.ptp(each, axis=1).any() for each in shared)
+    ):
         return None
     del changes["minimum"]
     changes["gains"] = changes["gains"] * np.where(np.diagonal(teacher) < 0, -1.0, 1.0)

@@ -189,7 +189,7 @@ class Predictions:
             changes = formula_changes(study, problem, [each.symbol for each in self.numbers])
             if changes is None:
                 return None
-            found = changing_numbers(problem, changes)
+            found = changing_numbers(problem, changes, "stimuli")
         except RequestError:
             # At the edge of the theory numbers close by may say more.
             return None

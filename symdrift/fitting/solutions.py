@@ -128,6 +128,7 @@ def _others(
         except RequestError:
             continue
         others.append(there)
+        log_stage("following the profiles of another solution")
         errors = coordinate_errors(jacobian, problem.predictions.numbers)
         for index, error in enumerate(errors.tolist()):
             if found[index]:

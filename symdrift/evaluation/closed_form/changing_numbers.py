@@ -43,7 +43,9 @@ class Changes:
     stimuli: dict[str, Array]
 
 
-def changing_numbers(problem: LearningProblem, changes: Changes) -> dict[str, Changing]:
+def changing_numbers(
+    problem: LearningProblem, changes: Changes, quantities: str = "all"
+) -> dict[str, Changing]:
     """Numbers of an evaluation, by their dotted names, with their changes.
 
     Parameters
@@ -52,6 +54,8 @@ def changing_numbers(problem: LearningProblem, changes: Changes) -> dict[str, Ch
         Whose axes do not turn.
     changes : Changes
         In the units of the problem.
+    quantities : {"all", "stimuli"}
+        With "stimuli" loss and fluctuation are left out.
 
     Raises
     ------
@@ -81,10 +85,11 @@ def changing_numbers(problem: LearningProblem, changes: Changes) -> dict[str, Ch
     order = active_axes(value.value[: changes.variances.shape[1]])
     for place, axis in enumerate(order, start=1):
         found[f"minimum.singular_values.{place}"] = value.at(axis).scaled(back.maps)
-    found["minimum.loss"] = network.loss().scaled(back.loss)
-    weight_variance, excess = network.fluctuation(order)
-    found["fluctuation.weight_variance"] = weight_variance.scaled(back.maps)
-    found["fluctuation.excess_loss"] = excess.scaled(back.loss)
+    if quantities == "all":
+        found["minimum.loss"] = network.loss().scaled(back.loss)
+        weight_variance, excess = network.fluctuation(order)
+        found["fluctuation.weight_variance"] = weight_variance.scaled(back.maps)
+        found["fluctuation.excess_loss"] = excess.scaled(back.loss)
     diffusion = network.diffusion(order)
     for i in range(order.size):
         for j in range(i + 1, order.size):
