@@ -282,6 +282,10 @@ def test_a_number_that_nothing_depends_on_is_named() -> None:
     found = fit(study, data, ["eta", "r"])
     assert found.open[0].text == "the data say nothing about r"
     assert found.estimates[0].standard_error is not None
+    # Of what the errors leave open it is no part.
+    loose = [replace(each, standard_error=20 * each.value) for each in data]
+    narrow = ["eta=0.004:0.006", "r"]
+    assert [each.numbers for each in fit(study, loose, narrow).open] == [("r",), ("eta",)]
 
 
 def test_a_design_finds_what_tells_numbers_apart(exact: Fit) -> None:
@@ -316,6 +320,19 @@ def test_data_that_no_number_explains_are_said_so() -> None:
     found = fit(FREQUENT, data, ["eta"])
     assert found.goodness.p_value is not None and found.goodness.p_value < 1e-6
     assert any("does not explain the data" in text for text in found.warnings)
+
+
+def test_the_measurement_that_is_far_off_is_named() -> None:
+    """Where the others fit by themselves, and only there."""
+    data = list(rates_of(FREQUENT, ERROR, (0.5, -0.4, 0.3, -0.2)))
+    data[1] = replace(data[1], value=2 * data[1].value)
+    found = fit(FREQUENT, data, ["gamma"])
+    (said,) = (text for text in found.warnings if text.startswith("without the"))
+    alone = fit(FREQUENT, [data[0], *data[2:]], ["gamma"]).goodness
+    assert said.startswith(f"without the diffusion of {data[1].stimulus} the theory explains")
+    assert f"chi-squared would be {alone.chi_squared:.3g} with 2 degrees of freedom" in said
+    data[2] = replace(data[2], value=data[2].value / 3)
+    assert not any("without the" in text for text in fit(FREQUENT, data, ["gamma"]).warnings)
 
 
 def test_an_estimate_at_the_end_of_its_range_is_said_so() -> None:

@@ -267,6 +267,7 @@ def fit(
         steps_per_day=steps_per_day,
         warnings=(
             *_warnings(goodness, fitted, found.evaluation),
+            *_far_off(problem, best.place, goodness, fitted),
             *ends_said(numbers, best.place, errors),
             *found.evaluation.warnings,
         ),
@@ -362,6 +363,25 @@ def _warnings(
             f"{worst.quantity} of {worst.stimulus}: estimates may be off by as much"
         )
     return tuple(said)
+
+
+def _far_off(
+    problem: Problem, place: Array, goodness: Goodness, data: Sequence[FittedDatum]
+) -> tuple[str, ...]:
+    """The measurement without which the theory explains the data, where a fit is poor."""
+    freedom = goodness.degrees_of_freedom - 1
+    if goodness.p_value is None or goodness.p_value >= POOR or not freedom:
+        return ()
+    worst = max(range(len(data)), key=lambda index: abs(data[index].deviation))
+    others = [index for index in range(len(data)) if index != worst]
+    found = problem.of(others).descend(place).chi_squared
+    if chi2.sf(found, freedom) < POOR:
+        return ()
+    return (
+        f"without the {data[worst].quantity} of {data[worst].stimulus} the theory explains the "
+        f"data: chi-squared would be {found:.3g} with {counted(freedom, 'degree')} of freedom; "
+        "look at that measurement",
+    )
 
 
 class _Counter:

@@ -135,8 +135,8 @@ def open_numbers(
     """
     place, jacobian = best
     directions = Directions.of(jacobian * sizes(numbers))
-    found = []
-    for block in _blocks(directions.silent):
+    found, blocks = [], _blocks(directions.silent)
+    for block in blocks:
         silent = block * sizes(numbers)
         # Products of powers are the same ones everywhere in logarithms, sums in the numbers.
         products, sums = (
@@ -146,7 +146,11 @@ def open_numbers(
         how = _PRODUCT if products else _SUM if sums else _TANGENT
         found.append(_open(silent, numbers, place, how, certain=True))
     if directions.known < directions.rank:
-        weak = directions.vectors[directions.known :] * sizes(numbers)
+        weak = directions.vectors[directions.known : directions.rank]
+        moving = np.abs(weak).max(axis=0) > _SMALL_SHARE
+        # What nothing tells is part of it where it has a number in common with that.
+        linked = [each for each in blocks if (np.abs(each[:, moving]) > _COMPONENT).any()]
+        weak = np.vstack([weak, *linked]) * sizes(numbers)
         found.append(_open(weak, numbers, place, _TANGENT, certain=False))
     return tuple(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq, least_squares
@@ -76,6 +76,14 @@ class Problem:
     def box(self) -> Array:
         """Ends of the coordinates, shape ``(2, k)``."""
         return np.array([each.box for each in self.predictions.numbers]).T
+
+    def of(self, rows: Sequence[int]) -> Problem:
+        """The same of some of the measurements."""
+        asked = tuple(self.predictions.measurements[row] for row in rows)
+        picked = list(rows)
+        return Problem(
+            replace(self.predictions, measurements=asked), self.values[picked], self.errors[picked]
+        )
 
     def residuals(self, places: Array) -> Array:
         """At points of shape ``(N, k)``; shape ``(N, M)``, ``nan`` without a theory."""
