@@ -424,7 +424,11 @@ def test_a_stage_that_lasts_says_how_far_it_is(
     monkeypatch.setattr("symdrift.cli.terminal._SILENCE", 0.0)
     assert run(["evaluate", "elliptical", "--sweep", "gamma=0.1:0.2:4"]) == 0
     said = re.findall(r"evaluating: (\d+)%", capsys.readouterr().err)
-    assert said == ["25", "50", "75", "100"]
+    # What lasts is said again.
+    assert list(dict.fromkeys(said)) == ["25", "50", "75", "100"]
+    with progress_shown("evaluating") as progress:
+        progress(14, 90_000)
+    assert "evaluating: 0.016%\n" in capsys.readouterr().err
 
 
 def test_a_first_stage_in_which_nobody_calls_is_named_while_it_lasts(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fit_examples import FREQUENT, predictions, rates_of
 from numpy.polynomial import chebyshev
-from scipy.stats import chi2
+from scipy.stats import chi2, qmc
 
 import symdrift
 from symdrift.fitting import Fit, Measurement, fit
@@ -24,6 +24,8 @@ from symdrift.records import json_parts
 from symdrift.study.problem import Array
 
 ERROR = 0.05
+SLOWER = tuple(replace(each, value=each.value * 0.98) for each in rates_of(FREQUENT, 0.02))
+"""Data by which everything is slower than without label noise, by a standard error."""
 
 
 @pytest.fixture(scope="module")
@@ -280,6 +282,10 @@ def test_a_number_that_nothing_depends_on_is_named() -> None:
     found = fit(study, data, ["eta", "r"])
     assert found.open[0].text == "the data say nothing about r"
     assert found.estimates[0].standard_error is not None
+    # Of what the errors leave open it is no part.
+    loose = [replace(each, standard_error=20 * each.value) for each in data]
+    narrow = ["eta=0.004:0.006", "r"]
+    assert [each.numbers for each in fit(study, loose, narrow).open] == [("r",), ("eta",)]
 
 
 def test_a_design_finds_what_tells_numbers_apart(exact: Fit) -> None:
@@ -316,6 +322,19 @@ def test_data_that_no_number_explains_are_said_so() -> None:
     assert any("does not explain the data" in text for text in found.warnings)
 
 
+def test_the_measurement_that_is_far_off_is_named() -> None:
+    """Where the others fit by themselves, and only there."""
+    data = list(rates_of(FREQUENT, ERROR, (0.5, -0.4, 0.3, -0.2)))
+    data[1] = replace(data[1], value=2 * data[1].value)
+    found = fit(FREQUENT, data, ["gamma"])
+    (said,) = (text for text in found.warnings if text.startswith("without the"))
+    alone = fit(FREQUENT, [data[0], *data[2:]], ["gamma"]).goodness
+    assert said.startswith(f"without the diffusion of {data[1].stimulus} the theory explains")
+    assert f"chi-squared would be {alone.chi_squared:.3g} with 2 degrees of freedom" in said
+    data[2] = replace(data[2], value=data[2].value / 3)
+    assert not any("without the" in text for text in fit(FREQUENT, data, ["gamma"]).warnings)
+
+
 def test_an_estimate_at_the_end_of_its_range_is_said_so() -> None:
     data = rates_of(FREQUENT.with_values(gamma=0.3), ERROR)
     found = fit(FREQUENT, data, ["gamma=0.1:0.2"])
@@ -323,18 +342,49 @@ def test_an_estimate_at_the_end_of_its_range_is_said_so() -> None:
     assert found.estimates[0].high is None
 
 
-def test_a_number_at_an_end_has_no_error_of_its_own_and_is_not_open() -> None:
-    """Label noise below any: the other number is known as it would be without."""
-    data = rates_of(FREQUENT, ERROR)
-    data = tuple(replace(each, value=each.value * (1 - ERROR)) for each in data)
-    found = fit(FREQUENT, data, ["gamma", "teacher.label_noise=0:1"])
-    decay, noise = found.estimates
+@pytest.fixture(scope="module")
+def at_an_end() -> Fit:
+    """Label noise below any."""
+    return fit(FREQUENT, SLOWER, ["gamma", "teacher.label_noise=0:1"], design=True)
+
+
+def test_a_number_at_an_end_has_no_error_of_its_own_and_is_not_open(at_an_end: Fit) -> None:
+    """The other number is known as it would be without."""
+    decay, noise = at_an_end.estimates
     assert noise.value == 0.0 and noise.high is not None and noise.high < 0.9
     assert noise.standard_error is None
-    (alone,) = fit(FREQUENT, data, ["gamma"]).estimates
+    (alone,) = fit(FREQUENT, SLOWER, ["gamma"]).estimates
     assert decay.standard_error == pytest.approx(alone.standard_error, rel=1e-2)
-    assert not found.open
+    assert not at_an_end.open
     assert interval(replace(noise, low=None, high=0.1, lowest=0.1)) == "0.1 alone"
+
+
+def test_a_design_counts_what_a_number_at_an_end_leaves_to_the_others(at_an_end: Fit) -> None:
+    """A measurement tells as much as its predictions scatter over all numbers that fit, drawn with
+    the weight that the data give them.
+    """
+    listed = at_an_end.next_measurements or ()
+    assert len(listed) == 8 and at_an_end.advice.startswith("most would be learned from")
+    decay, noise = at_an_end.estimates
+    assert decay.low and decay.high and noise.high
+    random = qmc.Sobol(2, rng=np.random.default_rng(5)).random(4096)
+    # Well beyond both intervals.
+    drawn = [decay.low - 0.01, 0] + random * [decay.high - decay.low + 0.012, 2 * noise.high]
+    asked = [(each.stimulus, each.quantity) for each in SLOWER]
+    asked += [(each.stimulus, each.quantity) for each in listed]
+    direct, _ = predictions(FREQUENT, ["gamma", "teacher.label_noise=0:1"], asked)
+    places = [
+        [each.coordinate(value) for each, value in zip(direct.numbers, row, strict=True)]
+        for row in drawn
+    ]
+    predicted = direct.values(np.array(places))
+    known, errors = np.array([[each.value, each.standard_error] for each in SLOWER]).T
+    off = (predicted[:, : len(SLOWER)] - known) / errors
+    weights = np.exp(-np.sum(off**2, axis=1) / 2)
+    for each, values in zip(listed, predicted[:, len(SLOWER) :].T, strict=True):
+        scatter = np.cov(values, aweights=weights)
+        bits = np.log2(1 + scatter / each.standard_error**2) / 2
+        assert each.gain == pytest.approx(bits, rel=0.05) and each.still_open == 0
 
 
 def test_the_road_of_matrices_fits_as_well() -> None:

@@ -102,6 +102,27 @@ def test_both_roads_have_the_same_derivatives() -> None:
     np.testing.assert_allclose(second / scale, first / scale, atol=EXACT)
 
 
+def test_a_network_turned_as_a_whole_has_the_same_derivatives() -> None:
+    """By numbers that leave its axes alone, they are those of the formulas."""
+    size = {"network.inputs": 2, "network.outputs": 2, "network.hidden": 2}
+    straight = FREQUENT.with_values(
+        size | {"inputs.covariance": "[2, 0.7]", "stimulus.0.vector": "[1, 0]"}
+        | {"stimulus.1.vector": "[1, 2]"}
+    )  # fmt: skip
+    # By the angle whose cosine is 3/5.
+    turned = FREQUENT.with_values(
+        size | {"inputs.covariance": "[[1.168, 0.624], [0.624, 1.532]]"}
+        | {"stimulus.0.vector": "[0.6, 0.8]", "stimulus.1.vector": "[-1, 2]"}
+    )  # fmt: skip
+    free = ["gamma", "eta", "teacher.label_noise=0:1"]
+    asked = [pair for pair in ASKED if "@" not in pair[1]]
+    first, second = (
+        predicted.jacobian(place)
+        for predicted, place in (predictions(study, free, asked) for study in (straight, turned))
+    )
+    np.testing.assert_allclose(second, first, rtol=1e-11)
+
+
 def test_learning_rate_and_units_scale_by_powers() -> None:
     """Rates go with the cube of the rate; inputs, decay and rate together set a scale."""
     asked = [("frequent", "decay_rate"), ("rare", "diffusion")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -29,9 +30,10 @@ from symdrift.evaluation.closed_form.stability_bound import stable_rate
 from symdrift.evaluation.result import Evaluation, Quantity, quantities
 from symdrift.evaluation.sweep import sweep
 from symdrift.evaluation.sweep_axes import Axis, parse_axis
+from symdrift.evaluation.sweep_cost import sweep_seconds
 from symdrift.evaluation.sweep_file import SweepFile
 from symdrift.evaluation.sweep_request import SweepRequest
-from symdrift.evaluation.swept_numbers import SweptNumbers
+from symdrift.evaluation.swept_numbers import SweptNumbers, joined
 from symdrift.expressions import parse
 from symdrift.study import read_study
 from symdrift.study.problem import Array, LearningProblem
@@ -135,6 +137,49 @@ def test_networks_that_differ_in_the_learning_rate_are_evaluated_once(
     assert request.by_arrays
     request(0, request.total)
     assert sum(found) == 7
+
+
+def test_large_networks_along_an_axis_of_the_learning_rate_are_one_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Large is here what has an axis: each weight decay is one network, whatever the rate."""
+    axes = tuple(map(parse_axis, ("gamma=0.05:0.5:7", "eta=0.001:0.01:20")))
+    study = read_study("anisotropic_autoencoder")
+    whole = SweepRequest(study, axes)(0, 140).numbers
+    monkeypatch.setattr("symdrift.evaluation.sweep_request._AT_A_TIME", 1)
+    request = SweepRequest(study, axes)
+    assert (request.networks, request.at_a_time) == (7, 20)
+    assert SweepRequest(study, axes[::-1]).at_a_time == 1
+    parts = joined([request(first, 20).numbers for first in range(0, 140, 20)])
+    for quantity, values in whole.columns.items():
+        np.testing.assert_allclose(parts.columns[quantity], values, rtol=1e-13)
+
+
+def test_a_sweep_that_would_take_days_is_refused_with_what_is_possible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One evaluation of hundreds of different axes takes seconds."""
+    monkeypatch.setattr("symdrift.memory.available_memory", lambda: 2**40)
+    monkeypatch.setattr("symdrift.evaluation.sweep_cost.available_processors", lambda: 1)
+    sizes: dict[str, Any] = {f"network.{name}": 600 for name in ("inputs", "outputs", "hidden")}
+    equal = read_study("isotropic_autoencoder").with_values(sizes)
+    study = equal.with_values(
+        {"inputs.covariance": str([1 + place / 1000 for place in range(600)])}
+    )
+    axes = tuple(map(parse_axis, ("learning.rate=1e-7:1e-6:300", "gamma=0.1:0.2:300")))
+    with pytest.raises(RequestError) as caught:
+        sweep(study, axes, quantities="stimuli")
+    said = str(caught.value)
+    assert re.search(
+        r"90,000 points .* about [\d.]+ hours here \(allowed: 24 hours\); about ", said
+    )
+    assert "more with learning.rate as the last axis" in said
+    # Each weight decay is one network then, and equal axes are one axis.
+    seconds = sweep_seconds(SweepRequest(study, axes, quantities="stimuli"))
+    last = sweep_seconds(SweepRequest(study, axes[::-1], quantities="stimuli"))
+    assert seconds == pytest.approx(300 * last)
+    same = sweep_seconds(SweepRequest(equal, axes, quantities="stimuli"))
+    assert seconds == pytest.approx(600**3 * same)
 
 
 def test_sizes_may_vary_along_an_axis() -> None:

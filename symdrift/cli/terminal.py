@@ -214,7 +214,7 @@ class _Lines:
         self._what = what
         self._start = self._last = time.monotonic()
         self._held: list[str] = []
-        self._stage = what
+        self._stage, self._reached = what, ""
 
     def watch(self, ended: threading.Event) -> None:
         """Until the end, name what lasts: there are stages in which nobody calls."""
@@ -224,19 +224,28 @@ class _Lines:
             if self._last == self._start:
                 self.say(self._what)
             elif time.monotonic() - self._last > _SILENCE:
-                self.say(f"{self._stage}: not done yet", again=True)
+                self._say_again()
 
     def say(self, stage: str, again: bool = False) -> None:
         if not again:
-            self._stage = stage
+            self._stage, self._reached = stage, ""
         self._last = time.monotonic()
         self._held.append(f"{self._last - self._start:6.0f} s  {stage}")
         self.flush()
 
     def progress(self, done: int, total: int) -> None:
+        share = done / max(total, 1)
+        # A share that is small has two digits too.
+        self._reached = f"{share:.0%}" if share >= 0.1 else f"{100 * share:.2g}%"
         if time.monotonic() - self._last > _SILENCE:
-            self.say(f"{self._what}: {done / max(total, 1):.0%}", again=True)
+            self._say_again()
         self.flush()
+
+    def _say_again(self) -> None:
+        reached = (
+            f"{self._what}: {self._reached}" if self._reached else f"{self._stage}: not done yet"
+        )
+        self.say(reached, again=True)
 
     def flush(self) -> None:
         if self._held and time.monotonic() - self._start > _SOON:

@@ -210,7 +210,7 @@ def formula_changes(study: Study, problem: LearningProblem, names: Sequence[str]
     Returns
     -------
     Changes or None
-        None where the closed form does not apply, or its axes are not those of the inputs or turn.
+        None where the closed form does not apply, or its axes may turn.
     """
     if applies(problem) is not None or not study.inputs.gaussian:
         return None
@@ -222,7 +222,13 @@ def formula_changes(study: Study, problem: LearningProblem, names: Sequence[str]
         np.count_nonzero(matrix) == np.count_nonzero(np.diagonal(matrix))
         for matrix in (covariance, teacher)
     )
-    if changes is None or not on_axes or np.any(moved["learning.synaptic_noise"]):
+    if changes is None or np.any(moved["learning.synaptic_noise"]):
+        return None
+    # Axes of their own do not turn with what is the same for all of them.
+    shared = (changes["variances"], changes["label_noise"])
+    if not on_axes and (
+        np.any(changes["gains"]) or any(np.ptp(each, axis=1).any() for each in shared)
+    ):
         return None
     del changes["minimum"]
     changes["gains"] = changes["gains"] * np.where(np.diagonal(teacher) < 0, -1.0, 1.0)

@@ -247,7 +247,16 @@ def _evaluated(
     done = sum(map(len, parts.values()))
     points: dict[int, SweepPoint] = {}
     if request.by_arrays:
+        from symdrift.evaluation.next_order.cost import expected_duration
+        from symdrift.evaluation.sweep_cost import require_time, sweep_seconds
+
         _require_arrays(request)
+        # Of others' machines nobody knows how many there are.
+        if executor is None:
+            seconds = sweep_seconds(request)
+            require_time(request, seconds)
+            if foreseen := expected_duration(seconds):
+                log_stage(f"evaluating {total} points{foreseen}")
     left = [block for block in blocks if block not in parts]
     together = executor is not None or request.by_arrays
     with ExitStack() as threads:

@@ -156,8 +156,26 @@ class SweepRequest:
         """Points of a part: the same on every machine, and with them the rounding of sums."""
         if not self.by_arrays:
             return _ONE_BY_ONE
-        # An interrupt waits for the end of a part: where points are large, for one point only.
-        return min(max(_AT_A_TIME // self.most_axes**2, 1), _MOST_TOGETHER)
+        # An interrupt waits for the end of a part: where networks are large, for one only.
+        together = max(_AT_A_TIME // self.most_axes**2, 1)
+        if together < self.shape[-1]:
+            together = max(together, self.total // self.networks)
+        return min(together, _MOST_TOGETHER)
+
+    @cached_property
+    def networks(self) -> int:
+        """Points that are evaluated apart: those along a last axis of the learning rate are one."""
+        alike = self.shape[-1] if self.moves_rate_alone(self.axes[-1].path) else 1
+        return self.total // alike
+
+    def moves_rate_alone(self, path: str) -> bool:
+        """Whether the learning rate is all that changes along an axis."""
+        axis = [each.path for each in self.axes].index(path)
+        return not any(
+            np.any(np.diff(values.reshape(self.shape), axis=axis))
+            for field, values in self.varied(0, self.total).numbers.items()
+            if values.ndim and field != "learning.rate"
+        )
 
     @cached_property
     def most_axes(self) -> int:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.fitting.combinations import Directions, OpenNumbers, open_numbers
-from symdrift.fitting.free_numbers import Free, FreeNumber, released
+from symdrift.fitting.free_numbers import Free, FreeNumber, released, sizes
 from symdrift.fitting.least_squares import (
     LEVEL,
     Problem,
@@ -32,7 +30,8 @@ from symdrift.fitting.measurements import (
 from symdrift.fitting.next_measurement import NextMeasurement, next_measurements, sentence
 from symdrift.fitting.other_solutions import Ends, OtherSolution, Span, other_solution
 from symdrift.fitting.predictions import Predictions
-from symdrift.fitting.solutions import coordinate_errors, search
+from symdrift.fitting.range_ends import ends_said, errors_inside, known_to_one_side
+from symdrift.fitting.solutions import search
 from symdrift.progress import log_stage
 from symdrift.records import Record
 from symdrift.study import Study
@@ -47,8 +46,6 @@ POOR = 0.01
 """Probability of so large a chi-squared below which a fit is poor."""
 _ELSEWHERE = 4
 """Other points of the box at which a combination is looked at, at most."""
-_AT_AN_END = 1e-4
-"""Of the box: estimates that close to an end lie on it."""
 OPEN = "open"
 """What an interval without ends is called."""
 
@@ -215,7 +212,7 @@ def fit(
     done.total = len(places) + 3 * len(numbers)
     found = search(problem, places, done)
     best, jacobian, errors, profiles = found.best, found.jacobian, found.errors, found.profiles
-    directions = Directions.of(jacobian, numbers)
+    rank = Directions.of(jacobian * sizes(numbers)).rank
     elsewhere = [(place, problem.jacobian(place)) for place in places[:_ELSEWHERE]]
     left_open = open_numbers(
         numbers,
@@ -223,25 +220,29 @@ def fit(
         [each for each in elsewhere if np.isfinite(each[1]).all()],
     )
     predicted = predictions.values(best.place[np.newaxis])[0]
-    inside = _inside(numbers, best.place)
     estimates = tuple(
         _estimate(*each)
         for each in zip(
             numbers,
             best.place.tolist(),
-            _errors_inside(jacobian, numbers, inside).tolist(),
+            errors_inside(jacobian, numbers, best.place).tolist(),
             found.intervals,
             strict=True,
         )
     )
     is_open = {each.name: interval(each) == OPEN for each in estimates}
     fitted = _fitted(measurements, predicted)
-    goodness = _goodness(best.chi_squared, len(measurements) - directions.rank)
+    goodness = _goodness(best.chi_squared, len(measurements) - rank)
     others = tuple(other_solution(each, numbers) for each in found.others)
-    to_measure = None
+    to_measure, advice = None, ""
     if design:
+        log_stage("looking for what to measure next")
+        known = known_to_one_side(
+            jacobian, problem.residuals(best.place[np.newaxis])[0], numbers, best.place
+        )
         apart = [each.place for each in found.others]
-        to_measure = next_measurements(predictions, best.place, jacobian, apart)
+        to_measure = next_measurements(predictions, best.place, known, apart)
+        advice = sentence(to_measure, len(numbers) - Directions.of(known[0]).known)
     return Fit(
         study=study.name,
         method=found.evaluation.method,
@@ -261,12 +262,13 @@ def fit(
             if one is not None
         ),
         next_measurements=to_measure,
-        advice="" if to_measure is None else sentence(to_measure, len(numbers) - directions.known),
+        advice=advice,
         level=LEVEL,
         steps_per_day=steps_per_day,
         warnings=(
             *_warnings(goodness, fitted, found.evaluation),
-            *_at_an_end(numbers, best.place, errors),
+            *_far_off(problem, best.place, goodness, fitted),
+            *ends_said(numbers, best.place, errors),
             *found.evaluation.warnings,
         ),
     )
@@ -297,24 +299,6 @@ def _reason(problem: Problem, place: Array) -> str:
     except RequestError as error:
         return str(error)
     return "predictions are beyond double precision"
-
-
-def _inside(numbers: Sequence[FreeNumber], place: Array) -> NDArray[np.bool_]:
-    """Which coordinates do not lie at an end of their box."""
-    low, high = np.array([each.box for each in numbers]).T
-    return np.asarray(np.minimum(place - low, high - place) > _AT_AN_END * (high - low))
-
-
-def _errors_inside(
-    jacobian: Array, numbers: Sequence[FreeNumber], inside: NDArray[np.bool_]
-) -> Array:
-    """Standard errors of the coordinates with all at an end of their box held there; infinite for
-    these, and where the data leave one open.
-    """
-    found = np.full(len(numbers), np.inf)
-    if inside.any():
-        found[inside] = coordinate_errors(jacobian[:, inside], list(compress(numbers, inside)))
-    return found
 
 
 def _estimate(
@@ -381,19 +365,23 @@ def _warnings(
     return tuple(said)
 
 
-def _at_an_end(numbers: Sequence[FreeNumber], place: Array, errors: Array) -> tuple[str, ...]:
-    """Free numbers that the data push to an end of their box."""
-    said = []
-    for each, coordinate, error in zip(numbers, place.tolist(), errors.tolist(), strict=True):
-        room = _AT_AN_END * (each.box[1] - each.box[0])
-        ends = zip(("lower", "upper"), each.box, (each.low, each.high), strict=True)
-        said += [
-            f"{each.name} lies at the {name} end of its range, {value:g}; widen it where that is "
-            "possible"
-            for name, end, value in ends
-            if abs(coordinate - end) <= room and np.isfinite(error)
-        ]
-    return tuple(said)
+def _far_off(
+    problem: Problem, place: Array, goodness: Goodness, data: Sequence[FittedDatum]
+) -> tuple[str, ...]:
+    """The measurement without which the theory explains the data, where a fit is poor."""
+    freedom = goodness.degrees_of_freedom - 1
+    if goodness.p_value is None or goodness.p_value >= POOR or not freedom:
+        return ()
+    worst = max(range(len(data)), key=lambda index: abs(data[index].deviation))
+    others = [index for index in range(len(data)) if index != worst]
+    found = problem.of(others).descend(place).chi_squared
+    if chi2.sf(found, freedom) < POOR:
+        return ()
+    return (
+        f"without the {data[worst].quantity} of {data[worst].stimulus} the theory explains the "
+        f"data: chi-squared would be {found:.3g} with {counted(freedom, 'degree')} of freedom; "
+        "look at that measurement",
+    )
 
 
 class _Counter:

@@ -86,9 +86,8 @@ class Directions:
     vectors: Array
 
     @classmethod
-    def of(cls, jacobian: Array, numbers: Sequence[FreeNumber]) -> Directions:
-        """Of the derivatives of the residuals by the coordinates, shape ``(M, k)``, ``M >= k``."""
-        scaled = jacobian * sizes(numbers)
+    def of(cls, scaled: Array) -> Directions:
+        """Of the derivatives of the residuals in units of the box, shape ``(M, k)``, ``M >= k``."""
         _, strengths, vectors = np.linalg.svd(scaled, full_matrices=False)
         return cls(strengths, vectors)
 
@@ -135,9 +134,9 @@ def open_numbers(
         The same at other points of the box.
     """
     place, jacobian = best
-    directions = Directions.of(jacobian, numbers)
-    found = []
-    for block in _blocks(directions.silent):
+    directions = Directions.of(jacobian * sizes(numbers))
+    found, blocks = [], _blocks(directions.silent)
+    for block in blocks:
         silent = block * sizes(numbers)
         # Products of powers are the same ones everywhere in logarithms, sums in the numbers.
         products, sums = (
@@ -147,7 +146,11 @@ def open_numbers(
         how = _PRODUCT if products else _SUM if sums else _TANGENT
         found.append(_open(silent, numbers, place, how, certain=True))
     if directions.known < directions.rank:
-        weak = directions.vectors[directions.known :] * sizes(numbers)
+        weak = directions.vectors[directions.known : directions.rank]
+        moving = np.abs(weak).max(axis=0) > _SMALL_SHARE
+        # What nothing tells is part of it where it has a number in common with that.
+        linked = [each for each in blocks if (np.abs(each[:, moving]) > _COMPONENT).any()]
+        weak = np.vstack([weak, *linked]) * sizes(numbers)
         found.append(_open(weak, numbers, place, _TANGENT, certain=False))
     return tuple(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq, least_squares
@@ -77,6 +77,14 @@ class Problem:
         """Ends of the coordinates, shape ``(2, k)``."""
         return np.array([each.box for each in self.predictions.numbers]).T
 
+    def of(self, rows: Sequence[int]) -> Problem:
+        """The same of some of the measurements."""
+        asked = tuple(self.predictions.measurements[row] for row in rows)
+        picked = list(rows)
+        return Problem(
+            replace(self.predictions, measurements=asked), self.values[picked], self.errors[picked]
+        )
+
     def residuals(self, places: Array) -> Array:
         """At points of shape ``(N, k)``; shape ``(N, M)``, ``nan`` without a theory."""
         return (self.predictions.values(places) - self.values) / self.errors
@@ -128,6 +136,25 @@ class Problem:
             return Descent(start, np.inf)
         return Descent(whole(found.x), float(2 * found.cost))
 
+    def descend_at(
+        self, coordinate: float, index: int, known: Sequence[Array], valley: Sequence[Array]
+    ) -> Descent:
+        """Minimise chi-squared with one coordinate given, all others from the best of some places,
+        and of where the line through two places of a valley leads.
+        """
+        candidates = np.array(known)
+        candidates[:, index] = coordinate
+        if len(valley) == 2:
+            first, second = valley
+            share = (coordinate - first[index]) / (first[index] - second[index])
+            led = np.clip(first + share * (first - second), *self.box)
+            led[index] = coordinate
+            candidates = np.vstack([candidates, led])
+        candidates = np.unique(candidates, axis=0)
+        alone = len(candidates) == 1
+        best = 0 if alone else int(np.argmin(self.chi_squared(candidates)))
+        return self.descend(candidates[best], index)
+
 
 def starts(problem: Problem, given: Array, seed: int) -> list[Array]:
     """What is given, and the best of the points that Sobol's sequence spreads over the box: two
@@ -172,12 +199,8 @@ def scan(problem: Problem, index: int, count: int, known: Sequence[Array]) -> li
     found: list[Descent] = []
     low, high = problem.box[:, index]
     for coordinate in np.linspace(low, high, count):
-        candidates = np.array([*known, *(each.place for each in found[-1:])])
-        candidates[:, index] = coordinate
-        candidates = np.unique(candidates, axis=0)
-        alone = len(candidates) == 1
-        best = 0 if alone else int(np.argmin(problem.chi_squared(candidates)))
-        found.append(problem.descend(candidates[best], index))
+        before = [each.place for each in found[:-3:-1]]
+        found.append(problem.descend_at(coordinate, index, [*known, *before[:1]], before))
     heights = np.array([np.inf, *(each.chi_squared for each in found), np.inf])
     with np.errstate(invalid="ignore"):
         lower = (heights[1:-1] <= heights[:-2]) & (heights[1:-1] < heights[2:])
@@ -213,10 +236,9 @@ def profile(
     def root(coordinate: float) -> float:
         """Root of the excess of chi-squared, others fitted from the closest place known."""
         if coordinate not in solved:
-            nearest = min(solved, key=lambda other: abs(other - coordinate))
-            start = solved[nearest].place.copy()
-            start[index] = coordinate
-            found = problem.descend(start, index)
+            nearest = sorted(solved, key=lambda other: abs(other - coordinate))[:2]
+            known = [solved[each].place for each in nearest]
+            found = problem.descend_at(coordinate, index, known, known)
             if np.isfinite(found.chi_squared):
                 solved[coordinate] = found
             else:

@@ -11,6 +11,7 @@ import numpy as np
 from symdrift.fitting.combinations import Directions
 from symdrift.fitting.measurements import DISPLACEMENT, RATES, Measurement
 from symdrift.fitting.predictions import Predictions
+from symdrift.fitting.range_ends import UNIFORM
 from symdrift.observables.displacement import slowest_rate
 from symdrift.observables.process import drift_process
 from symdrift.records import Record
@@ -59,7 +60,10 @@ class NextMeasurement(Record):
 
 
 def next_measurements(
-    predictions: Predictions, place: Array, jacobian: Array, others: Sequence[Array] = ()
+    predictions: Predictions,
+    place: Array,
+    known: tuple[Array, Array],
+    others: Sequence[Array] = (),
 ) -> tuple[NextMeasurement, ...]:
     """The measurements that tell most, best first; none where none tells anything.
 
@@ -69,22 +73,24 @@ def next_measurements(
         Of the data.
     place : Array
         Coordinates of the best fit.
-    jacobian : Array
-        Derivatives of the residuals there, shape ``(M, k)``.
+    known : tuple of Array
+        What the data say of the free numbers there, in units of their ranges, and these
+        (`known_to_one_side`).
     others : sequence of Array
         Coordinates of other solutions, which a measurement should tell from the best fit first.
     """
     data = predictions.measurements
+    rows, units = known
     relative = [each.standard_error / abs(each.value) for each in data if each.value] or [1.0]
     asked = replace(predictions, measurements=_possible(predictions, place))
     values = asked.values(place[np.newaxis])[0]
     errors = np.median(relative) * np.abs(values)
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.abs(asked.values(np.array([place, *others])) - values) / errors
-        told = asked.jacobian(place) / errors[:, np.newaxis]
-    directions = Directions.of(jacobian, predictions.numbers)
+        told = asked.jacobian(place) / errors[:, np.newaxis] * units
+    directions = Directions.of(rows)
     # As many rows as numbers hold all that the data say.
-    data_rows = np.linalg.qr(jacobian, mode="r")
+    data_rows = np.linalg.qr(rows, mode="r")
     found = []
     # The closest of the others; nothing differs from what cannot be predicted.
     least = np.nan_to_num(apart[1:].min(axis=0, initial=np.inf), nan=0.0, posinf=np.inf)
@@ -93,8 +99,8 @@ def next_measurements(
     ):
         if not np.isfinite(row).all():
             continue
-        more = Directions.of(np.vstack([data_rows, row]), predictions.numbers)
-        gain = _gain(row, directions, predictions)
+        more = Directions.of(np.vstack([data_rows, row]))
+        gain = _gain(row, directions)
         separates = bool(others) and separation > _TELLING
         if _LEAST_GAIN < gain < math.inf or separates:
             found.append(
@@ -107,19 +113,17 @@ def next_measurements(
     return tuple(found[:MOST_LISTED])
 
 
-def _gain(row: Array, directions: Directions, predictions: Predictions) -> float:
+def _gain(row: Array, directions: Directions) -> float:
     """Bits, ``log2(1 + g C g') / 2``: ``C`` is what is known, of uniform numbers in a box before.
 
     Where the data leave something open, only that counts.
     """
-    box = np.array([each.box[1] - each.box[0] for each in predictions.numbers])
     known = directions.known
     vectors, strengths = directions.vectors, directions.strengths
     if known < len(vectors):
         vectors, strengths = vectors[known:], strengths[known:]
-    along = vectors @ (row * box)
     with np.errstate(over="ignore"):
-        variance = np.sum(along**2 / (strengths**2 + 12))
+        variance = np.sum((vectors @ row) ** 2 / (strengths**2 + UNIFORM))
     return float(np.log1p(variance) / np.log(4))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.closed_form import applies, formulas
+from symdrift.evaluation.closed_form.axis_kinds import different_axes
 from symdrift.evaluation.closed_form.changing_numbers import changing_numbers
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.interpolation import interpolated_slopes
@@ -108,9 +109,7 @@ class Predictions:
         # Full matrices are refused with the first prediction.
         if not (self._by_formulas and isinstance(aligned, Alignment)):
             return
-        common = min(problem.teacher.shape)
-        parts = (aligned.input_variances, aligned.gains, aligned.label_noise)
-        differ = len(np.unique(np.stack([part[:common] for part in parts]), axis=1).T)
+        differ = different_axes(aligned.input_variances, aligned.gains, aligned.label_noise)
         seconds = _SECONDS_PER_TERM * _DERIVATIVES * free * differ**3
         if seconds > _LONGEST:
             most = int((_LONGEST / (_SECONDS_PER_TERM * _DERIVATIVES * free)) ** (1 / 3))
@@ -189,7 +188,7 @@ class Predictions:
             changes = formula_changes(study, problem, [each.symbol for each in self.numbers])
             if changes is None:
                 return None
-            found = changing_numbers(problem, changes)
+            found = changing_numbers(problem, changes, "stimuli")
         except RequestError:
             # At the edge of the theory numbers close by may say more.
             return None

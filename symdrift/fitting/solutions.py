@@ -87,7 +87,8 @@ def search(problem: Problem, places: Sequence[Array], done: Callable[[], None]) 
 
 def coordinate_errors(jacobian: Array, numbers: Sequence[FreeNumber]) -> Array:
     """Standard errors of the coordinates, infinite where the data leave them open."""
-    return np.sqrt(np.diagonal(Directions.of(jacobian, numbers).covariance(numbers)))
+    directions = Directions.of(jacobian * sizes(numbers))
+    return np.sqrt(np.diagonal(directions.covariance(numbers)))
 
 
 def _from_valleys(
@@ -127,6 +128,7 @@ def _others(
         except RequestError:
             continue
         others.append(there)
+        log_stage("following the profiles of another solution")
         errors = coordinate_errors(jacobian, problem.predictions.numbers)
         for index, error in enumerate(errors.tolist()):
             if found[index]:

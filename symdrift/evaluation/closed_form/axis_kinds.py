@@ -18,6 +18,13 @@ OUTERMOST = 8
 """Axes at each end that are not gathered with their neighbours."""
 
 
+def different_axes(variances: Array, gains: Array, label_noise: Array) -> int:
+    """How many shared axes of a network differ in any of their numbers, shape ``(n,)`` each."""
+    common = len(gains)
+    parts = (variances[:common], gains, label_noise[:common])
+    return len(np.unique(np.stack(parts), axis=1).T)
+
+
 @dataclass(frozen=True, eq=False)
 class Kinds:
     """Different axes of a network, shape ``(g,)`` each.

@@ -26,7 +26,8 @@ class Changes:
     Attributes
     ----------
     variances, gains, label_noise : Array
-        Shape ``(k, n)``, ``(k, min(n, m))`` and ``(k, m)``; those of the gains' magnitudes.
+        On the axes that teacher and inputs share, shape ``(k, n)``, ``(k, min(n, m))`` and
+        ``(k, m)``; those of the gains' magnitudes.
     weight_decay, learning_rate, batch : Array
         Shape ``(k,)``.
     stimuli : mapping of str to Array
@@ -42,15 +43,19 @@ class Changes:
     stimuli: dict[str, Array]
 
 
-def changing_numbers(problem: LearningProblem, changes: Changes) -> dict[str, Changing]:
+def changing_numbers(
+    problem: LearningProblem, changes: Changes, quantities: str = "all"
+) -> dict[str, Changing]:
     """Numbers of an evaluation, by their dotted names, with their changes.
 
     Parameters
     ----------
     problem : LearningProblem
-        Of which covariance and teacher are diagonal.
+        Whose axes do not turn.
     changes : Changes
         In the units of the problem.
+    quantities : {"all", "stimuli"}
+        With "stimuli" loss and fluctuation are left out.
 
     Raises
     ------
@@ -80,20 +85,24 @@ def changing_numbers(problem: LearningProblem, changes: Changes) -> dict[str, Ch
     order = active_axes(value.value[: changes.variances.shape[1]])
     for place, axis in enumerate(order, start=1):
         found[f"minimum.singular_values.{place}"] = value.at(axis).scaled(back.maps)
-    found["minimum.loss"] = network.loss().scaled(back.loss)
-    weight_variance, excess = network.fluctuation(order)
-    found["fluctuation.weight_variance"] = weight_variance.scaled(back.maps)
-    found["fluctuation.excess_loss"] = excess.scaled(back.loss)
+    if quantities == "all":
+        found["minimum.loss"] = network.loss().scaled(back.loss)
+        weight_variance, excess = network.fluctuation(order)
+        found["fluctuation.weight_variance"] = weight_variance.scaled(back.maps)
+        found["fluctuation.excess_loss"] = excess.scaled(back.loss)
     diffusion = network.diffusion(order)
     for i in range(order.size):
         for j in range(i + 1, order.size):
             found[f"drift.diffusion.{i + 1}-{j + 1}"] = diffusion.at(i, j)
     rates = diffusion.sum()
+    axes = given.alignment.input_axes
     for stimulus in given.natural.stimuli:
         name = f"stimuli.{stimulus.name}"
         component = chained(
             _squared_component_gradient,
-            Changing(stimulus.vector, changes.stimuli[stimulus.name] * units.inputs).at(order),
+            Changing(
+                stimulus.vector @ axes, changes.stimuli[stimulus.name] @ axes * units.inputs
+            ).at(order),
             value.at(order),
         )
         norm, moved = component.sum(), component.times(rates).sum()
