@@ -198,7 +198,7 @@ MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (ROTATION, "rotation of the hidden layer", "p by p"),
     (UNIT_I, "column of the identity", "p"),
     (DIMENSION, "dimension of the manifold of minima", "scalar"),
-    (MINIMUM_POINT, "canonical point of the manifold of minima", "vector"),
+    (MINIMUM_POINT, "canonical point of the manifold, silent units with zeros", "vector"),
     (TURN, "generator of a hidden rotation on weight space", "matrix"),
     (ANY_MAP, "any matrix of the shape of the learned map", "m by n"),
     (REACH, "pull on the weights by a pull on the learned map", "operator"),

@@ -234,11 +234,11 @@ def _stimulus_quantities() -> Step:
     half of what the mean squared distance from where it was gains per step, at first order in the
     lag, where the skew {mean_matrix} drops out, [eq:displaced]: the representation diffuses by
     [eq:diffusion], a squared length per step, loses its autocorrelation at first with the rate
-    [eq:rate], and moves steadily with the speed [eq:speed]. The steady motion {mean} of a step adds its own square to
-    the distance, which grows with the square of the lag and is not part of diffusion. The
-    autocorrelation {correlation} is lost at the pace of diffusion, relative to the squared norm
-    with which it begins. Scalar products of representations are not affected by the rotation: while
-    each of them drifts, their similarity stays.
+    [eq:rate], and moves steadily with the speed [eq:speed]. The steady motion {mean} of a step adds
+    its own square to the distance, which grows with the square of the lag and is not part of
+    diffusion. The autocorrelation {correlation} is lost at the pace of diffusion, relative to the
+    squared norm with which it begins. Scalar products of representations are not affected by the
+    rotation: while each of them drifts, their similarity stays.
     """
     turn = _small_turn()
     vector = sp.Matrix(sp.symbols("w_1:4", real=True))

@@ -80,10 +80,10 @@ def _summed(block: sp.MatrixSymbol) -> sp.Expr:
 
 CHANGE_OF_TERM = _of_a_term(2)
 _PULLED, _SHAKEN, _SPREAD = OWN_CHANGES
-CHANGE_OF_OWN_TERM = 4 * VARIED_OWN_OVERLAP * OWN_NOISE * OWN_FLUCTUATION + OWN_FLUCTUATION * (
-    _SHAKEN
-    + _summed(VARIED_NOISE["ji"]) / 2
-    - OWN_FLUCTUATION / ETA * (_PULLED + _summed(VARIED_HESSIAN["ji"]) / 2)
+CHANGE_OF_OWN_TERM = (
+    4 * VARIED_OWN_OVERLAP * OWN_NOISE * OWN_FLUCTUATION
+    + OWN_FLUCTUATION * (2 * _SHAKEN + _summed(VARIED_NOISE["ji"])) / 2
+    - OWN_FLUCTUATION**2 * (2 * _PULLED + _summed(VARIED_HESSIAN["ji"])) / (2 * ETA)
 )
 """By the changes of blocks and overlaps, where all axes are alike."""
 
