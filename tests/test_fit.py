@@ -332,8 +332,6 @@ def test_rates_of_another_time_are_noticed() -> None:
     found = fit(FREQUENT, data, free)
     (said,) = (text for text in found.warnings if text.startswith("measured rates are"))
     assert "of the best fit, which are per step" in said
-    right = fit(FREQUENT, data, free, steps_per_day=1e7)
-    assert not any(text.startswith("measured rates") for text in right.warnings)
     # With more noise the theory ends first.
     with pytest.raises(RequestError, match=r"unstable.*measured rates are 1e\+07 times"):
         fit(FREQUENT, data, ["gamma", "teacher.label_noise=0:1"])
@@ -345,6 +343,7 @@ def test_the_measurement_that_is_far_off_is_named() -> None:
     data[1] = replace(data[1], value=2 * data[1].value)
     found = fit(FREQUENT, data, ["gamma"])
     (said,) = (text for text in found.warnings if text.startswith("without the"))
+    assert not any(text.startswith("measured rates") for text in found.warnings)
     alone = fit(FREQUENT, [data[0], *data[2:]], ["gamma"]).goodness
     assert said.startswith(f"without the diffusion of {data[1].stimulus} the theory explains")
     assert f"chi-squared would be {alone.chi_squared:.3g} with 2 degrees of freedom" in said
