@@ -70,7 +70,7 @@ def test_compiled_sums_are_those_of_numpy(
 def test_many_networks_are_added_up_like_one(
     size: int, rows: int, several: bool, white: bool
 ) -> None:
-    """Few and many blocks, of which wide networks keep none; equal directions."""
+    """Few and many blocks, of which wide networks keep none; equal directions; few networks."""
     axes, gamma = directions(CELL + 1, size, rows)
     count = 1 + np.arange(size) % 3 if several else np.ones(size, dtype=int)
     together = swept_areas(axes, gamma, count, rows, white, False)
@@ -78,6 +78,9 @@ def test_many_networks_are_added_up_like_one(
         one = Directions(*(part[k : k + 1] for part in axes))
         alone = swept_areas(one, gamma[k : k + 1], count, rows, white, False)
         np.testing.assert_allclose(alone[0], together[k], rtol=1e-13)
+    first = Directions(*(part[:6] for part in axes))
+    few = swept_areas(first, gamma[:6], count, rows, white, False)
+    np.testing.assert_allclose(few, together[:6], rtol=1e-13)
 
 
 @pytest.mark.parametrize("absent", ["", "label_noise", "missed_value", "slack", "strength_rest"])

@@ -13,6 +13,7 @@ from numpy.polynomial import chebyshev
 from scipy.stats import chi2, qmc
 
 import symdrift
+from symdrift.errors import RequestError
 from symdrift.fitting import Fit, Measurement, fit
 from symdrift.fitting.best_fit import fit_head, fit_remarks, fit_tables, interval
 from symdrift.fitting.combinations import determined_combinations, open_numbers
@@ -322,12 +323,27 @@ def test_data_that_no_number_explains_are_said_so() -> None:
     assert any("does not explain the data" in text for text in found.warnings)
 
 
+def test_rates_of_another_time_are_noticed() -> None:
+    """Per day of ten million steps, which nobody said."""
+    data = [replace(each, value=each.value * 1e7, standard_error=each.standard_error * 1e7)
+            for each in rates_of(FREQUENT, ERROR)]  # fmt: skip
+    data = [each for each in data if each.quantity == "decay_rate"] * 2
+    free = ["gamma=0.1:0.4", "teacher.label_noise=0:0.01"]
+    found = fit(FREQUENT, data, free)
+    (said,) = (text for text in found.warnings if text.startswith("measured rates are"))
+    assert "of the best fit, which are per step" in said
+    # With more noise the theory ends first.
+    with pytest.raises(RequestError, match=r"unstable.*measured rates are 1e\+07 times"):
+        fit(FREQUENT, data, ["gamma", "teacher.label_noise=0:1"])
+
+
 def test_the_measurement_that_is_far_off_is_named() -> None:
     """Where the others fit by themselves, and only there."""
     data = list(rates_of(FREQUENT, ERROR, (0.5, -0.4, 0.3, -0.2)))
     data[1] = replace(data[1], value=2 * data[1].value)
     found = fit(FREQUENT, data, ["gamma"])
     (said,) = (text for text in found.warnings if text.startswith("without the"))
+    assert not any(text.startswith("measured rates") for text in found.warnings)
     alone = fit(FREQUENT, [data[0], *data[2:]], ["gamma"]).goodness
     assert said.startswith(f"without the diffusion of {data[1].stimulus} the theory explains")
     assert f"chi-squared would be {alone.chi_squared:.3g} with 2 degrees of freedom" in said
@@ -340,6 +356,14 @@ def test_an_estimate_at_the_end_of_its_range_is_said_so() -> None:
     found = fit(FREQUENT, data, ["gamma=0.1:0.2"])
     assert any("gamma lies at the upper end of its range, 0.2" in text for text in found.warnings)
     assert found.estimates[0].high is None
+
+
+def test_what_is_known_of_two_numbers_at_their_ends_is_not_left_open() -> None:
+    """Both intervals are short, and no sum of the two tells more than they do."""
+    data = [replace(each, value=0.3 * each.value) for each in rates_of(FREQUENT, ERROR)]
+    found = fit(FREQUENT, data, ["gamma=0.15:0.4", "teacher.label_noise=0:1"])
+    assert [interval(each)[:7] for each in found.estimates] == ["below 0", "below 0"]
+    assert found.open == ()
 
 
 @pytest.fixture(scope="module")

@@ -155,6 +155,22 @@ def test_large_networks_along_an_axis_of_the_learning_rate_are_one_part(
         np.testing.assert_allclose(parts.columns[quantity], values, rtol=1e-13)
 
 
+def test_a_part_of_one_large_network_holds_its_axes_once() -> None:
+    """Each of 200 axes is a stimulus, 64 MB at 200 rates."""
+    sizes = {f"network.{name}": 200 for name in ("inputs", "outputs", "hidden")}
+    study = read_study("isotropic_autoencoder").with_values(sizes)
+    axes = tuple(map(parse_axis, ("gamma=0.1:0.2:2", "learning.rate=1e-7:1e-6:200")))
+    request = SweepRequest(study, axes, quantities="stimuli")
+    assert request.at_a_time == 200
+    request(0, 1)
+    tracemalloc.start()
+    try:
+        request(200, 200)
+        assert tracemalloc.get_traced_memory()[1] < 16e6
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_sweep_that_would_take_days_is_refused_with_what_is_possible(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -46,6 +46,8 @@ POOR = 0.01
 """Probability of so large a chi-squared below which a fit is poor."""
 _ELSEWHERE = 4
 """Other points of the box at which a combination is looked at, at most."""
+_OTHER_UNITS = 100.0
+"""Factor between all measured and fitted rates from which units are the likely reason."""
 OPEN = "open"
 """What an interval without ends is called."""
 
@@ -108,6 +110,11 @@ class Goodness(Record):
     chi_squared: float
     degrees_of_freedom: int
     p_value: float | None
+
+    @property
+    def poor(self) -> bool:
+        """Whether that is too small to be chance."""
+        return self.p_value is not None and self.p_value < POOR
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +217,12 @@ def fit(
     if not places:
         raise RequestError("--free", f"leaves no place for the theory: {_reason(problem, given)}")
     done.total = len(places) + 3 * len(numbers)
-    found = search(problem, places, done)
+    try:
+        found = search(problem, places, done)
+    except RequestError as error:
+        first = _fitted(measurements, predictions.values(places[0][np.newaxis])[0])
+        told = "; ".join((error.problem, *_other_units(first, "at a start", steps_per_day)))
+        raise RequestError(error.field, told) from None
     best, jacobian, errors, profiles = found.best, found.jacobian, found.errors, found.profiles
     rank = Directions.of(jacobian * sizes(numbers)).rank
     elsewhere = [(place, problem.jacobian(place)) for place in places[:_ELSEWHERE]]
@@ -230,7 +242,6 @@ def fit(
             strict=True,
         )
     )
-    is_open = {each.name: interval(each) == OPEN for each in estimates}
     fitted = _fitted(measurements, predicted)
     goodness = _goodness(best.chi_squared, len(measurements) - rank)
     others = tuple(other_solution(each, numbers) for each in found.others)
@@ -248,8 +259,7 @@ def fit(
         method=found.evaluation.method,
         estimates=estimates,
         goodness=goodness,
-        # The curvature may be too weak to see what a profile along a box tells of a single number.
-        open=tuple(each for each in left_open if len(each.numbers) > 1 or is_open[each.numbers[0]]),
+        open=tuple(each for each in left_open if _is_left_open(each, estimates)),
         others=others,
         data=fitted,
         profiles=tuple(
@@ -267,6 +277,7 @@ def fit(
         steps_per_day=steps_per_day,
         warnings=(
             *_warnings(goodness, fitted, found.evaluation),
+            *(_other_units(fitted, "of the best fit", steps_per_day) if goodness.poor else ()),
             *_far_off(problem, best.place, goodness, fitted),
             *ends_said(numbers, best.place, errors),
             *found.evaluation.warnings,
@@ -318,6 +329,19 @@ def _estimate(
     )
 
 
+def _is_left_open(found: OpenNumbers, estimates: Sequence[Estimate]) -> bool:
+    """Whether profiles say so too: the curvature may be too weak to see what these do along a box,
+    and at an end of it.
+    """
+    own = [each for each in estimates if each.name in found.numbers]
+    return any(
+        interval(each) == OPEN
+        # That of an estimate at an end, which has no error, is not closed there.
+        or (len(own) > 1 and each.standard_error is not None and None in (each.low, each.high))
+        for each in own
+    )
+
+
 def _fitted(measurements: Sequence[Measurement], predicted: Array) -> tuple[FittedDatum, ...]:
     return tuple(
         FittedDatum(
@@ -340,7 +364,7 @@ def _warnings(
 ) -> tuple[str, ...]:
     """Where a fit should not be believed as it stands."""
     said = []
-    if goodness.p_value is not None and goodness.p_value < POOR:
+    if goodness.poor:
         freedom = counted(goodness.degrees_of_freedom, "degree")
         said.append(
             f"the theory does not explain the data: a chi-squared of {goodness.chi_squared:.3g} "
@@ -365,12 +389,30 @@ def _warnings(
     return tuple(said)
 
 
+def _other_units(
+    data: Sequence[FittedDatum], where: str, steps_per_day: float | None
+) -> tuple[str, ...]:
+    """Rates that are all of another size than those of the theory, as per another time."""
+    times = [
+        each.value / each.predicted
+        for each in data
+        if each.quantity in RATES and each.predicted > 0 < each.value
+    ]
+    if not times or (max(times) > 1 / _OTHER_UNITS and min(times) < _OTHER_UNITS):
+        return ()
+    given = "per step" if steps_per_day is None else f"per day of {steps_per_day:g} steps"
+    return (
+        f"measured rates are {np.median(times):.2g} times those {where}, which are {given}: the "
+        "data may be per another time (--steps-per-day)",
+    )
+
+
 def _far_off(
     problem: Problem, place: Array, goodness: Goodness, data: Sequence[FittedDatum]
 ) -> tuple[str, ...]:
     """The measurement without which the theory explains the data, where a fit is poor."""
     freedom = goodness.degrees_of_freedom - 1
-    if goodness.p_value is None or goodness.p_value >= POOR or not freedom:
+    if not (goodness.poor and freedom):
         return ()
     worst = max(range(len(data)), key=lambda index: abs(data[index].deviation))
     others = [index for index in range(len(data)) if index != worst]

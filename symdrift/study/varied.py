@@ -62,19 +62,26 @@ class DiagonalProblems:
             for name, value in vars(self).items()
             if isinstance(value, np.ndarray)
         }
-        stimuli = {name: rows[points] for name, rows in self.stimuli.items()}
+        # What is one row for all points stays that: all axes at all points are too many.
+        count = np.arange(len(self.weight_decay))[points].size
+        stimuli = {
+            name: rows[points]
+            if rows.strides[0]
+            else np.broadcast_to(rows[:1], (count, rows.shape[1]))
+            for name, rows in self.stimuli.items()
+        }
         return replace(self, **parts, stimuli=stimuli)
 
     def alike(self, *but: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """First points of those that differ in these alone, and which of them each is like."""
         held = {name: part for name, part in vars(self).items() if name not in but}
+        # What is the same everywhere need not be compared.
         parts = [
             part.reshape(len(self.weight_decay), -1)
             for part in (*held.values(), *held.get("stimuli", {}).values())
-            if isinstance(part, np.ndarray)
+            if isinstance(part, np.ndarray) and part.strides[0]
         ]
-        table = np.concatenate(parts, axis=1)
-        # What is the same everywhere need not be compared.
+        table = np.concatenate([np.empty((len(self.weight_decay), 0)), *parts], axis=1)
         rows = np.ascontiguousarray(table[:, (table != table[0]).any(axis=0)])
         if not rows.shape[1]:
             return np.zeros(1, np.intp), np.zeros(len(rows), np.intp)

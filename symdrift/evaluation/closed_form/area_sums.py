@@ -46,6 +46,9 @@ WORTH_COMPILING = 40_000_000
 AT_A_TIME = 2**14
 """Numbers that one operation of NumPy is about where they are directions of one network."""
 
+DIRECTIONS_APIECE = 12
+"""For each network, up to which several take less time side by side than one after the other."""
+
 CELL, TILE = 64, 4
 """Numbers of a cell, and rows whose blocks are held at a time."""
 
@@ -105,7 +108,7 @@ def swept_areas(
             loop = _compiled_loop()
     if loop is not None:
         return _by_cells(loop, directions, weight_decay, count, rows)
-    if len(weight_decay) >= FEWEST:
+    if len(weight_decay) >= min(FEWEST, max(2, len(count) // DIRECTIONS_APIECE)):
         return areas_of_networks(directions, weight_decay, count, rows, white)
     areas = np.zeros((len(weight_decay), rows, rows))
     for axes, gamma, area in zip(zip(*directions, strict=True), weight_decay, areas, strict=True):
