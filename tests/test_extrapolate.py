@@ -854,6 +854,13 @@ def test_what_is_read_off_and_not_known_is_shown_only_and_named(coarse: Extrapol
     )  # fmt: skip
     assert "every row decides but D_h[rare], read off the representations" in found.rule
     assert coarse.rule.endswith("every row decides")
+    # What is a fiftieth of its natural size is known to a tenth of that, not of itself.
+    slow = ExtrapolatedRow(
+        Row("mu[12]", 0.02, 0.021, 0.003, 0.0, 1.0), Estimate(0.001, 0.003), Estimate(0.0, 0.1)
+    )
+    assert replace(coarse, rows=(*coarse.rows, slow)).rule.endswith(
+        "every row decides; judged beside a natural size larger than their own: mu[12]"
+    )
     missed = replace(vague, deviation=Estimate(0.5, 0.01))
     again = SecondLook(8, 8, (missed,))
     assert replace(found, rows=(*coarse.rows, missed), second=again).verdict is Verdict.DISAGREE

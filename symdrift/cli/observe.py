@@ -114,8 +114,10 @@ def _print_observation(observation: Observation) -> None:
 
     console = output_console()
     layer = f", {observation.layer}" if observation.layer else ""
+    order = "with the next" if observation.expected_error.next_order else "leading"
     console.print(
-        f"{observation.study}{layer}: {observation.approximation} statistics; "
+        f"{observation.study}{layer}: {observation.approximation} statistics, {order} order in the "
+        "learning rate; "
         f"lags in {'SGD steps' if observation.steps_per_day is None else 'days'}",
     )
     print_tables(console, observation_tables(observation))

@@ -106,6 +106,11 @@ class Row(Record):
         """What higher orders may account for of it."""
         return self.allowance / self.scale
 
+    @property
+    def is_slight(self) -> bool:
+        """Whether it does not vanish, and is judged beside a size larger than its own."""
+        return NEGLIGIBLE * self.standard_error < abs(self.theory) < (1 - NEGLIGIBLE) * self.scale
+
     def is_missed(self, allowed: float) -> bool:
         """Whether so many standard errors do not explain that deviation."""
         return not abs(self.predicted_z) <= allowed
@@ -166,6 +171,11 @@ class ExtrapolatedRow:
     @property
     def quantity(self) -> str:
         return self.measured.quantity
+
+    @property
+    def is_slight(self) -> bool:
+        """That of what was measured at the study's learning rate."""
+        return self.measured.is_slight
 
     @property
     def ratio(self) -> Estimate | None:

@@ -146,7 +146,11 @@ class Judged(ABC, Generic[AnyRow]):
                 f"{listed(shown)}, read off the representations and not known to {MATTERING}: "
                 f"{SHOWN_ONLY}"
             )
-        return "every row decides" + (f" but {', and '.join(but)}" if but else "")
+        said = "every row decides" + (f" but {', and '.join(but)}" if but else "")
+        slight = [each.quantity for each in self.rows if each.is_slight]
+        if names := [quantity for quantity in slight if quantity not in shown]:
+            said += f"; judged beside a natural size larger than their own: {listed(names)}"
+        return said
 
     @property
     def looked_again(self) -> str | None:
