@@ -415,6 +415,7 @@ def test_one_number_stands_for_equal_entries() -> None:
         ({"covariance": [1.0, np.nan, 1.0]}, "must be positive"),
         ({"weight_decay": [0.1, np.nan]}, "must be positive"),
         ({"gains": [1.0, np.nan, 1.0]}, "gains must be numbers"),
+        ({"label_noise": [0.1, -0.1, 0.0, 0.0]}, "label_noise must not be negative"),
     ],
 )
 def test_arguments_of_wrong_shape_or_sign_are_refused(change: dict[str, Any], message: str) -> None:

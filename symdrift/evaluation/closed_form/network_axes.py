@@ -70,8 +70,8 @@ def network_axes(
     Raises
     ------
     ValueError
-        When the last axis of an argument has another length, or an entry is no number or not
-        positive.
+        When the last axis of an argument has another length, or an entry is no number, not
+        positive, or a negative label noise.
     """
     size, aligned = max(inputs, outputs), min(inputs, outputs)
     weight_decay = np.asarray(weight_decay, dtype=float)
@@ -92,13 +92,14 @@ def network_axes(
     variance, gain, noise = parts
     gain = np.abs(gain)
     # Among what is no number the least is none either, and in no relation.
-    least, slowest, weakest = (
-        np.min(part, initial=np.inf) for part in (variance[..., :inputs], weight_decay, gain)
+    least, slowest, weakest, quietest = (
+        np.min(part, initial=np.inf)
+        for part in (variance[..., :inputs], weight_decay, gain, noise)
     )
     if not (least > 0 and slowest > 0):
         raise ValueError("covariance and weight_decay must be positive")
-    if not weakest >= 0:
-        raise ValueError("gains must be numbers")
+    if not (weakest >= 0 and quietest >= 0):
+        raise ValueError("gains must be numbers, and label_noise must not be negative")
     lead = np.broadcast_shapes(*(part.shape[:-1] for part in parts), weight_decay.shape)
     gamma = np.broadcast_to(weight_decay, lead)[..., None]
     variance, gain, noise, excess = (
