@@ -69,6 +69,7 @@ EXCESS = (
 )
 """What the pull of a sample at a deviation has beyond its mean."""
 MOMENTS, SAMPLED = sp.IndexedBase("deviations"), sp.IndexedBase("deviations_sampled")
+TWO_READ = MOMENTS[I_INDEX, B, J_INDEX, D]
 VARIANCES = sp.Symbol("axis_variance")
 LABELS_FIRST, LABELS_SECOND, LABELS_BOTH = sp.symbols("labels_first labels_second labels_both")
 
@@ -118,11 +119,7 @@ MEANINGS = (
     (SECOND_MOMENT, "second moment of a deviation", "matrix"),
     (SPREAD_INPUT, "what a product of inputs has beyond its mean", "n by n"),
     (SPREAD_ERROR, "what error times input has beyond its mean", "m by n"),
-    (
-        MOMENTS[I_INDEX, B, J_INDEX, D],
-        "second moments of what is read; primed, of its products",
-        "scalar",
-    ),
+    (TWO_READ, "second moments of what is read; primed, of its products", "scalar"),
 )
 
 
@@ -372,7 +369,7 @@ def _read_by_samples(examples: Examples) -> Step:
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     kept = MOMENT[B, C, D, l] - COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, l]
-    spread = sp.Sum(MOMENTS[i, B, j, D] * kept, (B, 1, INPUTS), (D, 1, INPUTS))
+    spread = sp.Sum(TWO_READ * kept, (B, 1, INPUTS), (D, 1, INPUTS))
     return step(
         error_spread=(SPREAD_ERROR, RESIDUAL * SPREAD_INPUT + LABEL_NOISE * INPUT.T),
         read_excess=[(EXCESS_FIRST, EXCESS[0]), (EXCESS_SECOND, EXCESS[1])],
@@ -395,7 +392,7 @@ def _read_by_samples(examples: Examples) -> Step:
                 MatrixElement(MAP_CHANGE, i, B) * MatrixElement(SPREAD_INPUT, B, C), (B, 1, INPUTS)
             ),
             "c": C,
-            "V": MOMENTS[i, B, j, D],
+            "V": TWO_READ,
             "moments": MOMENT[B, C, D, l],
             "b": B,
             "d": D,
