@@ -494,4 +494,4 @@ def test_tables_index_a_letter_that_has_a_subscript(write_study: Callable[[str],
     problem = read_study(write_study(ANISOTROPIC)).problem()
     table = parameter_table(problem, {"input_variance": "v_x", "label_noise": r"\sigma_y"})
     cells = [row[0].latex for row in table.rows if isinstance(row[0], Formula)]
-    assert {"v_{x,i}", r"\sigma_{y,o}^{2}"} <= set(cells)
+    assert {"v_{x,i}", r"\sigma_{y,i}^{2}"} <= set(cells)

@@ -44,11 +44,10 @@ class Mark:
 
 
 INDICES = (
-    Mark("i, j", "indices of hidden axes"),
-    Mark("k", "index of another axis or a power"),
-    Mark("l", "index of any axis"),
-    Mark("o, u", "indices of outputs"),
-    Mark("a, b, c, d", "indices of weights, inputs or stimuli"),
+    Mark("i, j", "indices of hidden axes or outputs"),
+    Mark("k", "index of another axis"),
+    Mark("l", "index of any axis, or a power"),
+    Mark("b, c, d", "indices of weights, inputs or stimuli"),
     Mark("t", "number of a step"),
 )
 """Letters of indices, each with what it counts."""
@@ -80,7 +79,7 @@ SIGNS = (
     Mark(r"(\,\cdot\,)_W", "part in one layer", r"\)_\{?[WU]|^[gF]_\{?[WU]"),
     Mark(r"\cdot\,|_{\lambda}", "with this held fixed", r"\|_\{\\lambda(_\{|\})"),
     Mark(r"\cdot\,|_{\sigma = 0}", "value where this holds", r"\|_\{[^{}]*="),
-    Mark(r"\delta_{ou}", "one for equal indices, else zero", kinds=(sp.KroneckerDelta,)),
+    Mark(r"\delta_{ij}", "one for equal indices, else zero", kinds=(sp.KroneckerDelta,)),
     Mark(r"O(\cdot)", "terms of this order and beyond", r"^O\("),
     Mark(r"Q_\tau", "rotation over a time lag", r"Q_\{?\\tau", shape="r by r"),
     Mark(r"\mu_\Omega", "mean rotation in the plane of a generator", r"\\mu_\{?\\Omega"),

@@ -109,7 +109,7 @@ def input_rows(
     if isinstance(inputs, StimulusSet):
         shown = [number(value, 3) for value in inputs.probabilities[:5]]
         listed = _listed(shown, len(inputs.probabilities))
-        yield read("f_{k}"), "probabilities of the stimuli", listed
+        yield read("f_{c}"), "probabilities of the stimuli", listed
     has_mean, covariance = mean_share(inputs) > 0, inputs.covariance
     if _is_diagonal(covariance):
         variances = _list(np.diagonal(covariance))
@@ -130,7 +130,7 @@ def task_rows(
     else:
         yield role_row(notation, "teacher", _matrix(teacher))
     meaning = "label-noise variance of each output"
-    yield role_row(notation, "label_noise", _list(label_noise), meaning, "o")
+    yield role_row(notation, "label_noise", _list(label_noise), meaning, "i")
 
 
 def synaptic_rows(variance: float) -> Iterator[tuple[Cell, ...]]:

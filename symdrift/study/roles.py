@@ -96,9 +96,9 @@ PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 INDICES: Mapping[str, str] = MappingProxyType(
     {
-        "b": "an index of a fourth moment",
-        "c": "an index of a fourth moment or of a stimulus",
-        "d": "an index of a fourth moment",
+        "b": "an index of a weight or an input",
+        "c": "an index of a weight, an input or a stimulus",
+        "d": "an index of a weight or an input",
         "i": "an index of a hidden axis",
         "j": "an index of a hidden axis",
         "l": "an index of an axis",

@@ -33,7 +33,7 @@ from symdrift.derivation.vocabulary import (
 )
 from symdrift.theory.correlations import ROTATION_COVARIANCE, correlations
 from symdrift.theory.examples import Examples
-from symdrift.theory.fluctuation import STIFFNESS, A, B
+from symdrift.theory.fluctuation import STIFFNESS, B, C
 from symdrift.theory.linear.network import LinearNetwork, any_turn
 from symdrift.theory.linear.points import AlignedMinimum, active_direction
 from symdrift.theory.step_orders import TURN_SO_FAR, one_step
@@ -42,7 +42,7 @@ from symdrift.typesetting.printer import Mean
 MEAN_ROTATION = symbol("mean_rotation", real=True)
 NEXT_TURN, TURNED_BY = (sp.MatrixSymbol(name, SIZE, SIZE) for name in ("turn_next", "turned_by"))
 EXPECTED_CHANGE, OVER_SAMPLE = sp.symbols("expected_change over_sample", real=True)
-KEPT, CORRECTOR_ENTRY = sp.IndexedBase("turn_ab"), sp.IndexedBase("corrector_ab")
+KEPT, CORRECTOR_ENTRY = sp.IndexedBase("turn_entry"), sp.IndexedBase("corrector_entry")
 
 LATEX = {
     TURN_SO_FAR: r"\tilde Q_t",
@@ -265,8 +265,8 @@ def _corrector() -> Step:
             (HESSIAN * TURN - TURN * HESSIAN) / 2,
         ),
         corrector_entries=(
-            CORRECTOR_ENTRY[A, B],
-            (STIFFNESS[A] - STIFFNESS[B]) * KEPT[A, B] / (2 * (STIFFNESS[A] + STIFFNESS[B])),
+            CORRECTOR_ENTRY[B, C],
+            (STIFFNESS[B] - STIFFNESS[C]) * KEPT[B, C] / (2 * (STIFFNESS[B] + STIFFNESS[C])),
         ),
         coloured=(COLOURED, TURN - 2 * CORRECTOR),
         sylvester=chain(

@@ -34,7 +34,7 @@ PULL, KEPT, KEPT_BEFORE = (
 )
 LATER = sp.MatrixSymbol("n_later", SIZE, 1)
 KICK_AND_PULL, PULL_AND_PULL = sp.symbols("kick_and_pull pull_and_pull", real=True)
-FIRST, SECOND = sp.symbols("h_a h_b", positive=True)
+FIRST, SECOND = sp.symbols("h_b h_c", positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     PULL: r"(H \tilde\Omega)_{+}",
@@ -73,7 +73,7 @@ def _correlations() -> Step:
     with the pulls that follow because the deviation lasts, [eq:pull-and-pull]; as a sum of many
     small and independent kicks the deviation is Gaussian at leading order, and its fourth moments
     are sums over three pairings. Kicks are correlated with no pull before them. In the eigenbasis
-    of the Hessian, with eigenvalues {h_a} and {h_b}, the sum over all lags is the geometric series
+    of the Hessian, with eigenvalues {h_b} and {h_c}, the sum over all lags is the geometric series
     [eq:lags]. At leading order it divides the entries of {pull} by {eta} times the sum of two
     eigenvalues, and so turns {pull} into {K} over {eta}, by [eq:corrector]. The power that is less
     by one in [eq:kick-and-pull] and whether a sum begins at lag zero or one do not matter at this
@@ -170,8 +170,8 @@ def _correlations() -> Step:
             "later": LATER,
             "kept": KEPT,
             "kept_before": KEPT_BEFORE,
-            "h_a": FIRST,
-            "h_b": SECOND,
+            "h_b": FIRST,
+            "h_c": SECOND,
         },
     )
 

@@ -51,7 +51,6 @@ from symdrift.theory.mean_square import (
     VARIANCES,
     pair_read,
 )
-from symdrift.theory.noise import O, U
 from symdrift.theory.small_numbers import LABELS
 
 SPLIT, STRAIGHT, CROSSED = sp.symbols("moment_1 moment_2 moment_3", real=True)
@@ -135,7 +134,7 @@ def _powers_of_axes() -> Step:
     """The equation of the critical rate
 
     The sums over all inputs are the powers {power} of [eq:power-of-axis]; with them [eq:read-pair]
-    is [eq:read-power]. Sums of [eq:read-shared] with two different {o} and {u} vanish, as these
+    is [eq:read-power]. Sums of [eq:read-shared] with two different {i} and {j} vanish, as these
     axes stand an odd number of times. For two of the three matrices at a time there are six powers
     of each axis. To see what they do, take the weights {w_il}, {u_il} and {u_li}, from which the
     entry {i}, {l} of the three matrices is read: the change of the learned map, {missed} and
@@ -190,8 +189,6 @@ def _powers_of_axes() -> Step:
         ),
         symbols={
             "power": POWERS[i],
-            "o": O,
-            "u": U,
             "w_il": WEIGHTS_READ[0],
             "u_il": WEIGHTS_READ[1],
             "u_li": WEIGHTS_READ[2],

@@ -31,7 +31,7 @@ from symdrift.theory.linear.normal_space import NormalSpace
 EXCESS, LEAST = sp.symbols("L_excess L_least", positive=True)
 ADJUGATE = sp.MatrixSymbol("adjugate_il", 2, 2)
 STIFFNESS, FLUCTUATION_ENTRY = sp.IndexedBase("stiffness"), sp.IndexedBase("fluctuation_entry")
-A, B = sp.symbols("a b", integer=True, positive=True)
+B, C = sp.symbols("b c", integer=True, positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     EXCESS: r"\langle L \rangle - L^{*}",
@@ -42,7 +42,7 @@ LATEX: dict[sp.Basic, str] = {
 }
 
 MEANINGS = (
-    (STIFFNESS[A], "eigenvalue of the Hessian", "scalar"),
+    (STIFFNESS[B], "eigenvalue of the Hessian", "scalar"),
     (LEAST, "loss of the minimum", "scalar"),
     (EXCESS, "excess loss", "scalar"),
     (ADJUGATE, "adjugate of a block", "2 by 2"),
@@ -69,8 +69,8 @@ def _lyapunov() -> Step:
     independent of the deviation, a covariance {Gamma} that a step leaves as it is satisfies
     [eq:covariance-step]; with {Gamma} of order {eta}, its leading order is the Lyapunov equation
     [eq:lyapunov]. Every deviation is pulled back where the minimum is strict, and the equation then
-    has one solution: in the eigenbasis of {H} it says {entries}, with positive eigenvalues {h_a}
-    and {h_b}.
+    has one solution: in the eigenbasis of {H} it says {entries}, with positive eigenvalues {h_b}
+    and {h_c}.
     """
     size = NORMAL.shape[0]
     identity = sp.Identity(size)
@@ -92,10 +92,10 @@ def _lyapunov() -> Step:
         ),
         lyapunov=(HESSIAN * FLUCTUATION + FLUCTUATION * HESSIAN, ETA * NOISE),
         symbols={
-            "h_a": STIFFNESS[A],
             "h_b": STIFFNESS[B],
+            "h_c": STIFFNESS[C],
             "entries": sp.Eq(
-                (STIFFNESS[A] + STIFFNESS[B]) * FLUCTUATION_ENTRY[A, B], ETA * NOISE_ENTRY[A, B]
+                (STIFFNESS[B] + STIFFNESS[C]) * FLUCTUATION_ENTRY[B, C], ETA * NOISE_ENTRY[B, C]
             ),
         },
         checks=(

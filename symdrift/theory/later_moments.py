@@ -29,8 +29,8 @@ from symdrift.typesetting.printer import Mean, Stationary
 
 ROOT = sp.sqrt(ETA)
 DEVIATION_ENTRY = sp.IndexedBase("deviation_entry")
-POWER = sp.Symbol("k", integer=True, positive=True)
-A, B, C, D = sp.symbols("a b c d", integer=True)
+POWER = sp.Symbol("l", integer=True, positive=True)
+B, C, D, L = sp.symbols("b c d l", integer=True)
 DEVIATION, NEXT_DEVIATION = (sp.MatrixSymbol(f"n_{name}", SIZE, 1) for name in ("old", "new"))
 TURN_OF_WEIGHTS = sp.MatrixSymbol("turn_of_weights", SIZE, SIZE)
 GRADIENTS = [sp.MatrixSymbol(f"gradient_{k}", SIZE, 1) for k in range(4)]
@@ -41,7 +41,7 @@ GRADIENT_PARTS, TURN_PARTS, GENERATORS, MOVED, SLOPES = (
     sp.IndexedBase(name) for name in ("gradient_part", "turn_part", "generator", "moved", "slopes")
 )
 FIRST_GENERATOR = GENERATORS[0]
-OF_ONE = {index: sp.IndexedBase(f"moment_{index}") for index in (A, B, C)}
+OF_ONE = {index: sp.IndexedBase(f"moment_{index}") for index in (B, C, D)}
 OF_TWO, OF_THREE, FIRST_OF_TWO, FIRST_OF_THREE, SECOND_OF_TWO, NOISE_OF_ONE = (
     sp.IndexedBase(name)
     for name in (
@@ -59,7 +59,7 @@ LATEX: dict[sp.Basic, str] = {
     **{item: f"g_{k}" for k, item in enumerate(GRADIENTS)},
     **{MOVES[k]: rf"\hat\delta'_{k}" for k in range(1, 6)},
     **{item: rf"\tilde\Xi_{k}" for k, item in TURNS.items()},
-    POWER: "k",
+    POWER: "l",
     TURN: r"\Xi",
     TURN_PARTS.label: r"\Xi",
     MOVED.label: r"\hat\delta'",
@@ -68,12 +68,12 @@ LATEX: dict[sp.Basic, str] = {
     GRADIENT_PARTS.label: "g",
     MEAN_GAIN: r"\mathbb{E}[\mathcal{J}(\hat\delta')] - \mathcal{J}(\hat\delta)",
     **{base.label: rf"\langle \hat\delta_{index} \rangle" for index, base in OF_ONE.items()},
-    OF_TWO.label: r"\langle \hat\delta_a \hat\delta_b \rangle",
-    OF_THREE.label: r"\langle \hat\delta_a \hat\delta_b \hat\delta_c \rangle",
-    NOISE_OF_ONE.label: r"\langle \mathcal{L}_1 \hat\delta_a \rangle",
-    FIRST_OF_TWO.label: r"\langle \mathcal{L}_1 \hat\delta_a \hat\delta_b \rangle",
-    SECOND_OF_TWO.label: r"\langle \mathcal{L}_2 \hat\delta_a \hat\delta_b \rangle",
-    FIRST_OF_THREE.label: r"\langle \mathcal{L}_1 \hat\delta_a \hat\delta_b \hat\delta_c \rangle",
+    OF_TWO.label: r"\langle \hat\delta_b \hat\delta_c \rangle",
+    OF_THREE.label: r"\langle \hat\delta_b \hat\delta_c \hat\delta_d \rangle",
+    NOISE_OF_ONE.label: r"\langle \mathcal{L}_1 \hat\delta_b \rangle",
+    FIRST_OF_TWO.label: r"\langle \mathcal{L}_1 \hat\delta_b \hat\delta_c \rangle",
+    SECOND_OF_TWO.label: r"\langle \mathcal{L}_2 \hat\delta_b \hat\delta_c \rangle",
+    FIRST_OF_THREE.label: r"\langle \mathcal{L}_1 \hat\delta_b \hat\delta_c \hat\delta_d \rangle",
 }
 
 MEANINGS = (
@@ -84,15 +84,15 @@ MEANINGS = (
 )
 
 EXPECTED = (
-    SLOPES[A] * Mean(MOVED[2, A]) + SLOPES[A, B] * Mean(MOVED[1, A] * MOVED[1, B]) / 2,
-    SLOPES[A] * Mean(MOVED[3, A])
-    + SLOPES[A, B] * Mean(MOVED[1, A] * MOVED[2, B])
-    + SLOPES[A, B, C] * Mean(MOVED[1, A] * MOVED[1, B] * MOVED[1, C]) / 6,
-    SLOPES[A] * Mean(MOVED[4, A])
-    + SLOPES[A, B] * Mean(MOVED[1, A] * MOVED[3, B])
-    + SLOPES[A, B] * Mean(MOVED[2, A] * MOVED[2, B]) / 2
-    + SLOPES[A, B, C] * Mean(MOVED[1, A] * MOVED[1, B] * MOVED[2, C]) / 2
-    + SLOPES[A, B, C, D] * Mean(MOVED[1, A] * MOVED[1, B] * MOVED[1, C] * MOVED[1, D]) / 24,
+    SLOPES[B] * Mean(MOVED[2, B]) + SLOPES[B, C] * Mean(MOVED[1, B] * MOVED[1, C]) / 2,
+    SLOPES[B] * Mean(MOVED[3, B])
+    + SLOPES[B, C] * Mean(MOVED[1, B] * MOVED[2, C])
+    + SLOPES[B, C, D] * Mean(MOVED[1, B] * MOVED[1, C] * MOVED[1, D]) / 6,
+    SLOPES[B] * Mean(MOVED[4, B])
+    + SLOPES[B, C] * Mean(MOVED[1, B] * MOVED[3, C])
+    + SLOPES[B, C] * Mean(MOVED[2, B] * MOVED[2, C]) / 2
+    + SLOPES[B, C, D] * Mean(MOVED[1, B] * MOVED[1, C] * MOVED[2, D]) / 2
+    + SLOPES[B, C, D, L] * Mean(MOVED[1, B] * MOVED[1, C] * MOVED[1, D] * MOVED[1, L]) / 24,
 )
 """What a step expects of a function ``f``, by power; indices that stand twice are summed."""
 
@@ -135,7 +135,7 @@ def step_in_powers() -> Step:
     new deviation {moved} that is normal again, [eq:read-step]. For the leading order it was enough
     to know both as far as [eq:rotation-orders] and [eq:normal-orders]. Now let them be series,
     [eq:read-series] and [eq:move-series], as far as they are needed. The gradient is of third
-    degree in the weights, so that [eq:gradient-powers] has no rest; {g_k} is of degree {k} in
+    degree in the weights, so that [eq:gradient-powers] has no rest; {g_l} is of degree {l} in
     {hat}. In [eq:read-step], power by power from the second to the sixth, these series give the
     lines [eq:collected-2] to [eq:collected-6], where the tilde says that a rotation acts on all
     weights.
@@ -145,7 +145,7 @@ def step_in_powers() -> Step:
     these two is known from the lines before. The part along the orbit therefore gives the
     rotation, and what is left the new deviation. At the second power nothing is along the orbit,
     by [eq:transfer] without a deviation, which is why the rotation begins at the third. Both are
-    polynomials: {turn_k} is of degree {turn_degree} in {hat}, and {moved_k} of degree
+    polynomials: {turn_l} is of degree {turn_degree} in {hat}, and {moved_l} of degree
     {move_degree}.
     """
     collected = {}
@@ -176,12 +176,12 @@ def step_in_powers() -> Step:
             "turn": TURN,
             "turned_weights": TURN_OF_WEIGHTS,
             "point": MINIMUM_POINT,
-            "g_k": GRADIENT_PARTS[POWER],
-            "k": POWER,
+            "g_l": GRADIENT_PARTS[POWER],
+            "l": POWER,
             "gradient": GRADIENT,
             "moved": NEXT_DEVIATION,
-            "turn_k": TURN_PARTS[POWER],
-            "moved_k": MOVED[POWER],
+            "turn_l": TURN_PARTS[POWER],
+            "moved_l": MOVED[POWER],
             "turn_degree": POWER - 2,
             "move_degree": POWER - 1,
         },
@@ -280,10 +280,10 @@ def moments_in_powers(plane: StationaryPolynomials) -> Step:
     from those of the next two. The first, {first}, is the generator, as one says of a Markov
     process, of the Ornstein–Uhlenbeck process of the leading order: the Hessian pulls, and the
     noise spreads. In the eigenvectors of the Hessian it multiplies a product of components by minus
-    the sum of their eigenvalues {h_a}, and adds products that are shorter by two.
+    the sum of their eigenvalues {h_b}, and adds products that are shorter by two.
 
     With such products for {f}, [eq:stationary-mean] is therefore a triangular system, power by
-    power; the index {k} behind a stationary mean means its coefficient of {root} to the power {k}.
+    power; the index {l} behind a stationary mean means its coefficient of {root} to the power {l}.
     It gives [eq:moment-second], which is the Lyapunov equation, then mean and third moments at the
     next power, [eq:moment-mean] and [eq:moment-third], and then the next order of the second
     moments, [eq:moment-next]. On the right stand moments found before; those of four components at
@@ -292,13 +292,13 @@ def moments_in_powers(plane: StationaryPolynomials) -> Step:
     the root of {eta} and {hat} change their signs.
     """
     acting = GENERATORS[POWER] * FUNCTION
-    two = STIFFNESS[A] + STIFFNESS[B]
-    places = ((A, B, C), (A, C, B), (B, C, A))
+    two = STIFFNESS[B] + STIFFNESS[C]
+    places = ((B, C, D), (B, D, C), (C, D, B))
     shared = sp.Add(*(Mean(MOVED[1, a] * MOVED[1, b]) * OF_ONE[c][1] for a, b, c in places))
     triangular = {
-        "moment_second": (two * OF_TWO[0], Mean(MOVED[1, A] * MOVED[1, B])),
-        "moment_mean": (STIFFNESS[A] * OF_ONE[A][1], NOISE_OF_ONE[0]),
-        "moment_third": ((two + STIFFNESS[C]) * OF_THREE[1], FIRST_OF_THREE[0] + shared),
+        "moment_second": (two * OF_TWO[0], Mean(MOVED[1, B] * MOVED[1, C])),
+        "moment_mean": (STIFFNESS[B] * OF_ONE[B][1], NOISE_OF_ONE[0]),
+        "moment_third": ((two + STIFFNESS[D]) * OF_THREE[1], FIRST_OF_THREE[0] + shared),
         "moment_next": (two * OF_TWO[2], FIRST_OF_TWO[1] + SECOND_OF_TWO[0]),
     }
     gain = ETA * series_in_root(acting, 0, 2)
@@ -317,12 +317,12 @@ def moments_in_powers(plane: StationaryPolynomials) -> Step:
             "moved": NEXT_DEVIATION,
             "first": FIRST_GENERATOR,
             "first_of": acting.subs(POWER, 0),
-            "h_a": STIFFNESS[A],
+            "h_b": STIFFNESS[B],
             "root": ROOT,
-            "k": POWER,
-            "first_moved": MOVED[1, A],
-            "second_moved": MOVED[2, A],
-            "pull": STIFFNESS[A] * DEVIATION_ENTRY[A],
+            "l": POWER,
+            "first_moved": MOVED[1, B],
+            "second_moved": MOVED[2, B],
+            "pull": STIFFNESS[B] * DEVIATION_ENTRY[B],
         },
         checks=(
             holds(
@@ -369,7 +369,7 @@ def _within(means: sp.Expr) -> sp.Expr:
 
 def _triangular_rest(shown: Mapping[str, tuple[sp.Expr, sp.Expr]]) -> Iterator[sp.Expr]:
     """What is left of the displayed moments in the mean of the generators on products."""
-    components = {index: sp.Symbol(f"component_{index}") for index in (A, B, C)}
+    components = {index: sp.Symbol(f"component_{index}") for index in (B, C, D)}
 
     def first(indices: tuple[sp.Symbol, ...]) -> sp.Expr:
         function = sp.prod([components[a] for a in indices])
@@ -383,12 +383,12 @@ def _triangular_rest(shown: Mapping[str, tuple[sp.Expr, sp.Expr]]) -> Iterator[s
         return sp.expand(pull + noise)
 
     a, b, c = components.values()
-    one, pair, three = first((A,)), first((A, B)), first((A, B, C))
+    one, pair, three = first((B,)), first((B, C)), first((B, C, D))
     kicked = pair.subs({a: 0, b: 0})
     # Means of products, of which those of one component are left in the third moment.
     stationary = {
         "moment_second": pair.subs(a * b, OF_TWO[0]),
-        "moment_mean": one.subs(a, OF_ONE[A][1]) + NOISE_OF_ONE[0],
+        "moment_mean": one.subs(a, OF_ONE[B][1]) + NOISE_OF_ONE[0],
         "moment_third": three.subs(a * b * c, OF_THREE[1]).subs(
             {components[i]: OF_ONE[i][1] for i in components}
         ) + FIRST_OF_THREE[0],

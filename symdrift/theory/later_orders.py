@@ -104,7 +104,7 @@ LATEX: dict[sp.Basic, str] = {
     WAITING: r"\Phi",
     WAITING_PARTS.label: r"\Phi",
     LEFT.label: r"\mathbb{E}_{-}[\hat\Xi]",
-    STEADY.label: r"\langle \mathbb{E}_{-}[\hat\Xi]_{k + 2} \rangle",
+    STEADY.label: r"\langle \mathbb{E}_{-}[\hat\Xi]_{l + 2} \rangle",
     STEADY_TURN.label: r"\langle \mathbb{E}[\Xi_4] \rangle",
     **{
         base.label: rf"\langle \mathbb{{E}}_{{-}}[\hat\Xi]_{power} \rangle"
@@ -152,7 +152,7 @@ LATEX: dict[sp.Basic, str] = {
     EXPECTED_ERROR: r"\Delta_{\mathrm{rel}}",
     EXPECTED_LOSS_ERROR: r"\Delta_{L}",
     EXPECTED_NORM: r"\Delta_{\lVert h \rVert^2}",
-    CHANGE: r"\lvert c \rvert",
+    CHANGE: r"\Delta_{\eta}",
 }
 
 MEANINGS = (
@@ -200,7 +200,7 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
     [eq:commutators]: half the commutators of any two of the three exponents in [eq:increments],
     where {waited} changes by what [eq:free-turns-3] and [eq:free-turns-4] add to the rotation;
     nested ones begin with the seventh power, as {waited} has the same second part before and after
-    a step. At the power {next_power} the terms with {waited_k} have the mean {generated}. On the
+    a step. At the power {next_power} the terms with {waited_l} have the mean {generated}. On the
     right of [eq:poisson] stands the mean {left} over samples that this power has without them,
     taken from its stationary mean at leading order. In one plane, where nothing fails to commute,
     the first two lines are [eq:poisson-first], and the sixth power has [eq:poisson-sixth]. The
@@ -279,7 +279,7 @@ def _rotation_in_powers(plane: StationaryPolynomials) -> Step:
             "turn": TURNED_ONCE,
             "moved": NEXT_DEVIATION,
             "second_waited": SECOND_WAITING,
-            "waited_k": WAITING_PARTS[POWER],
+            "waited_l": WAITING_PARTS[POWER],
             "generated": FIRST_GENERATOR * WAITING_PARTS[POWER],
             "next_power": POWER + 2,
             "waiting_frame": ROTATION_FRAME * WAITED_BEFORE,

@@ -49,7 +49,7 @@ from symdrift.theory.linear.second_moments import (
     in_symbols,
     seen,
 )
-from symdrift.theory.noise import COVARIANCE_ENTRY, MOMENT, B, C, D, O, U
+from symdrift.theory.noise import COVARIANCE_ENTRY, MOMENT, B, C, D
 
 CRITICAL_RATE = sp.Symbol("eta_critical", positive=True)
 SAMPLE_HESSIAN, RELAXED, GROWN, SCATTERED, SECOND_MOMENT, NEXT_MOMENT, STEADY_MOMENT = (
@@ -69,6 +69,7 @@ EXCESS = (
 )
 """What the pull of a sample at a deviation has beyond its mean."""
 MOMENTS, SAMPLED = sp.IndexedBase("deviations"), sp.IndexedBase("deviations_sampled")
+TWO_READ = MOMENTS[I_INDEX, B, J_INDEX, D]
 VARIANCES = sp.Symbol("axis_variance")
 LABELS_FIRST, LABELS_SECOND, LABELS_BOTH = sp.symbols("labels_first labels_second labels_both")
 
@@ -97,8 +98,8 @@ LATEX: dict[sp.Basic, str] = {
     STEADY_MOMENT: r"\Psi",
     NEXT_MOMENT: r"\Psi_{t+1}",
     LABELS_FIRST: _expected(_PULL_FIRST + "_{ib}", _PULL_FIRST + "_{jd}"),
-    LABELS_SECOND: _expected(_PULL_SECOND + "_{oi}", _PULL_SECOND + "_{uj}"),
-    LABELS_BOTH: _expected(_PULL_FIRST + "_{ib}", _PULL_SECOND + "_{oj}"),
+    LABELS_SECOND: _expected(_PULL_SECOND + "_{bi}", _PULL_SECOND + "_{dj}"),
+    LABELS_BOTH: _expected(_PULL_FIRST + "_{ib}", _PULL_SECOND + "_{lj}"),
     SEEN_FIRST: r"(H_x \delta_t)_{W}",
     SEEN_SECOND: r"(H_x \delta_t)_{U}",
     SPREAD_INPUT: r"\delta(x x^{\mathsf{T}})",
@@ -118,7 +119,7 @@ MEANINGS = (
     (SECOND_MOMENT, "second moment of a deviation", "matrix"),
     (SPREAD_INPUT, "what a product of inputs has beyond its mean", "n by n"),
     (SPREAD_ERROR, "what error times input has beyond its mean", "m by n"),
-    (MOMENTS[O, B, U, D], "second moments of what is read; primed, of its products", "scalar"),
+    (TWO_READ, "second moments of what is read; primed, of its products", "scalar"),
 )
 
 
@@ -357,26 +358,26 @@ def _read_by_samples(examples: Examples) -> Step:
     [eq:error-spread]. What the pull [eq:sample-hessian] has beyond its mean is then
     [eq:read-excess]: a sample reads a deviation through three matrices, the change {change} of the
     learned map, {missed} and {first}, each of them times {spread}, multiplied by weights and
-    residual map, which are fixed. The entry {o}, {c} of the first such product is {entry}. Let {V}
-    be the second moment of the entries {o}, {b} of one of the three and {u}, {d} of the same or
+    residual map, which are fixed. The entry {i}, {c} of the first such product is {entry}. Let {V}
+    be the second moment of the entries {i}, {b} of one of the three and {j}, {d} of the same or
     another. That of the two products is [eq:read], with the fourth moments {moments} of the inputs.
 
     Label noise, independent of the inputs, pulls at {W} through {second} and at {U} through
     {first}. Terms with a single factor of it vanish on average. The others are, for one deviation,
-    [eq:read-labels], with the hidden units {i} and {j}: between the layers, within the first and
-    within the second. They are to be averaged over deviations.
+    [eq:read-labels], now with {i} and {j} for hidden units: between the layers, within the first
+    and within the second. They are to be averaged over deviations.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     kept = MOMENT[B, C, D, l] - COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, l]
-    spread = sp.Sum(MOMENTS[O, B, U, D] * kept, (B, 1, INPUTS), (D, 1, INPUTS))
+    spread = sp.Sum(TWO_READ * kept, (B, 1, INPUTS), (D, 1, INPUTS))
     return step(
         error_spread=(SPREAD_ERROR, RESIDUAL * SPREAD_INPUT + LABEL_NOISE * INPUT.T),
         read_excess=[(EXCESS_FIRST, EXCESS[0]), (EXCESS_SECOND, EXCESS[1])],
-        read=(SAMPLED[O, C, U, l], spread),
+        read=(SAMPLED[i, C, j, l], spread),
         read_labels=[
             (LABELS_FIRST, MatrixElement(FED_TO_FIRST, i, j) * COVARIANCE_ENTRY[B, D]),
-            (LABELS_SECOND, NOISE_COVARIANCE[O, U] * MatrixElement(FED_TO_SECOND, i, j)),
-            (LABELS_BOTH, MatrixElement(SENT, O, i) * MatrixElement(RECEIVED, j, B)),
+            (LABELS_SECOND, NOISE_COVARIANCE[B, D] * MatrixElement(FED_TO_SECOND, i, j)),
+            (LABELS_BOTH, MatrixElement(SENT, l, i) * MatrixElement(RECEIVED, j, B)),
         ],
         symbols={
             "change": MAP_CHANGE,
@@ -388,13 +389,11 @@ def _read_by_samples(examples: Examples) -> Step:
             "product": INPUT * INPUT.T,
             "error_product": ERROR * INPUT.T,
             "entry": sp.Sum(
-                MatrixElement(MAP_CHANGE, O, B) * MatrixElement(SPREAD_INPUT, B, C), (B, 1, INPUTS)
+                MatrixElement(MAP_CHANGE, i, B) * MatrixElement(SPREAD_INPUT, B, C), (B, 1, INPUTS)
             ),
             "c": C,
-            "V": MOMENTS[O, B, U, D],
+            "V": TWO_READ,
             "moments": MOMENT[B, C, D, l],
-            "o": O,
-            "u": U,
             "b": B,
             "d": D,
         },
@@ -525,12 +524,12 @@ def _moments_on_axes() -> Step:
     together = pair_read(i, j, l)
     back = variance[i] * variance[j] * MOMENTS[i, i, j, j]
     apart = variance[i] * variance[j] * MOMENTS[i, j, j, i]
-    same = sp.Sum(variance[B] * MOMENTS[O, B, U, B], (B, 1, INPUTS))
-    shared = variance[C] * (sp.KroneckerDelta(C, l) * same + variance[l] * MOMENTS[O, l, U, C])
+    same = sp.Sum(variance[B] * MOMENTS[i, B, j, B], (B, 1, INPUTS))
+    shared = variance[C] * (sp.KroneckerDelta(C, l) * same + variance[l] * MOMENTS[i, l, j, C])
 
     def at(o: int, c: int, u: int, d: int) -> sp.Expr:
         three = shared.xreplace({INPUTS: sp.Integer(3)}).doit()
-        return three.subs(dict(zip((O, C, U, l), (o, c, u, d), strict=True)))
+        return three.subs(dict(zip((i, C, j, l), (o, c, u, d), strict=True)))
 
     def odd(indices: Iterable[int]) -> frozenset[int]:
         """Which axes stand an odd number of times."""
@@ -566,7 +565,7 @@ def _moments_on_axes() -> Step:
 
     return step(
         under=[Premise.GAUSSIAN, Premise.SHARED_AXES],
-        read_shared=(SAMPLED[O, C, U, l], shared),
+        read_shared=(SAMPLED[i, C, j, l], shared),
         read_pair=(SAMPLED[i, j, i, j], together),
         read_back=(SAMPLED[i, j, j, i], back),
         read_apart=(SAMPLED[i, i, j, j], apart),

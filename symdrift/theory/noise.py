@@ -15,9 +15,12 @@ from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, INPUTS
 from symdrift.derivation.vocabulary import (
     ANY_MAP,
+    I_INDEX,
     INPUT,
     INPUT_COVARIANCE,
+    J_INDEX,
     KURTOSIS,
+    L_INDEX,
     LABEL_NOISE,
     MAP_NOISE,
     MEAN_PRODUCT,
@@ -46,7 +49,7 @@ LABEL_ENTRY = sp.IndexedBase("label_entry")
 PROBABILITY = sp.IndexedBase("probability")
 SAMPLE_GRADIENT = sp.IndexedBase("sample_gradient")
 STIMULI = sp.Symbol("stimulus_count", positive=True, integer=True)
-A, B, C, D, O, U = sp.symbols("a b c d o u", integer=True, positive=True)
+B, C, D = sp.symbols("b c d", integer=True, positive=True)
 
 LATEX: dict[sp.Basic, str] = {
     BATCH_NOISE: "C_B",
@@ -59,11 +62,11 @@ LATEX: dict[sp.Basic, str] = {
     PROBABILITY.label: "f",
     SAMPLE_GRADIENT.label: "g",
     STIMULI: r"\#_{\mathrm{stimuli}}",
-    **{item: item.name for item in (A, B, C, D, O, U)},
+    **{item: item.name for item in (B, C, D)},
 }
 
 MEANINGS = (
-    (MOMENT[A, B, C, D], "fourth moments of the inputs", "scalar"),
+    (MOMENT[B, C, D, L_INDEX], "fourth moments of the inputs", "scalar"),
     (PROBABILITY[C], "probability of a stimulus", "scalar"),
     (BATCH_NOISE, "gradient noise of a batch", "matrix"),
     (STIMULI, "number of stimuli", "scalar"),
@@ -125,7 +128,7 @@ def _map_noise(examples: Examples) -> Step:
         under={"moments": [Premise.GAUSSIAN], "map_noise_gaussian": [Premise.GAUSSIAN]},
         noise_intertwined=(NOISE, REACH * MAP_NOISE * REACH.T),
         map_noise=(SHAKEN, MEAN_PRODUCT - mean),
-        moments=(MOMENT[A, B, C, D], _pairings()),
+        moments=(MOMENT[B, C, D, L_INDEX], _pairings()),
         map_noise_gaussian=chain(
             SHAKEN,
             (
@@ -143,7 +146,7 @@ def _map_noise(examples: Examples) -> Step:
             "F": ANY_MAP,
             "noise": MAP_NOISE,
             "label_noise": NOISE_COVARIANCE,
-            "moments": MOMENT[A, B, C, D],
+            "moments": MOMENT[B, C, D, L_INDEX],
         },
         checks=(
             vanishes(
@@ -174,9 +177,9 @@ def _map_noise(examples: Examples) -> Step:
 def _pairings() -> sp.Expr:
     """Fourth moments of Gaussian inputs."""
     return (
-        COVARIANCE_ENTRY[A, B] * COVARIANCE_ENTRY[C, D]
-        + COVARIANCE_ENTRY[A, C] * COVARIANCE_ENTRY[B, D]
-        + COVARIANCE_ENTRY[A, D] * COVARIANCE_ENTRY[B, C]
+        COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, L_INDEX]
+        + COVARIANCE_ENTRY[B, D] * COVARIANCE_ENTRY[C, L_INDEX]
+        + COVARIANCE_ENTRY[B, L_INDEX] * COVARIANCE_ENTRY[C, D]
     )
 
 
@@ -187,7 +190,7 @@ def _generating_function() -> Iterator[tuple[sp.Expr, sp.Expr]]:
     form = (sp.Matrix(1, 2, t) * sigma * sp.Matrix(t))[0] / 2
     function = sp.exp(form)
     for entries in combinations_with_replacement(range(2), 4):
-        names = dict(zip((A, B, C, D), entries, strict=True))
+        names = dict(zip((B, C, D, L_INDEX), entries, strict=True))
         shown = sp.Add(
             *(
                 sp.Mul(*(sigma[tuple(names[k] for k in pair.indices)] for pair in term.args))
@@ -250,28 +253,27 @@ def _batches(examples: Examples) -> Step:
 def _contraction() -> Step:
     """Only a contraction of the fourth moments matters
 
-    For other inputs [eq:map-noise] stays. Written out for output {o} and input {a} of one factor,
-    output {u} and input {b} of the other, the covariance is [eq:contraction]: the fourth moments
+    For other inputs [eq:map-noise] stays. Written out for output {i} and input {b} of one factor,
+    output {j} and input {c} of the other, the covariance is [eq:contraction]: the fourth moments
     {moment} of the inputs enter contracted with the residual map twice. Third moments never enter,
     because label noise is independent of the inputs and has no mean.
     """
+    i, j, l = I_INDEX, J_INDEX, L_INDEX
     entry = (
         sp.Sum(
-            RESIDUAL_ENTRY[O, C] * RESIDUAL_ENTRY[U, D] * MOMENT[C, A, D, B],
-            (C, 1, INPUTS),
+            RESIDUAL_ENTRY[i, D] * RESIDUAL_ENTRY[j, l] * MOMENT[D, B, l, C],
             (D, 1, INPUTS),
+            (l, 1, INPUTS),
         )
-        - SLOPE_ENTRY[O, A] * SLOPE_ENTRY[U, B]
-        + LABEL_ENTRY[O, U] * COVARIANCE_ENTRY[A, B]
+        - SLOPE_ENTRY[i, B] * SLOPE_ENTRY[j, C]
+        + LABEL_ENTRY[i, j] * COVARIANCE_ENTRY[B, C]
     )
     return step(
-        contraction=(ENTRY[O, A, U, B], entry),
+        contraction=(ENTRY[i, B, j, C], entry),
         symbols={
-            "o": O,
-            "a": A,
-            "u": U,
             "b": B,
-            "moment": MOMENT[A, B, C, D],
+            "c": C,
+            "moment": MOMENT[B, C, D, L_INDEX],
         },
         checks=(
             vanishes(
@@ -339,7 +341,7 @@ def _elliptical(examples: Examples) -> Step:
     """
     return step(
         under=[Premise.ELLIPTICAL],
-        pairings=(MOMENT[A, B, C, D], sp.Mul(1 + KURTOSIS, _pairings(), evaluate=False)),
+        pairings=(MOMENT[B, C, D, L_INDEX], sp.Mul(1 + KURTOSIS, _pairings(), evaluate=False)),
         map_noise_elliptical=(SHAKEN, ELLIPTICAL_ON_MAPS),
         symbols={"kurtosis": KURTOSIS},
         checks=(
@@ -385,15 +387,15 @@ def _stimulus_noise() -> Step:
     """A finite set of stimuli
 
     When the inputs are a finite set of stimuli, stimulus {c} shown with probability {f},
-    nothing is left to average: between the weights {a} and {b} the covariance is the sum
+    nothing is left to average: between the weights {b} and {d} the covariance is the sum
     [eq:stimulus-noise] over the gradients of the stimuli at the minimum, where their mean
     vanishes; label noise adds its part as before. Rows of a data file are stimuli of equal
     probability. Without label noise the noise has at most as many dimensions as there are stimuli.
     """
-    total = sp.Sum(PROBABILITY[C] * SAMPLE_GRADIENT[C, A] * SAMPLE_GRADIENT[C, B], (C, 1, STIMULI))
+    total = sp.Sum(PROBABILITY[C] * SAMPLE_GRADIENT[C, B] * SAMPLE_GRADIENT[C, D], (C, 1, STIMULI))
     return step(
-        stimulus_noise=(NOISE_ENTRY[A, B], total),
-        symbols={"c": C, "f": PROBABILITY[C], "a": A, "b": B},
+        stimulus_noise=(NOISE_ENTRY[B, D], total),
+        symbols={"c": C, "f": PROBABILITY[C], "b": B, "d": D},
         checks=(
             holds(
                 "For four rational stimuli of unequal probability and a misaligned teacher the "

@@ -68,7 +68,7 @@ LATEX = {
     MEAN_ROTATION: r"\mathbb{E}[Q_\tau]",
     RATE: "k",
     DIFFUSION: "D_h",
-    AUTOCORRELATION: r"c_h(\tau)",
+    AUTOCORRELATION: r"\operatorname{ACF}_h(\tau)",
     DISPLACEMENT: r"\operatorname{MSD}_h(\tau)",
     HIDDEN_VECTOR: "w",
     MEAN_MATRIX: r"\bar\mu",

@@ -14,6 +14,8 @@ from symdrift.derivation.steps import Step
 from symdrift.derivation.symbols import BATCH, GAMMA, INPUTS, symbol
 from symdrift.derivation.vocabulary import (
     FIRST_LAYER,
+    I_INDEX,
+    J_INDEX,
     SECOND_LAYER,
     STEP_FIRST,
     STEP_SECOND,
@@ -37,7 +39,7 @@ from symdrift.theory.mean_square import (
     SPREAD_ERROR,
     SPREAD_INPUT,
 )
-from symdrift.theory.noise import B, D, O, U
+from symdrift.theory.noise import B, D
 
 RATES = sp.symbols("h_both h_turned h_apart", positive=True)
 """Hessian eigenvalues of equal axes: of symmetric and skew deviations that both layers share, and
@@ -192,10 +194,10 @@ def _seven_numbers() -> Step:
     return step(
         under=_ALIKE,
         pairings_of_axes=(
-            MOMENTS[O, B, U, D],
-            SPLIT * sp.KroneckerDelta(O, B) * sp.KroneckerDelta(U, D)
-            + STRAIGHT * sp.KroneckerDelta(O, U) * sp.KroneckerDelta(B, D)
-            + CROSSED * sp.KroneckerDelta(O, D) * sp.KroneckerDelta(B, U),
+            MOMENTS[I_INDEX, B, J_INDEX, D],
+            SPLIT * sp.KroneckerDelta(I_INDEX, B) * sp.KroneckerDelta(J_INDEX, D)
+            + STRAIGHT * sp.KroneckerDelta(I_INDEX, J_INDEX) * sp.KroneckerDelta(B, D)
+            + CROSSED * sp.KroneckerDelta(I_INDEX, D) * sp.KroneckerDelta(B, J_INDEX),
         ),
         read_equal=[
             (NEXT_SPLIT, variance**2 * CROSSED),

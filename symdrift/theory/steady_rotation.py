@@ -35,7 +35,7 @@ from symdrift.derivation.vocabulary import (
 from symdrift.theory.area import KEPT, MEAN_ROTATION
 from symdrift.theory.correlations import ROTATION_COVARIANCE
 from symdrift.theory.examples import Examples
-from symdrift.theory.fluctuation import STIFFNESS, A, B
+from symdrift.theory.fluctuation import STIFFNESS, B, C
 from symdrift.theory.linear.maps import MapDrift
 from symdrift.theory.linear.minimum import TURN_ON_MAPS
 from symdrift.theory.linear.two_axes import SIGMA_12
@@ -79,13 +79,13 @@ def _steady(examples: Examples) -> Step:
         / METRIC
         * sp.Sum(
             sp.Sum(
-                KEPT[A, B]
-                * NOISE_ENTRY[A, B]
-                * (STIFFNESS[A] - STIFFNESS[B])
-                / (2 * (STIFFNESS[A] + STIFFNESS[B])),
-                (B, 1, ACROSS),
+                KEPT[B, C]
+                * NOISE_ENTRY[B, C]
+                * (STIFFNESS[B] - STIFFNESS[C])
+                / (2 * (STIFFNESS[B] + STIFFNESS[C])),
+                (C, 1, ACROSS),
             ),
-            (A, 1, ACROSS),
+            (B, 1, ACROSS),
         )
     )
 

@@ -306,7 +306,7 @@ def _deep_answer() -> Step:
     area of the row and the rates of {ki} and {kj}, and for an axis that is not learned with {il}
     and {jl}.
     """
-    area = ROWS["a"]
+    area = ROWS["b"]
     one, two = MOVED["ik"], MOVED["jk"]
     r, kicks = (RATE["ik"], RATE["jk"]), (KICK["ik"], KICK["jk"])
     both = r[0] + r[1]
@@ -322,7 +322,7 @@ def _deep_answer() -> Step:
     )
     for pair, own, other in (("ik", one, kicks[1]), ("jk", two, kicks[0])):
         slope = sp.diff(known[TURNED] / ETA, own).coeff(area, 1).subs({one: 0, two: 0})
-        known[ANSWER["a", pair]] = area * slope + 2 * known[CORRECTOR] * other
+        known[ANSWER["b", pair]] = area * slope + 2 * known[CORRECTOR] * other
 
     def value(line: sp.Basic) -> sp.Expr:
         return line.xreplace(known).xreplace(sent)
@@ -352,13 +352,13 @@ def _deep_answer() -> Step:
         ),
         deep_answer={
             "ik": chain(
-                ANSWER["a", "ik"],
+                ANSWER["b", "ik"],
                 ("[eq:rule-response]", area * kicks[1] + 2 * CORRECTOR * kicks[1]),
                 ("[eq:deep-corrector]", 2 * area * r[0] / both * kicks[1]),
                 value=value,
             ),
             "jk": chain(
-                ANSWER["a", "jk"],
+                ANSWER["b", "jk"],
                 ("[eq:rule-response]", -area * kicks[0] + 2 * CORRECTOR * kicks[0]),
                 ("[eq:deep-corrector]", -2 * area * r[1] / both * kicks[0]),
                 value=value,

@@ -39,12 +39,12 @@ NOISE, FLUCTUATION = (
     for name in ("noise", "fluctuation")
 )
 ROWS, COLUMNS, LEFT_OUT = (
-    {layer: sp.Symbol(f"deep_area_{name}_{layer}", real=True) for layer in "12ab"}
+    {layer: sp.Symbol(f"deep_area_{name}_{layer}", real=True) for layer in "12bd"}
     for name in ("rows", "columns", "left_out")
 )
 ANSWER = {
     (layer, pair): sp.Symbol(f"deep_answer_{layer}_{pair}", real=True)
-    for layer in "ab"
+    for layer in "bd"
     for pair in ("ik", "jk", "ki", "kj", "il", "jl")
 }
 BEND, CORRECTOR, TURNED = sp.symbols("deep_bend deep_corrector deep_turned", real=True)
@@ -96,12 +96,12 @@ LATEX: dict[sp.Basic, str] = {
     BEND: r"\mathcal{B}_{ik,jk}",
     CORRECTOR: "K_{ik,jk}",
     TURNED: r"\xi_{ik,jk}",
-    OWN: "T^{ab}_{ij}",
-    THIRD: "T^{ab}_{ijk}",
-    OTHER: "T^{ab}_{ijl}",
-    AT_I: "T^{ab}_{iji}",
-    AT_J: "T^{ab}_{ijj}",
-    TOTAL: "V^{ab}_{ij}",
+    OWN: "T^{bd}_{ij}",
+    THIRD: "T^{bd}_{ijk}",
+    OTHER: "T^{bd}_{ijl}",
+    AT_I: "T^{bd}_{iji}",
+    AT_J: "T^{bd}_{ijj}",
+    TOTAL: "V^{bd}_{ij}",
     **{letter: f"T^{{{pair}}}_{{ijl}}" for pair, letter in OTHER_OF.items()},
     **{letter: f"V^{{{pair}}}_{{ij}}" for pair, letter in TOTAL_OF.items()},
     **{base.label: f"V^{{{pair}}}" for pair, base in PLANES.items()},
@@ -122,10 +122,10 @@ MEANINGS = (
     (NOISE["ij", "ij"], "variance of that error", "scalar"),
     (FLUCTUATION["ij", "ij"], "variance of the deviation between two axes", "scalar"),
     (ROWS["1"], "how far the area of two deviations turns layer 1", "scalar"),
-    (OWN, "contribution of the two axes of a plane, layers a and b", "scalar"),
-    (THIRD, "contribution of a third learned axis, layers a and b", "scalar"),
-    (OTHER, "contribution of an axis that is not learned, layers a and b", "scalar"),
-    (TOTAL, "covariance of the rotations of layers a and b", "rad^2 per step"),
+    (OWN, "contribution of the two axes of a plane, layers b and d", "scalar"),
+    (THIRD, "contribution of a third learned axis, layers b and d", "scalar"),
+    (OTHER, "contribution of an axis that is not learned, layers b and d", "scalar"),
+    (TOTAL, "covariance of the rotations of layers b and d", "rad^2 per step"),
     (FLOW, "relaxation of the deviations of two axes", "2 by 2"),
 )
 
@@ -183,9 +183,9 @@ def third_term() -> sp.Expr:
     one, two = r["ik"] + r["jk"], r["ki"] + r["kj"]
     mixed = r["ik"] * r["ki"] / (r["ik"] + r["ki"]) + r["jk"] * r["kj"] / (r["jk"] + r["kj"])
     return (
-        2 * ROWS["a"] * ROWS["b"] * NOISE["ik", "ik"] * NOISE["jk", "jk"] / one
-        + 2 * COLUMNS["a"] * COLUMNS["b"] * NOISE["ki", "ki"] * NOISE["kj", "kj"] / two
-        + 4 * (ROWS["a"] * COLUMNS["b"] + COLUMNS["a"] * ROWS["b"])
+        2 * ROWS["b"] * ROWS["d"] * NOISE["ik", "ik"] * NOISE["jk", "jk"] / one
+        + 2 * COLUMNS["b"] * COLUMNS["d"] * NOISE["ki", "ki"] * NOISE["kj", "kj"] / two
+        + 4 * (ROWS["b"] * COLUMNS["d"] + COLUMNS["b"] * ROWS["d"])
         * NOISE["ik", "ki"] * NOISE["jk", "kj"] / (one * two) * mixed
     )  # fmt: skip
 
@@ -193,7 +193,7 @@ def third_term() -> sp.Expr:
 def left_out_term() -> sp.Expr:
     """What an axis ``l`` adds that nothing is asked of, in letters."""
     noises = NOISE["il", "il"] * NOISE["jl", "jl"]
-    return 2 * LEFT_OUT["a"] * LEFT_OUT["b"] * noises / (RATE["il"] + RATE["jl"])
+    return 2 * LEFT_OUT["b"] * LEFT_OUT["d"] * noises / (RATE["il"] + RATE["jl"])
 
 
 def at_axis(k: str, layers: str) -> dict[sp.Symbol, sp.Expr]:
@@ -203,7 +203,7 @@ def at_axis(k: str, layers: str) -> dict[sp.Symbol, sp.Expr]:
     """
     first, second = (areas(layer, k) for layer in layers)
     values: dict[sp.Symbol, sp.Expr] = {
-        ROWS["a"]: first[0], ROWS["b"]: second[0], COLUMNS["a"]: first[1], COLUMNS["b"]: second[1],
+        ROWS["b"]: first[0], ROWS["d"]: second[0], COLUMNS["b"]: first[1], COLUMNS["d"]: second[1],
     }  # fmt: skip
     named = {pair: pair.replace("k", k) for pair in ("ik", "jk", "ki", "kj")}
     values |= {RATE[pair]: rate(at) for pair, at in named.items()}

@@ -69,7 +69,7 @@ def _in_letters(area: Mapping[str, sp.Symbol], one: str, two: str) -> dict[sp.Sy
     both = RATE[one] + RATE[two]
     return {
         ANSWER[layer, pair]: sign * 2 * area[layer] * RATE[pair] / both * KICK[other]
-        for layer in "ab"
+        for layer in "bd"
         for sign, pair, other in ((1, one, two), (-1, two, one))
     }
 
@@ -77,7 +77,7 @@ def _in_letters(area: Mapping[str, sp.Symbol], one: str, two: str) -> dict[sp.Sy
 def _traced(pairs: tuple[tuple[str, ...], ...]) -> sp.Expr:
     """The trace of the variance of a rotation over groups of deviations, over ``eta^3``."""
     return sp.Add(*(
-        Mean(ANSWER["a", one] * ANSWER["b", two]) * FLUCTUATION[_known(one, two)] / ETA
+        Mean(ANSWER["b", one] * ANSWER["d", two]) * FLUCTUATION[_known(one, two)] / ETA
         for group in pairs
         for one in group
         for two in group
@@ -166,7 +166,7 @@ def _deep_left_out() -> Step:
 def _put_in_left_out(layers: str) -> sp.Expr:
     first, second = (areas(layer, "l")[0] for layer in layers)
     return left_out_term().xreplace({
-        LEFT_OUT["a"]: first, LEFT_OUT["b"]: second,
+        LEFT_OUT["b"]: first, LEFT_OUT["d"]: second,
         RATE["il"]: LL * WI**4 + GAMMA, RATE["jl"]: LL * WJ**4 + GAMMA,
         **{NOISE[pair, pair]: noise((pair, pair)) for pair in ("il", "jl")},
     })  # fmt: skip
