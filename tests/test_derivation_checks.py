@@ -111,7 +111,7 @@ SECTIONS: dict[str, Section] = {
             "symdrift.theory.linear.stochastic_area.solve_sylvester",
             doubled(solve_sylvester),
             "drift",
-            "total",
+            "terms",
             marks=pytest.mark.slow,
         ),
     ],
