@@ -668,6 +668,10 @@ def test_it_is_refused_before_a_wide_minimum_is_looked_for(
     wide = replace(wide, teacher=np.eye(60) + np.eye(60, k=1))
     with pytest.raises(RequestError, match="even one active hidden unit, 120 normal directions"):
         evaluate(wide, order=2)
+    # Where axes are shared synaptic noise takes full matrices for the leading order.
+    shared = problem(np.linspace(1, 2, 24), weight_decay=0.2, learning_rate=1e-4)
+    with pytest.raises(RequestError, match="24 different axes"):
+        evaluate(replace(shared, synaptic_noise=1e-8), order=2)
 
 
 @pytest.mark.parametrize(("share", "there"), [(0.99, False), (1.01, True)])

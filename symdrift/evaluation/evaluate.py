@@ -262,9 +262,12 @@ def _require_next_order(problem: LearningProblem) -> None:
     """Refuse a problem whose next order takes too long before its leading order is computed."""
     from symdrift.evaluation.closed_form import applies
     from symdrift.evaluation.next_order.corrected import affordable_minimum
+    from symdrift.evaluation.next_order.subnetworks import require_few_axes
 
     # Shared axes have their own way to the next order, whatever the road of the leading one.
-    if applies(replace(problem, synaptic_noise=0.0)) is not None:
+    if applies(replace(problem, synaptic_noise=0.0)) is None:
+        require_few_axes(problem)
+    else:
         affordable_minimum(problem)
 
 

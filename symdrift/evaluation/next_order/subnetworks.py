@@ -101,6 +101,13 @@ class Kind:
         )
 
 
+def require_few_axes(problem: LearningProblem, longest: float = LONGEST) -> None:
+    """Refuse what `aligned_orders` refuses, before other work."""
+    network = _Network.of(problem)
+    if network.alike is None:
+        _require_few(network, longest)
+
+
 def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders:
     """Both orders of an aligned problem with Gaussian inputs.
 
@@ -121,9 +128,7 @@ def aligned_orders(problem: LearningProblem, longest: float = LONGEST) -> Orders
     network = _Network.of(problem)
     if (in_closed_form := network.alike) is not None:
         return in_closed_form
-    _require_affordable(
-        network.kinds, _needed(network.kinds, network.counts, 1 + max(OTHERS)), longest
-    )
+    _require_few(network, longest)
     sums = _Sums(network, _numbers, OTHERS)
     whole = sums.of(())
     values, axes, places = network.values, network.alignment.input_axes, network.places
@@ -329,6 +334,11 @@ def _needed(kinds: list[Kind], counts: Mapping[int, int], most: int) -> Iterator
         for key in _choices(counts, number):
             if _learned(kinds, key) >= (2 if number == 4 else 1):
                 yield key
+
+
+def _require_few(network: _Network, longest: float) -> None:
+    needed = _needed(network.kinds, network.counts, 1 + max(OTHERS))
+    _require_affordable(network.kinds, needed, longest)
 
 
 def _require_affordable(
