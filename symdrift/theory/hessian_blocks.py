@@ -72,7 +72,8 @@ LATEX = {
 
 MEANINGS = (
     (AXES, "number of axes", "scalar"),
-    (W_IL, "unit vector of a single weight", "vector"),
+    (U_IL, "unit vector of one weight of the second layer", "vector"),
+    (W_IL, "the same for the first layer", "vector"),
     (NORMAL_IL, "unit vector of the normal space", "vector"),
     (MAP_CHANGE, "change of the learned map", "m by n"),
     (COUPLING, "slope along an axis", "scalar"),
