@@ -127,6 +127,12 @@ class Assembly(Generic[Markup]):
     notation: tuple[NotationView[Markup], ...]
     sections: tuple[SectionView[Markup], ...]
 
+    @property
+    def notation_by_section(self) -> list[NotationView[Markup]]:
+        """Rows of the notation in the order in which the text first uses their symbols."""
+        steps = [*(step.identifier for section in self.sections for step in section.steps), ""]
+        return sorted(self.notation, key=lambda row: steps.index(row.step))
+
 
 def assemble(
     derivation: Derivation,

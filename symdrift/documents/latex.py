@@ -247,7 +247,7 @@ def derivation_latex(
         checks=sum(len(step.checks) for step in derivation.steps),
         methods=[method for method in Method if method in found],
         equations=sum(len(step.equations) for step in derivation.steps),
-        notation=assembly.notation,
+        notation=assembly.notation_by_section,
         sections=_sections(assembly, page),
         tables=[_table(table, medium) for table in numbers.tables],
         figures=[
@@ -315,6 +315,6 @@ def fragment_latex(derivation: Derivation, page: Page = PAGES["article"]) -> str
         width=f"{page.equation_width:g}",
         prefix=Latex(prefix),
         checks=any(step.checks for step in derivation.steps),
-        notation=assembly.notation,
+        notation=assembly.notation_by_section,
         sections=_sections(assembly, page),
     )

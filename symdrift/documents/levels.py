@@ -34,7 +34,8 @@ ESSENTIAL = frozenset([
     "irrelevant", "frequency-difference", "orthogonal", "no-mean", "factored", "slope",
     "slope-form", "map-hessian", "map-noise", "map-noise-elliptical", "stimulus-noise",
     "map-turn", "map-equations", "map-covariance", "map-mean", "decay-matrix", "diffusion",
-    "rate", "speed", "synaptic", "silent-metric", "frame-mean", "frame-variance", "response-rate",
+    "mean-matrix", "rate", "speed", "synaptic", "silent-metric", "frame-mean",
+    "frame-variance", "response-rate",
     "angle-correlation", "decay-rate-quiet", "momentum-rate", "study-effective",
 ])  # fmt: skip
 """Labels of the formulas to know, where a derivation has them."""
@@ -52,6 +53,7 @@ ON_SHARED_AXES = {
     "factored": "singular-value", "reach": "hessian-pair", "slope": "axis-residual",
     "slope-form": "axis-residual", "map-noise": "noise-pair", "decay-matrix": "axis-decay",
     "diffusion": "representation-diffusion", "rate": "decay-rate", "speed": "no-mean",
+    "mean-matrix": "no-mean",
 }  # fmt: skip
 """Formulas of any task, and what stands for them where teacher and inputs share axes."""
 

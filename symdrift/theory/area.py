@@ -59,7 +59,7 @@ LATEX = {
 
 MEANINGS = (
     (TURN_SO_FAR, "rotation of the hidden layer on weight space", "matrix"),
-    (OVER_SAMPLE, "mean over the sample of step t, with its deviation given", "operator"),
+    (OVER_SAMPLE, "mean over the sample of a step, with its deviation given", "operator"),
 )
 
 

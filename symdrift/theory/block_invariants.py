@@ -53,7 +53,7 @@ def blocks_of_study(examples: Examples, subject: Subject, terms: Sequence[Place]
     {Z} of two blocks by [eq:solution-left] and [eq:solution-right], the rows {y} and {z} of the
     plane of the first two indices of a term by [eq:own-solution-left] and [eq:own-solution-right],
     and the overlaps by [eq:overlap] and [eq:own-overlap]. These are all terms of the study. The
-    trace of {C} is that of all these blocks, each pair of axes counted once.
+    trace of {C} is that of all these blocks, each pair of axes once.
     """
     drift = examples.representative
     kinds = _kinds(drift)

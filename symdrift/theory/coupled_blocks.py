@@ -41,7 +41,7 @@ LATEX = {
     OVERLAP: "o_{ijl}",
     OWN_OVERLAP: "o_{iji}",
     **{
-        vector: rf"\delta {layer}_{{{index}}}"
+        vector: rf"I^{{{layer}}}_{{{index}}}"
         for vector, layer, index in (
             (W_IL, "W", "il"),
             (W_JL, "W", "jl"),

@@ -105,7 +105,7 @@ LATEX: dict[sp.Basic, str] = {
     TRACE: r"\operatorname{tr}_{+}(H)",
     TRACE_OF_MEAN: r"\operatorname{tr}_{+}(H^2)",
     TRACE_OF_SAMPLE: r"\mathbb{E}[\operatorname{tr}_{+}(H_x^2)]",
-    HEARD_TRACE: r"\mathbb{E}[\operatorname{tr}(H_x \delta_{\perp})_{\perp}^{\;2}]",
+    HEARD_TRACE: r"\mathbb{E}[\operatorname{tr}^2 (H_x \delta_{\perp})_{\perp}]",
     HEARD_ENTRIES: r"\mathbb{E}[\lVert (H_x \delta_{\perp})_{\perp} \rVert^2]",
 }
 
@@ -114,13 +114,16 @@ MEANINGS = (
     (OWN_BLOCKS, "growth of second moments within blocks", "matrix"),
     (READ_POWERS, "what reads the powers off the moments", "matrix"),
     (FED_BACK, "what is fed back of the powers", "matrix"),
+    (POWER_VECTOR, "all powers as a column", "vector"),
     (SIX_POWERS, "powers of an axis, summed over inputs; a power is an entry", "3 by 3"),
     (LABEL_POWER, "power of the label noise", "scalar"),
     (READING, "what samples read of three weights", "3 by 3"),
+    (PAIR_MOMENTS, "second moments of three weights", "3 by 3"),
+    (FED, "what the powers add to their growth", "3 by 3"),
     (EXCHANGE, "exchange of what is read and what is pulled at", "3 by 3"),
-    (COMMON_PART, "sum of the layers of a deviation of equal axes over the root of two", "n by n"),
+    (COMMON_PART, "sum of the layers of a deviation, over the root of two", "n by n"),
     (APART_PART, "their difference over the root of two", "n by n"),
-    (TRACE, "trace over all of these sums", "scalar"),
+    (TRACE, "trace over all sums of the layers", "scalar"),
 )
 
 
@@ -393,8 +396,8 @@ def _equal_axes() -> Step:
     {twice_mean}, and {heard_around} the mean {around_mean}, by [eq:heard-pull] squares then have
     the means [eq:heard-squares], which make of the squared trace and the sum of squared entries a
     matrix of two rows: its larger eigenvalue, over {slow} and {batch}, is the limit
-    [eq:critical-labels]. The critical rate tends to zero with {gamma}. Training does not end beyond
-    it: what the linearised dynamics leave out then holds the layers together.
+    [eq:critical-labels]. The critical rate tends to zero with {gamma}. Beyond it training goes on
+    as long as what the linearised dynamics leave out holds the layers together.
     """
     variance, value, labels = symbol("input_variance"), symbol("singular_value"), LABEL_NOISE**2
     quiet_matrix = inverse_rates(BATCH)

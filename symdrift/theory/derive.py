@@ -443,6 +443,8 @@ def _named(step: Step, names: dict[sp.Basic, str]) -> Step:
     return replace(step, equations=tuple(own(equation) for equation in step.equations))
 
 
+_SIZES = {letter: vocabulary.COMMON[letter] for letter in "nmpr"}
+
 _MEANINGS_OF_DATA = {
     "input": "input",
     "input_covariance": "second moment of the inputs about zero",
@@ -469,11 +471,7 @@ def _notation_table(study: Study, used: Collection[sp.Basic]) -> Iterator[Notati
         "generator": vocabulary.GENERATOR,
         "decay": representation.DECAY,
     }
-    sizes = {
-        "inputs": vocabulary.COMMON["n"],
-        "outputs": vocabulary.COMMON["m"],
-        "hidden": vocabulary.COMMON["p"],
-    }
+    sizes = {"inputs": _SIZES["n"], "outputs": _SIZES["m"], "hidden": _SIZES["p"]}
     for key, role in ROLES.items():
         item = matrices.get(key) or sizes.get(key) or symbol(key)
         if role.name in stems or item in used:
@@ -509,10 +507,17 @@ def _parts(study: Study, used: set[sp.Basic]) -> dict[sp.Basic, tuple[sp.Basic, 
     """What stands in the prints of the symbols that are not the study's own."""
     own = {sp.Symbol(name, positive=True) for name in study.symbols}
     made_of = dict(pair for section in SECTIONS for pair in getattr(section, "MADE_OF", {}).items())
+    shapes = {role.name: role.shape.split(" by ") for role in ROLES.values()}
+
+    def sizes(item: sp.Basic) -> Iterator[sp.Basic]:
+        """Letters that stand in the row of its role as the shape."""
+        shape = [] if item in _FIXED else shapes.get(str(item).partition("_")[0], [])
+        yield from (_SIZES[letter] for letter in shape if letter in _SIZES)
+
     return {
         item: parts
         for item in in_order(used - own)
-        if (parts := (*marks_of(_default_print(item)), *made_of.get(item, ())))
+        if (parts := (*marks_of(_default_print(item)), *made_of.get(item, ()), *sizes(item)))
     }
 
 

@@ -60,7 +60,10 @@ LATEX = {
     DIRECTIONS: r"\max(n, m)",
 }
 
-MEANINGS = ((WHITE_VARIANCE, "covariance of the rotation for noise without memory", "scalar"),)
+MEANINGS = (
+    (WHITE_VARIANCE, "covariance of the rotation for noise without memory", "rad^2 per step"),
+    (WHITE_RATIO, "term of an axis over that for noise without memory", "scalar"),
+)
 
 
 def drift(examples: Examples) -> Iterator[Step]:

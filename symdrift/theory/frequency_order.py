@@ -73,9 +73,9 @@ MEANINGS = (
     (RARE_DIFFUSION, "diffusion for a rarer stimulus", "length^2 per step"),
     (INPUT_TERMS[12], "term of an input without output", "scalar"),
     (OUTPUT_TERMS[12], "term of an output without input", "scalar"),
-    (QUIET, "part of the numerator of a difference, without label noise", "scalar"),
-    (CROSSED, "part of it in the square of the label noise", "scalar"),
-    (LOUD, "part of it in the fourth power of the label noise", "scalar"),
+    (QUIET, "numerator of a difference: part without label noise", "scalar"),
+    (CROSSED, "part in the square of the label noise", "scalar"),
+    (LOUD, "part in its fourth power", "scalar"),
     (TURNING_NOISE, "label noise at which the order of two stimuli turns", "scalar"),
     (TOTAL, "sum of all input variances", "scalar"),
 )

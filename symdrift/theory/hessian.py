@@ -139,9 +139,9 @@ def _flat(examples: Examples) -> Step:
 
     The mean gradient vanishes at every point of the orbit. Its derivative along the orbit is the
     Hessian {H} times a tangent vector, which therefore vanishes too, [eq:flat]. Here {theta_star}
-    has the weights of both layers in the canonical frame, and {Omega} turns both: the tangent
-    vector consists of {first} and {second}. What is left is the normal space. The gradient noise
-    has no tangent component either, by [eq:orthogonal].
+    has the weights in the canonical frame, zero for silent units, and {Omega} turns both layers:
+    the tangent vector consists of {first} and {second}. What is left is the normal space. The
+    gradient noise lies in it, by [eq:orthogonal].
     """
     return step(
         flat=(HESSIAN * TURN * MINIMUM_POINT, sp.ZeroMatrix(SIZE, 1)),

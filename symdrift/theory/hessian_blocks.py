@@ -55,10 +55,10 @@ FIRST_ENTRY, CROSS_ENTRY = sp.symbols("hessian_entry_first hessian_entry_cross",
 LATEX = {
     AXES: "N",
     WEIGHT_COUNT: r"\#_{\mathrm{weights}}",
-    U_IL: r"\delta U_{il}",
-    U_LI: r"\delta U_{li}",
-    W_IL: r"\delta W_{il}",
-    W_LI: r"\delta W_{li}",
+    U_IL: r"I^{U}_{il}",
+    U_LI: r"I^{U}_{li}",
+    W_IL: r"I^{W}_{il}",
+    W_LI: r"I^{W}_{li}",
     NORMAL_IL: "u_{il}",
     NORMAL_LI: "u_{li}",
     COUPLING: r"\Lambda_l",
@@ -72,6 +72,8 @@ LATEX = {
 
 MEANINGS = (
     (AXES, "number of axes", "scalar"),
+    (U_IL, "unit vector of one weight of the second layer", "vector"),
+    (W_IL, "the same for the first layer", "vector"),
     (NORMAL_IL, "unit vector of the normal space", "vector"),
     (MAP_CHANGE, "change of the learned map", "m by n"),
     (COUPLING, "slope along an axis", "scalar"),

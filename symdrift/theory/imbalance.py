@@ -97,11 +97,11 @@ LATEX: dict[sp.Basic, str] = {
 MEANINGS = (
     (PULL_FIRST, "gradient of a batch without weight decay, first layer", "p by n"),
     (PULL_SECOND, "the same for the second layer", "m by p"),
-    (IMBALANCE, "imbalance of the layers in step t", "p by p"),
+    (IMBALANCE, "imbalance of the layers", "p by p"),
     (SHIFT, "mean deviation from the manifold", "vector"),
     (EVEN_PART, "symmetric deviation that both layers share", "n by n"),
     (BENT, "mean gradient across the orbit", "vector"),
-    (ODD_PART, "skew one that both share", "n by n"),
+    (ODD_PART, "skew deviation that both layers share", "n by n"),
     (MEAN_GRAM, "mean inner products of representations", "n by n"),
 )
 

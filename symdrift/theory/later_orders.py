@@ -151,7 +151,7 @@ LATEX: dict[sp.Basic, str] = {
     DECAY_NEXT: r"\mathcal{T}_8",
     EXPECTED_ERROR: r"\Delta_{\mathrm{rel}}",
     EXPECTED_LOSS_ERROR: r"\Delta_{L}",
-    EXPECTED_NORM: r"\Delta_{\lVert h \rVert^2}",
+    EXPECTED_NORM: r"\Delta_{\lVert w \rVert^2}",
     CHANGE: r"\Delta_{\eta}",
 }
 
@@ -160,13 +160,13 @@ MEANINGS = (
     (INCREMENT, "a rotation without memory", "p by p"),
     (COMMUTED, "what commutators add to it at the sixth power", "p by p"),
     (LEFT[POWER], "mean over a sample of what is known of its part of one power", "p by p"),
-    (ANGLE, "angle of a rotation without memory", "scalar"),
+    (ANGLE, "angle of a rotation without memory", "rad"),
     (NEXT_VARIANCE, "next order of the variance of these angles per step", "scalar"),
     (PSI, "what makes the mean orientation decay without memory", "p by p"),
     (DECAYED, "decay of the mean orientation in a step", "p by p"),
     (EXPECTED_ERROR, "expected relative error of a printed number", "scalar"),
     (EXPECTED_LOSS_ERROR, "that of the loss", "scalar"),
-    (EXPECTED_NORM, "that of a squared norm", "scalar"),
+    (EXPECTED_NORM, "that of the squared norm of a representation", "scalar"),
     (CHANGE, "relative change of a number by the next order, over the learning rate", "scalar"),
 )
 

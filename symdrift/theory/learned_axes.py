@@ -73,12 +73,12 @@ def _singular_values(examples: Examples, slope: sp.Expr, root: sp.Expr) -> Step:
     shown with [eq:completed].
     """
     gain, value = symbol("gain"), symbol("singular_value")
-    residual = symbol("residual_map")
+    residual = sp.expand(gain - root).subs(symbol("input_variance"), symbol("input_variance", "i"))
     return step(
         under=[Premise.SHARED_AXES],
         axis_slope=(AXIS_SLOPE, slope),
         singular_value=(value, root),
-        axis_residual=(residual, sp.expand(gain - root)),
+        axis_residual=(symbol("residual_map", "i"), residual),
         symbols={"root": sp.sqrt(value)},
         checks=(
             vanishes(

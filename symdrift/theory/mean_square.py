@@ -115,7 +115,7 @@ MEANINGS = (
     (RELAXATION, "relaxation of second moments", "operator"),
     (GROWTH, "growth of second moments by what samples add", "operator"),
     (SAMPLE_HESSIAN, "Hessian of the loss of one sample", "matrix"),
-    (CRITICAL_RATE, "rate up to which the fluctuation is stationary", "scalar"),
+    (CRITICAL_RATE, "critical rate: up to it the fluctuation is stationary", "scalar"),
     (SECOND_MOMENT, "second moment of a deviation", "matrix"),
     (SPREAD_INPUT, "what a product of inputs has beyond its mean", "n by n"),
     (SPREAD_ERROR, "what error times input has beyond its mean", "m by n"),

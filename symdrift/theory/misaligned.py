@@ -85,10 +85,11 @@ def _two_axes_frame(case: TwoAxes) -> Step:
     Express inputs and outputs in the axes of the learned map, so that it is the diagonal matrix {S}
     of {s_1} and {s_2}; all that is left of the task is the covariance in this frame,
     [eq:frame-covariance], and its off-diagonal entry {correlation} measures the misalignment. In
-    what follows {frame_sigma} is this matrix. As both directions are learned, [eq:slope-form] makes
-    the slope {gamma} times the identity, the residual map {residual_here} and the teacher
-    [eq:frame-teacher]. The operator [eq:map-hessian] is then [eq:frame-pull]. In the order 11, 12,
-    21, 22 of the entries of a map the operator [eq:map-hessian] is the matrix [eq:frame-hessian].
+    the rest of this section {frame_sigma} is this matrix. As both directions are learned,
+    [eq:slope-form] makes the slope {gamma} times the identity, the residual map {residual_here} and
+    the teacher [eq:frame-teacher]. The operator [eq:map-hessian] is then [eq:frame-pull]. In the
+    order 11, 12, 21, 22 of the entries of a map the operator [eq:map-hessian] is the matrix
+    [eq:frame-hessian].
     """
     minimum = case.minimum
     covariance = minimum.input_covariance

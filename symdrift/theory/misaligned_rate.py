@@ -13,7 +13,14 @@ from symdrift.derivation.chapter import Chain, Folded, chain, holds, step
 from symdrift.derivation.premises import Premise
 from symdrift.derivation.steps import Method, Step
 from symdrift.derivation.symbols import BATCH, ETA, GAMMA, symbol
-from symdrift.derivation.vocabulary import KURTOSIS
+from symdrift.derivation.vocabulary import (
+    INPUT_COVARIANCE,
+    KURTOSIS,
+    LEFT_AXES,
+    RANK,
+    RIGHT_AXES,
+    TEACHER,
+)
 from symdrift.theory.linear.points import ChosenMinimum
 from symdrift.theory.linear.two_axes import (
     ANGLE,
@@ -94,11 +101,16 @@ _MEANINGS = {
     LENGTH: "{length} that of a random common length with kurtosis {kurtosis}",
     LABELS: "{labels} that of label noise of variance {variance}",
 }
+MADE_OF = {
+    CANONICAL_TEACHER: (LEFT_AXES, TEACHER, RIGHT_AXES, RANK),
+    CANONICAL_COVARIANCE: (RIGHT_AXES, INPUT_COVARIANCE, RANK),
+}
+
 MEANINGS: tuple[tuple[sp.Basic, str, str], ...] = (
     (RESPONSE, "response of the mean rotation to the noise on learned maps", "4 by 4"),
     (GAUSSIAN, "numerator of the mean rotation", "scalar"),
     (COMMON, "denominator of the mean rotation", "scalar"),
-    (QUOTIENTS[GAUSSIAN], "the one over the other without misalignment", "scalar"),
+    (QUOTIENTS[GAUSSIAN], "numerator over denominator without misalignment", "scalar"),
     (ANGLE, "angle between the axes of teacher and inputs", "rad"),
     (EIGENVALUES[0], "eigenvalue of the Hessian on learned maps", "scalar"),
 )

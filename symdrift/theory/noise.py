@@ -332,10 +332,10 @@ def _elliptical(examples: Examples) -> Step:
 
     Elliptical inputs are a linear map of vectors of uniform direction and independent random
     length. Their fourth moments are those of Gaussian inputs times one plus the kurtosis
-    {kurtosis}, a third of the usual excess kurtosis, [eq:pairings], and the contraction is
-    [eq:map-noise-elliptical]: beside the terms of [eq:map-noise-gaussian] there is one that couples
-    all axes through the common length. Gaussian inputs have kurtosis zero. Where the next order in
-    the learning rate needs moments up to the eighth, in [step:moments-in-powers] and
+    {kurtosis}, a third of the usual excess kurtosis, [eq:pairings], and the noise on learned maps
+    is [eq:map-noise-elliptical]: beside the terms of [eq:map-noise-gaussian] there is one that
+    couples all axes through the common length. Gaussian inputs have kurtosis zero. Where the next
+    order in the learning rate needs moments up to the eighth, in [step:moments-in-powers] and
     [step:rotation-in-powers], the squared length is taken to be gamma distributed and label noise
     to be Gaussian.
     """

@@ -17,6 +17,7 @@ from symdrift.derivation.vocabulary import (
     BLOCK_HESSIAN,
     CANONICAL_FIRST,
     GENERATOR,
+    HIDDEN,
     I_INDEX,
     INPUT,
     J_INDEX,
@@ -87,18 +88,18 @@ LATEX = {
     FORGOTTEN: r"\bigl[(I - \mathrm{e}^{-\eta\tau H_{il}})\,\Gamma_{il}\bigr]_{11}",
 }
 
-MADE_OF = {SUMMED_PLANES: (GENERATOR,), SUMMED_MEANS: (GENERATOR,)}
+MADE_OF = dict.fromkeys((SUMMED_PLANES, SUMMED_MEANS), (GENERATOR, HIDDEN))
 
 MEANINGS = (
     (MEMORY[I_INDEX, L_INDEX], "forgotten part of the variance of a weight", "scalar"),
     (HIDDEN_VECTOR, "representation of a stimulus in the canonical frame", "r"),
     (COMPONENT, "representation along a hidden axis", "scalar"),
     (PLANE_ANGLE, "angle of a rotation in the plane of a generator", "rad"),
-    (MEAN_MATRIX, "mean rotation of all planes", "rad per step"),
+    (MEAN_MATRIX, "matrix of the mean rotations of all planes", "rad per step"),
     (DIFFUSION, "diffusion of a hidden (h) representation", "length^2 per step"),
     (RATE, "decay rate of a representation", "per step"),
-    (AUTOCORRELATION, "autocorrelation of a representation", "scalar"),
-    (DISPLACEMENT, "mean-squared displacement of a representation", "scalar"),
+    (AUTOCORRELATION, "autocorrelation of a representation", "length^2"),
+    (DISPLACEMENT, "mean-squared displacement of a representation", "length^2"),
     (SPEED, "speed of a representation by steady rotation", "length per step"),
 )
 

@@ -102,6 +102,8 @@ MEANINGS = (
     (OTHER_ERRORS, "the same for error times input", "3 by 3"),
     (COLUMNS["++"], "coefficients of the pairings as a column", "3"),
     (TURNED_COLUMN, "this column with the last two exchanged", "3"),
+    (COLUMNS[r"+\perp"], "the same column for sum and difference of the layers", "3"),
+    (COLUMNS[r"\perp\perp"], "that for their difference with itself", "3"),
     (RATES[0], "curvature of symmetric deviations that both layers share", "scalar"),
     (RATES[1], "curvature of skew ones", "scalar"),
     (RATES[2], "curvature of deviations in which the layers differ", "scalar"),

@@ -17,9 +17,11 @@ from symdrift.derivation.vocabulary import (
     INPUT,
     INPUT_COVARIANCE,
     L_INDEX,
+    LEFT_AXES,
     NOISE_ENTRY,
     OUTPUTS,
     OWN_FLUCTUATION,
+    RIGHT_AXES,
     SIZE,
 )
 from symdrift.theory.drift import DIRECTIONS
@@ -120,10 +122,10 @@ def _multiplicative_noise(examples: Examples) -> Step:
     where a batch averages over samples. Where weight decay is small and all inputs are learned with
     {s_1}, this adds to a second moment that is one in all directions, by [eq:second-moments], about
     {grown} along an axis whose variance {lambda} is small against {power}, and relaxation takes
-    away {relaxed}: the quotient of both is the second number. It is less where inputs are
-    learned with smaller singular values, or not at all. The second number grows with the number
-    of inputs while {discrete} does not. Where it reaches the order of one, the critical rate of
-    [eq:critical] is near, or has been passed.
+    away {relaxed}: the quotient of both is the second number. The quotient is less where
+    inputs are learned with smaller singular values, or not at all. The second number grows with
+    the number of inputs at given variances while {discrete} does not. Where it reaches the order of
+    one, the critical rate of [eq:critical] is near, or has been passed.
     """
     network = examples.rectangular.network
     sample, sigma = network.sample_input, network.input_covariance
@@ -191,11 +193,12 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
     The fourth is the largest {own} over {s_i}. Let {unit} be the weights of hidden unit {i} at the
     minimum, of squared length {length}, and {own} the variance of the weights along them,
     [eq:unit-variance]. A deviation by {unit} itself changes the learned map by [eq:unit-change],
-    and so nothing but the singular value {s_i}. Where {own} reaches {s_i}, the axis is lost at
-    times and found again, at an angle that owes nothing to where it was: it then drifts faster than
-    the theory says. Along {unit} slope and weight decay cancel by [eq:slope-pairs]; noise and
-    stiffness along it, at length one, are therefore by [eq:unit-change] both proportional to {s_i},
-    and {own} keeps its size: where {s_i} tends to zero, this happens at any learning rate.
+    with the columns {P_i} and {R_i} of {P} and {R}, and so only {s_i}.
+    Where {own} reaches {s_i}, the axis is lost at times and found again, at an angle that owes
+    nothing to where it was: it then drifts faster than the theory says. Along {unit} slope and
+    weight decay cancel by [eq:slope-pairs]; noise and stiffness along it, at length one, are
+    therefore by [eq:unit-change] proportional to {s_i}, and {own} keeps its size: where {s_i}
+    tends to zero, this happens at any learning rate.
     """
     return step(
         unit_variance=(
@@ -210,6 +213,10 @@ def _unbalanced_and_lost(examples: Examples) -> Step:
             "imbalance": INVERSE_ROOTS * MEAN_IMBALANCE * INVERSE_ROOTS,
             "remembered": 1 / (2 * ETA * GAMMA),
             "unit": UNIT_WEIGHTS,
+            "P_i": OUTPUT_AXIS,
+            "R_i": INPUT_AXIS,
+            "P": LEFT_AXES,
+            "R": RIGHT_AXES,
             "length": 2 * I_VALUE,
             "own": OWN_FLUCTUATION,
         },

@@ -27,6 +27,7 @@ from symdrift.derivation.vocabulary import (
     RANK,
     TERM,
 )
+from symdrift.theory.block_solutions import ONES
 from symdrift.theory.coupled_blocks import OVERLAP
 from symdrift.theory.examples import Examples
 from symdrift.theory.frequency_order import frequency_order
@@ -70,7 +71,7 @@ MEANINGS = (
     (IRRELEVANT_VARIANCE, "input variance along an irrelevant axis", "scalar"),
     (EXPONENTS["n"], "degree of the diffusion in the number of inputs", "scalar"),
     (EXTRA_DIFFUSION, "what irrelevant axes add to the diffusion tensor", "rad^2 per step"),
-    (PLANE_VARIANCE, "covariance of the rotation with p hidden units", "rad^2 per step"),
+    (PLANE_VARIANCE, "covariance of the rotation by the number of hidden units", "rad^2 per step"),
 )
 
 
@@ -189,7 +190,7 @@ def _isotropic(examples: Examples, found: sp.Expr) -> Step:
             ),
         ),
         symbols={
-            "ones": sp.ImmutableMatrix([[1, 1]]),
+            "ones": ONES,
             "root": sp.sqrt(2),
             "others": INPUTS - 2,
             "stiff_sum": stiff_sum,

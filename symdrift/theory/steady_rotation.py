@@ -49,7 +49,7 @@ LATEX: dict[sp.Basic, str] = {WHITE_VARIANCE: r"V^{\mathrm{white}}", ACROSS: "N"
 
 MEANINGS = (
     (ACROSS, "number of directions of the normal space", "scalar"),
-    (WHITE_VARIANCE, "covariance of rotations for noise without memory", "scalar"),
+    (WHITE_VARIANCE, "covariance of rotations for noise without memory", "rad^2 per step"),
 )
 
 

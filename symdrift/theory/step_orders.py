@@ -49,7 +49,7 @@ LATEX: dict[sp.Basic, str] = {
     GAUGE_SLOPE: r"\partial_{\Omega} (\delta_t^{\mathsf{T}} \tilde\Omega \theta^{*})",
 }
 
-MEANINGS = ((SCALED, "deviation in step t over the root of the learning rate", "vector"),)
+MEANINGS = ((SCALED, "deviation over the root of the learning rate", "vector"),)
 
 
 def one_step(examples: Examples) -> Iterator[Step]:
@@ -276,7 +276,7 @@ def _order_by_order() -> Step:
 
     The last term of [eq:normal-orders] keeps the deviation normal: by the derivative of
     [eq:orthogonal] at the minimum it takes away the part of {bent} along the tangent vector, which
-    leaves [eq:normal-step] with the normal part of the Hessian of the sample in the place of {H}.
+    leaves [eq:normal-step] with the normal part of the sample's Hessian for {H}.
     That derivative is [eq:tangent-pull].
 
     With several planes the rates [eq:gauge-slope] are a matrix, diagonal at leading order. The last

@@ -77,7 +77,7 @@ LATEX: dict[sp.Basic, str] = {
 
 MEANINGS = (
     (FREQUENT_RATE, "decay rate of a frequent stimulus", "per step"),
-    (OTHER_RATE, "decay rate of a rarer stimulus", "per step"),
+    (OTHER_RATE, "that of a rarer stimulus", "per step"),
     (FREQUENT_DIFFUSION, "diffusion for a frequent stimulus", "length^2 per step"),
     (
         CRITICAL_NOISE,
@@ -292,7 +292,7 @@ def _frequency(examples: Examples, effect: FrequencyEffect) -> Step:
     fluctuation of equal axes from [step:isotropic], this gives the slopes [eq:frequency-terms-121]
     to [eq:frequency-terms-231] of the terms of the axes 1, 2 and 3. They change the plane of the
     axes 1 and 2 by [eq:frequency-plane], where {D} is [eq:isotropic-quiet], and that of the axes 2
-    and 3 by [eq:frequency-apart]. By [eq:axis-decay] all planes through an axis add up to its rate:
+    and 3 by [eq:frequency-apart]. By [eq:axis-decay] the planes of an axis add up to its rate:
     with what blocks, overlaps and {length} change by, [eq:varied-term] and [eq:varied-own] in
     [eq:total] give [eq:frequency-rate] to [eq:frequency-diffusion].
     """

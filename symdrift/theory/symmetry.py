@@ -116,7 +116,7 @@ def _tangent(minimum: AlignedMinimum) -> Step:
     first layer are orthogonal to each other and so are columns of the second, with the singular
     values for their squared lengths: the tangent vectors of different planes are orthogonal, even
     where these share an axis, and have the squared length [eq:metric]; a silent hidden unit has
-    singular value zero. Planes of two silent units do not move anything, so {r} active directions
+    singular value zero. Planes of two silent units move nothing, so {r} active directions
     and {p} hidden units give a manifold of dimension [eq:dimension]; what is orthogonal to all
     tangent vectors is the normal space.
     """

@@ -25,7 +25,7 @@ SYNAPTIC_KICK = sp.MatrixSymbol("synaptic_kick", *MINIMUM_POINT.shape)
 
 LATEX: dict[sp.Basic, str] = {SYNAPTIC_KICK: r"\zeta^{\varsigma}_t"}
 
-MEANINGS = ((SYNAPTIC_KICK, "noise of the synapses in step t", "vector"),)
+MEANINGS = ((SYNAPTIC_KICK, "noise of the synapses", "vector"),)
 
 
 def synaptic_noise(examples: Examples) -> Iterator[Step]:

@@ -221,8 +221,9 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
 
     At its numbers the learned map has rank <rank>, with the <word> [eq:study-values]; the noise
     stays in the image of {J}, the dimension of which is [eq:study-reached], and the hidden axes
-    span <planes>.<still> <curved>, found in double precision like every number here: the minimum is
-    strict, as [eq:lyapunov] needs it to be.<others> <kernels><called>
+    span <planes>.<still> Across the manifold the smallest curvature is [eq:study-curvature], found
+    in double precision like every number here.<imbalance> The minimum is strict, as [eq:lyapunov]
+    needs it to be.<others> <kernels><called>
     """
     outputs, inputs = problem.teacher.shape
     # Label noise decides nothing about the minimum.
@@ -263,7 +264,7 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
             "outputs": _several(outputs, "output"),
             "hidden": _several(problem.hidden, "hidden unit"),
             "origin": origin,
-            "curved": _CURVED[abs(smallest - 2 * decay) <= 1e-9 * decay],
+            "imbalance": _IMBALANCE if abs(smallest - 2 * decay) <= 1e-9 * decay else "",
             "rank": str(rank),
             "word": word,
             "known": f"{known} {numbers}" if isinstance(axes, str) else f"{numbers} {known}",
@@ -278,17 +279,13 @@ def _minimum(study: Study, problem: LearningProblem, minimum: MinimumPoint) -> S
     )
 
 
-_CURVED = {
-    False: "Across the manifold the smallest curvature is [eq:study-curvature]",
-    True: (
-        "A small symmetric matrix that multiplies the first layer and, with the other sign, the "
-        "second leaves the map as it is, and by [eq:slope-pairs] the Hessian makes {twice_decay} "
-        "times this change of both. This {twice_decay} does not come from [eq:map-hessian], since "
-        "gradient noise at the minimum does not reach the change, and here it is the smallest "
-        "curvature across the manifold, [eq:study-curvature]"
-    ),
-}
-"""What has the smallest curvature: whether it is an imbalance of the layers."""
+_IMBALANCE = (
+    " A small symmetric matrix that multiplies the first layer and, with the other sign, the "
+    "second leaves the map as it is, and by [eq:slope-pairs] the Hessian makes {twice_decay} times "
+    "this change of both: here this is the smallest curvature, and it does not come from "
+    "[eq:map-hessian], since gradient noise at the minimum does not reach the change."
+)
+"""Where an imbalance of the layers has the smallest curvature."""
 
 LARGEST_SHOWN = 3
 """Most inputs or outputs for which a document prints teacher and covariances."""
@@ -326,7 +323,7 @@ def _known(study: Study, problem: LearningProblem, axes: Alignment | str) -> str
             if study.inputs.gaussian
             else "Here teacher and {Sigma} share no axes, so that the minimum has no formula"
         )
-        return f"{start} and was found numerically; what follows from it is the theory above."
+        return f"{start} and was found numerically."
     shared = (
         "Teacher and {Sigma} share their axes, so that its minimum is known axis by axis: a "
         "learned axis of gain {a} and variance {lambda} has the singular value [eq:study-axis]. "

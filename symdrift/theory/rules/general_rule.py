@@ -52,7 +52,7 @@ LATEX: dict[sp.Basic, str] = {
 
 MEANINGS = (
     (STILL, "mean update at a point of the fixed orbit", "vector"),
-    (UPDATE, "what the sample of step t changes, per learning rate", "vector"),
+    (UPDATE, "what the sample of a step changes, per learning rate", "vector"),
     (SLOPE_OF_MEAN, "derivative of the mean update at the fixed orbit", "matrix"),
     (SLOPE_OF_SAMPLE, "derivative of the update of a sample", "matrix"),
     (READING, "left null vector, which reads a rotation", "vector"),
@@ -65,10 +65,10 @@ OF_AN_UPDATE: Mapping[sp.Basic, str] = MappingProxyType({
     FLUCTUATION: "covariance of the deviation from the fixed orbit",
     FIRST_LAYER: "weights from the inputs to the hidden layer",
     STEP_FIRST: "change of these weights",
-    WEIGHTS: "all weights in step t",
+    WEIGHTS: "all weights",
     MINIMUM_POINT: "a point of the fixed orbit",
-    NORMAL: "deviation from the fixed orbit in step t",
-    CENTRED_NOISE: "update noise: part of the update of step t in the stable subspace",
+    NORMAL: "deviation from the fixed orbit",
+    CENTRED_NOISE: "update noise: part of the update in the stable subspace",
 })  # fmt: skip
 """What symbols mean where an update need not be a gradient."""
 

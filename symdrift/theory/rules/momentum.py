@@ -56,7 +56,7 @@ LATEX: dict[sp.Basic, str] = {
 MEANINGS = (
     (MOMENTUM, "momentum: share of the velocity that a step keeps", "scalar"),
     (EFFECTIVE, "effective learning rate, which momentum puts in the place of the other", "scalar"),
-    (VELOCITY, "velocity of all weights in step t", "vector"),
+    (VELOCITY, "velocity of all weights", "vector"),
     (SPEEDS, "covariance of the velocity", "matrix"),
     (TOGETHER, "covariance of the deviation of the shifted weights with the velocity", "matrix"),
     (OF_WEIGHTS, "covariance of the deviation of the weights themselves", "matrix"),
