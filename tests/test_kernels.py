@@ -416,6 +416,8 @@ def test_one_number_stands_for_equal_entries() -> None:
         ({"weight_decay": [0.1, np.nan]}, "must be positive"),
         ({"gains": [1.0, np.nan, 1.0]}, "gains must be numbers"),
         ({"label_noise": [0.1, -0.1, 0.0, 0.0]}, "label_noise must not be negative"),
+        ({"learning_rate": -0.005}, "learning_rate and batch must be positive"),
+        ({"batch": [1.0, 0.0]}, "learning_rate and batch must be positive"),
     ],
 )
 def test_arguments_of_wrong_shape_or_sign_are_refused(change: dict[str, Any], message: str) -> None:

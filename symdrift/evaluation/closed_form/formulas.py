@@ -425,7 +425,8 @@ def decay_rate(
     decay = by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion, norm = (component * decay).sum(axis=-1), component.sum(axis=-1)
-    return np.where(norm > 0, diffusion / np.where(norm > 0, norm, 1.0), 0.0)
+    # What is no number is not unseen.
+    return np.where(norm == 0, 0.0, diffusion / np.where(norm == 0, 1.0, norm))
 
 
 def mean_squared_displacement(

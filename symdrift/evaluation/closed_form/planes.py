@@ -173,10 +173,17 @@ def by_network(
 
     Arguments are those of the formulas, and how many parts of this size the work has: all of it
     decides whether compiled code is worth its start.
+
+    Raises
+    ------
+    ValueError
+        As `network_axes`, or when learning rate or batch is no number or not positive.
     """
     given = [np.asarray(part, dtype=float) for part in (
         covariance, gains, label_noise, weight_decay, learning_rate, batch
     )]  # fmt: skip
+    if not all(np.min(part, initial=np.inf) > 0 for part in given[4:]):
+        raise ValueError("learning_rate and batch must be positive")
     # The first three have an axis of directions, unless they are the same for all of them.
     own = [min(part.ndim, int(k < 3)) for k, part in enumerate(given)]
     leads = [part.shape[: part.ndim - k] for part, k in zip(given, own, strict=True)]
