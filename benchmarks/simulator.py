@@ -204,8 +204,7 @@ def main() -> None:
     }
     names = list(dict.fromkeys(name for result in results.values() for name in result))
     rows = [
-        [name, *(f"{r[name]:.3g}" if name in r else "" for r in results.values())]
-        for name in names
+        [name, *(f"{r[name]:.3g}" if name in r else "" for r in results.values())] for name in names
     ]
     ours = {n: result["symdrift, 1 thread"] for n, result in results.items()}
     peers = {n: max(v for k, v in r.items() if k.startswith(PEERS)) for n, r in results.items()}

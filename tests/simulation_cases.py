@@ -40,9 +40,7 @@ def problem(
         weight_decay=weight_decay,
         batch=batch,
         synaptic_noise=synaptic_noise,
-        stimuli=tuple(
-            Stimulus(f"axis {axis + 1}", unit) for axis, unit in enumerate(np.eye(size))
-        ),
+        stimuli=tuple(Stimulus(f"axis {axis + 1}", unit) for axis, unit in enumerate(np.eye(size))),
     )
 
 

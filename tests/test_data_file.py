@@ -292,9 +292,7 @@ def growing(kind: str) -> Column:
      "blocks", "counter of each block", "clock of each trial"],
 )  # fmt: skip
 @pytest.mark.parametrize("place", [0, 5])
-def test_a_column_that_counts_or_grows_is_suspicious(
-    tmp_path: Path, kind: str, place: int
-) -> None:
+def test_a_column_that_counts_or_grows_is_suspicious(tmp_path: Path, kind: str, place: int) -> None:
     rows = np.insert(RECORDING, place, growing(kind), axis=1)
     names = [*NAMES[:place], "step", *NAMES[place:]]
     path = write_table(tmp_path / "x.csv", rows, names)
@@ -623,8 +621,14 @@ def test_evaluate_says_what_was_read_and_the_share_of_the_mean(
     assert run(["evaluate", path]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert all(f"{what} {value}" in text for what, value in input_facts(record))
-    for said in ("file x.csv", "samples 60 rows", "columns 2 of 5", "header names of the columns",
-                 f"share of their power {100 * share:.3g} %", "Sigma second moment about zero"):
+    for said in (
+        "file x.csv",
+        "samples 60 rows",
+        "columns 2 of 5",
+        "header names of the columns",
+        f"share of their power {100 * share:.3g} %",
+        "Sigma second moment about zero",
+    ):
         assert said in text  # fmt: skip
     assert run(["evaluate", path, "--set", "inputs.center=true"]) == 0
     text = " ".join(capsys.readouterr().out.split())
@@ -713,8 +717,6 @@ def test_one_sample_varies_about_zero_and_not_about_its_mean(tmp_path: Path) -> 
     assert read_samples(path, 1).rows.tolist() == [[5.0]]
     with pytest.raises(RequestError, match=r"same number in every row of column 1 \(5\)"):
         read_samples(path, 1, center=True)
-
-
 
 
 @pytest.mark.parametrize("offset", [1e4, 1e6, -1e7])

@@ -21,6 +21,7 @@ PROBLEM = read_study("misaligned_teacher").problem()
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[Drift]:
     """What the dense road computed by plane."""
     found: list[Drift] = []
+
     def counted(*arguments: object) -> Drift:
         found.append(hidden_drift(*arguments))  # type: ignore[arg-type]
         return found[-1]

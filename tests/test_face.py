@@ -70,9 +70,7 @@ def test_values_are_set_by_name_or_by_field() -> None:
     assert by_name.document == STUDY.with_values({"gamma": 0.2}).document
 
 
-@pytest.mark.parametrize(
-    "name", ["LearningProblem", "Stimulus", "compare_study", "validate_limit"]
-)
+@pytest.mark.parametrize("name", ["LearningProblem", "Stimulus", "compare_study", "validate_limit"])
 def test_former_names_warn_and_say_where_they_are(name: str) -> None:
     with pytest.warns(DeprecationWarning, match=rf"symdrift\.{name} .* stays as symdrift\."):
         assert getattr(symdrift, name).__name__ == name

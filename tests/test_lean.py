@@ -30,8 +30,7 @@ from symdrift.theory.strictness import _strictness
 
 QUICK = {"anisotropic_autoencoder", "misaligned_teacher", "digits"}
 STUDIES = [
-    pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
-    for name in TWO_LAYERS
+    pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in TWO_LAYERS
 ]
 
 STATED = {

@@ -173,9 +173,7 @@ def test_an_axis_left_out_drives_drift_without_weight_decay() -> None:
 # --- Frequency --------------------------------------------------------------------------
 
 
-def central_difference(
-    size: int, noise: float, decay: float, batch: int = 1
-) -> dict[str, float]:
+def central_difference(size: int, noise: float, decay: float, batch: int = 1) -> dict[str, float]:
     """Responses to the variance of the first input, by full matrices."""
     step = 1e-4
     values = []

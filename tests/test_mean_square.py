@@ -79,9 +79,7 @@ def test_seven_numbers_have_the_critical_rate_of_equal_axes(
     assert evaluate(given, method).validity.critical_rate == pytest.approx(1 / inverse, rel=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("size", "gamma", "noise", "batch"), [(2, 0.3, 0.0, 1), (6, 0.6, 0.09, 2)]
-)
+@pytest.mark.parametrize(("size", "gamma", "noise", "batch"), [(2, 0.3, 0.0, 1), (6, 0.6, 0.09, 2)])
 def test_the_displayed_equation_of_seventh_degree_has_the_critical_rate_for_its_root(
     size: int, gamma: float, noise: float, batch: int
 ) -> None:

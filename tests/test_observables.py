@@ -625,9 +625,7 @@ def test_tuning_does_not_depend_on_how_many_lags_are_held(monkeypatch: pytest.Mo
 
 def test_paths_that_would_take_forever_are_not_followed() -> None:
     """One plane turns ten million times faster than the others."""
-    process = with_rotation(
-        drift_process(three_axes()), np.diag([1.0, 1e-7, 1e-7]), np.zeros(3)
-    )
+    process = with_rotation(drift_process(three_axes()), np.diag([1.0, 1e-7, 1e-7]), np.zeros(3))
     with pytest.raises(RequestError, match=r"--times reach over \d+ steps of sampled paths"):
         tuning_change(process, np.array([1e9]))
     # An axis that never turns is none of the slow ones.

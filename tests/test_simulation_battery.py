@@ -144,7 +144,7 @@ def hamming_weights(given: Words) -> float:
 
 def random_walk(given: Words) -> float:
     """Highest point of walks of 64 steps: ``P(M = m) = P(S = m) + P(S = m + 1)``."""
-    bits = np.unpackbits(given[:2**16].astype(">u8").view(np.uint8)).reshape(-1, 64)
+    bits = np.unpackbits(given[: 2**16].astype(">u8").view(np.uint8)).reshape(-1, 64)
     heights = np.maximum(np.cumsum(2 * bits.astype(np.int64) - 1, axis=1).max(axis=1), 0)
     ends = np.zeros(67)
     ends[0:65:2] = [comb(64, 32 + m // 2) / 2.0**64 for m in range(0, 65, 2)]

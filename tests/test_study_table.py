@@ -95,9 +95,7 @@ def test_a_row_of_other_numbers_is_a_sample(tmp_path: Path, first: str, remark: 
         "0,1,2,3,4,5\n1,2,3,4,5,6\n5,4,3,2,1,0\n",
     ],
 )
-def test_where_counting_may_be_a_sample_it_stays_one_and_says_so(
-    tmp_path: Path, text: str
-) -> None:
+def test_where_counting_may_be_a_sample_it_stays_one_and_says_so(tmp_path: Path, text: str) -> None:
     found = table_of(tmp_path, text)
     assert found.header is None
     assert len(found.values) == text.count("\n")

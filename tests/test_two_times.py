@@ -89,9 +89,7 @@ def moments_of_all_weights(given: LearningProblem, lags: Array) -> list[Moments]
     forced = covariance(forms[0], forms[1], "i,lj->ijl")
     bent = covariance(forms[0], forms[2], "i,abj->ijab")
     squared = covariance(forms[1], forms[1], "ai,bj->ijab")
-    cubed = (
-        np.einsum("z,zi,zj,zk->ijk", weights, *[forms[0]] * 3, optimize=True) / given.batch**2
-    )
+    cubed = np.einsum("z,zi,zj,zk->ijk", weights, *[forms[0]] * 3, optimize=True) / given.batch**2
     start, mean, third, more = (
         np.pad(moment, [(0, size - across)] * moment.ndim)
         for moment in (

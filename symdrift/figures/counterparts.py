@@ -66,9 +66,7 @@ class Counterparts:
     sizes: tuple[SizeCurve, ...]
 
 
-def numbers(
-    synaptic: SynapticComparison, isotropic: DriftComparison | None
-) -> Counterparts:
+def numbers(synaptic: SynapticComparison, isotropic: DriftComparison | None) -> Counterparts:
     """Decay rates of all stimuli that have a representation, and the scaling with size."""
     pairs = [pair for pair in synaptic.comparison.stimuli if pair.study > 0][:_MOST_STIMULI]
     names = tuple(pair.name for pair in pairs)

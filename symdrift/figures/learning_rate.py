@@ -160,9 +160,7 @@ def numbers(extrapolation: Extrapolation) -> LearningRateLimit | None:
         synaptic=any(extrapolation.synaptic_noise),
         stimulus=stimulus,
         displacements=() if first is None else tuple(_curve(run, first) for run in runs),
-        ratios=tuple(
-            _ratio_limit(limits[name], fitted) for name in shown if name in limits
-        ),
+        ratios=tuple(_ratio_limit(limits[name], fitted) for name in shown if name in limits),
         fastest=runs[0].fastest,
     )
 

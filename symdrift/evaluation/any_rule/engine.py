@@ -247,9 +247,7 @@ def _swept(
     return area, mean
 
 
-def _turned_by_noise(
-    traced: TracedRule, space: StableSpace, along: Array, jumps: Array
-) -> Array:
+def _turned_by_noise(traced: TracedRule, space: StableSpace, along: Array, jumps: Array) -> Array:
     """Mean of ``-<psi, X zeta> - <psi, X X theta*> / 2`` for the rotation ``X`` by noise itself.
 
     What remains of the second order of a step, where a sample turns the hidden layer directly.

@@ -93,8 +93,7 @@ def network_axes(
     gain = np.abs(gain)
     # Among what is no number the least is none either, and in no relation.
     least, slowest, weakest, quietest = (
-        np.min(part, initial=np.inf)
-        for part in (variance[..., :inputs], weight_decay, gain, noise)
+        np.min(part, initial=np.inf) for part in (variance[..., :inputs], weight_decay, gain, noise)
     )
     if not (least > 0 and slowest > 0):
         raise ValueError("covariance and weight_decay must be positive")
