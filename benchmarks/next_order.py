@@ -1,6 +1,6 @@
 """Corrected predictions and the limits of the leading order beside simulations at finite rates.
 
-    python benchmarks/next_order.py [--precision P] [--forms]
+    python benchmarks/next_order.py [--precision P] [--table NAME] [--forms]
 
 The first table has the excess loss of isotropic autoencoders over its leading order: what the
 critical rate says, ``1 / (1 - eta / eta_c)``, what the next order says, and simulations, which may
@@ -9,9 +9,18 @@ measures without reading it off representations, and squared norms, at ``eta h_m
 study's own rate: by how much the leading order and the corrected prediction are off.  What the
 critical rate says in the first table and the corrected predictions of the second fail where they
 are off by more than 3 %, two standard errors apart, or the simulation is too short to tell; the
-exit code is then 1.  With ``--forms`` there is another table alone: how far the corrected numbers
-of every shipped study are off at several rates, and how far they would be if their correction ``c``
-were the beginning of another form than ``1 + c``.
+exit code is then 1.
+
+The third has how second moments of linearised steps grow 10 % below the critical rate and 10 %
+above it, and fails where they do not shrink, or do not grow, by four standard errors.  The fourth
+has the Gram matrix of the bottleneck beside that of simulated representations, at its own rate and
+a quarter of it.  It fails like the second, entries taken relative to the lengths of both
+representations, and where one that vanishes by symmetry is four standard errors from zero.  With
+``--table`` there is one of the four alone.
+
+With ``--forms`` there is another table alone: how far the corrected numbers of every shipped study
+are off at several rates, and how far they would be if their correction ``c`` were the beginning of
+another form than ``1 + c``.
 """
 
 from __future__ import annotations
@@ -22,15 +31,19 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import product
+from dataclasses import replace
+from itertools import combinations_with_replacement, product
 from typing import NamedTuple
 
 import numpy as np
+from linearised import simulated_growth
 from slopes import of_two_layers
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.evaluate import validity
 from symdrift.evaluation.validity import RUNS_AWAY_ABOVE
 from symdrift.inputs import Gaussian
+from symdrift.observables import observe
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.validation.expected import theory_of
@@ -55,6 +68,12 @@ STUDIES = {
     "bottleneck": None,
 }
 """Rates, as ``eta h_max``; None for a study's own."""
+
+CERTAIN = 4
+"""Standard errors by which second moments grow or shrink, and what vanishes stays near zero."""
+
+GRAM_RATES = (1.0, 0.25)
+"""Of the Gram matrix, as shares of the study's own: what is left shrinks with the square."""
 
 FORMS: dict[str, Callable[[float, float], float]] = {
     "leading order": lambda c, r: 1.0,
@@ -186,6 +205,60 @@ def corrected_predictions(precision: float) -> bool:
     return held
 
 
+def bracketed_critical_rates() -> bool:
+    """Print the third table; whether all of it holds."""
+    print("\n| study | eta_c | log growth per step at 0.9 eta_c | at 1.1 eta_c |")
+    print("| --- | --- | --- | --- |")
+    bracketed = (
+        (isotropic(8, 0.01), 1000), (isotropic(32, 0.01), 200),
+        (read_study("bottleneck").problem(), 2000),
+        (read_study("misaligned_teacher").problem(), 2000),
+    )  # fmt: skip
+    held = True
+    for problem, networks in bracketed:
+        critical = validity(problem).critical_rate
+        cells = []
+        for share, sign, what in ((0.9, -1, "shrinks"), (1.1, 1, "grows")):
+            at_rate = replace(problem, learning_rate=share * critical)
+            growth, error = simulated_growth(at_rate, networks)
+            failed = sign * (growth - 1) < CERTAIN * error
+            held &= not failed
+            cells.append(
+                f"{math.log(growth):+.5f} ± {error / growth:.1g}, {'fails' if failed else what}"
+            )
+        name = f"{problem.study}, n = {len(problem.input_covariance)}"
+        print(f"| {name} | {critical:.5g} | {' | '.join(cells)} |", flush=True)
+    return held
+
+
+def gram_matrix(precision: float) -> bool:
+    """Print the fourth table; whether all of it holds."""
+    print("\n| eta | entry | leading order | corrected | simulated | off | corrected off | z |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    own, held = read_study("bottleneck").problem(), True
+    for share in GRAM_RATES:
+        problem = at_learning_rate(own, share * own.learning_rate)
+        seen = planned_rate(problem, precision, 0).similarity
+        corrected = observe(problem, np.ones(1)).similarity.gram
+        lengths = np.sqrt(np.diagonal(seen.simulation))
+        for entry in combinations_with_replacement(range(len(lengths)), 2):
+            first, second = entry
+            size = lengths[first] * lengths[second]
+            simulated, error = seen.simulation[entry], seen.standard_error[entry]
+            off, before = ((part[entry] - simulated) / size for part in (corrected, seen.minimum))
+            z = (simulated - corrected[entry]) / error
+            failed = fails(off, error / size) or bool(first != second and abs(z) > CERTAIN)
+            held &= not failed
+            print(
+                f"| {problem.learning_rate:g} | {first + 1}, {second + 1} | "
+                f"{seen.minimum[entry]:.6f} | {corrected[entry]:z.6f} | "
+                f"{simulated:z.6f} ± {error:.2g} | {before:+z.2%} | {off:+z.2%}"
+                f"{' (fails)' * failed} | {z:+.1f} |",
+                flush=True,
+            )
+    return held
+
+
 def kind(quantity: str) -> str:
     """What a quantity is, without its indices; both of the fluctuation are one."""
     if quantity in ("weight variance", "excess loss"):
@@ -225,16 +298,23 @@ def other_forms(precision: float) -> None:
 
 
 def main() -> None:
-    """Print both tables, or the other one."""
+    """Print the four tables, or one of them, or the other one."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--precision", type=float, default=0.0015)
     parser.add_argument("--forms", action="store_true")
+    tables: dict[str, Callable[[], bool]] = {
+        "limits": limits_of_the_leading_order,
+        "corrected": lambda: corrected_predictions(precision),
+        "critical": bracketed_critical_rates,
+        "gram": lambda: gram_matrix(precision),
+    }
+    parser.add_argument("--table", choices=tables)
     given = parser.parse_args()
     precision = given.precision
     if given.forms:
         other_forms(precision)
         return
-    held = [limits_of_the_leading_order(), corrected_predictions(precision)]
+    held = [table() for name, table in tables.items() if given.table in (None, name)]
     sys.exit(0 if all(held) else 1)
 
 
