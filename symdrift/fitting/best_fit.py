@@ -476,8 +476,8 @@ def fit_tables(found: Fit) -> list[Table]:
                 )
                 for each in found.estimates
             ),
-            "Standard errors from the curvature at the best fit, intervals by the profile of the "
-            "likelihood.",
+            "Standard errors from the curvature at the best fit, with numbers at an end of their "
+            "range held there; intervals by the profile of the likelihood.",
         ),
         record_table(
             "Measured and fitted",
