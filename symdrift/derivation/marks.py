@@ -44,10 +44,10 @@ class Mark:
 
 
 INDICES = (
-    Mark("i, j", "indices of hidden axes or outputs"),
+    Mark("i, j", "indices of axes, hidden units or outputs"),
     Mark("k", "index of another axis"),
-    Mark("l", "index of any axis, or a power"),
-    Mark("b, c, d", "indices of weights, inputs or stimuli"),
+    Mark("l", "index of any axis, input, output or weight, or a power"),
+    Mark("b, c, d", "indices of inputs, outputs, stimuli, weights or eigenvectors"),
     Mark("t", "number of a step"),
 )
 """Letters of indices, each with what it counts."""
@@ -78,8 +78,8 @@ SIGNS = (
     Mark(r"\partial", "derivative, by what stands below", r"\\partial"),
     Mark(r"(\,\cdot\,)_W", "part in one layer", r"\)_\{?[WU]|^[gF]_\{?[WU]"),
     Mark(
-        r"(\,\cdot\,)_{+}",
-        "part in sum or difference of the layers",
+        r"(\,\cdot\,)_{+}, (\,\cdot\,)_{\perp}",
+        "part in the sum, in the difference of the layers",
         r"\\delta_\S+\)_\{(\+|\\perp)",
     ),
     Mark(r"\cdot\,|_{\lambda}", "with this held fixed", r"\|_\{\\lambda(_\{|\})"),
@@ -87,8 +87,18 @@ SIGNS = (
     Mark(r"\delta_{ij}", "one for equal indices, else zero", kinds=(sp.KroneckerDelta,)),
     Mark(r"O(\cdot)", "terms of this order and beyond", r"^O\("),
     Mark(r"Q_\tau", "rotation over a time lag", r"Q_\{?\\tau", shape="r by r"),
-    Mark(r"\mu_\Omega", "mean rotation in the plane of a generator", r"\\mu_\{?\\Omega"),
-    Mark(r"V_{\Omega\Omega'}", "covariance of the rotations in two planes", r"V_\{\\Omega"),
+    Mark(
+        r"\mu_\Omega",
+        "mean rotation in the plane of a generator",
+        r"\\mu_\{?\\Omega",
+        shape="rad per step",
+    ),
+    Mark(
+        r"V_{\Omega\Omega'}",
+        "covariance of the rotations in two planes",
+        r"V_\{\\Omega",
+        shape="rad^2 per step",
+    ),
 )
 """Signs, in the order of the table."""
 

@@ -105,7 +105,7 @@ LATEX: dict[sp.Basic, str] = {
     TRACE: r"\operatorname{tr}_{+}(H)",
     TRACE_OF_MEAN: r"\operatorname{tr}_{+}(H^2)",
     TRACE_OF_SAMPLE: r"\mathbb{E}[\operatorname{tr}_{+}(H_x^2)]",
-    HEARD_TRACE: r"\mathbb{E}[\operatorname{tr}^2 (H_x \delta_{\perp})_{\perp}]",
+    HEARD_TRACE: r"\mathbb{E}[\operatorname{tr}((H_x \delta_{\perp})_{\perp})^2]",
     HEARD_ENTRIES: r"\mathbb{E}[\lVert (H_x \delta_{\perp})_{\perp} \rVert^2]",
 }
 

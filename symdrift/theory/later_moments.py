@@ -272,15 +272,16 @@ def moments_in_powers(plane: StationaryPolynomials) -> Step:
     The mean of a function {f} of the deviation changes in one step by [eq:generators], written as
     far as it is needed here. With the new deviation in the place of the old one, Taylor's series of
     {f} gives the three terms [eq:generator-terms-0] to [eq:generator-terms-2]: lower indices of {f}
-    are its derivatives, those of {moved} first the power and then the component, indices that stand
-    twice in these terms are summed, and means are those over samples. At the power {root} stands
-    the mean of {first_moved}, which vanishes, as that is minus the gradient noise; the mean of
-    {second_moved} is minus the pull {pull} of the Hessian. In the stationary state no mean changes:
-    with stationary means in angle brackets, [eq:stationary-mean] says what that of {first_of} is,
-    from those of the next two. The first, {first}, is the generator, as one says of a Markov
-    process, of the Ornstein–Uhlenbeck process of the leading order: the Hessian pulls, and the
-    noise spreads. In the eigenvectors of the Hessian it multiplies a product of components by minus
-    the sum of their eigenvalues {h_b}, and adds products that are shorter by two.
+    are its derivatives, those of {moved} first the power and then the component, indices of
+    components that stand twice in these terms are summed, and means are those over samples. At the
+    power {root} stands the mean of {first_moved}, which vanishes, as that is minus the gradient
+    noise; the mean of {second_moved} is minus the pull {pull} of the Hessian. In the stationary
+    state no mean changes: with stationary means in angle brackets, [eq:stationary-mean] says what
+    that of {first_of} is, from those of the next two. The first, {first}, is the generator, as one
+    says of a Markov process, of the Ornstein–Uhlenbeck process of the leading order: the Hessian
+    pulls, and the noise spreads. In the eigenvectors of the Hessian it multiplies a product of
+    components by minus the sum of their eigenvalues {h_b}, and adds products that are shorter by
+    two.
 
     With such products for {f}, [eq:stationary-mean] is therefore a triangular system, power by
     power; the index {l} behind a stationary mean means its coefficient of {root} to the power {l}.

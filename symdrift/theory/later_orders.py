@@ -151,7 +151,7 @@ LATEX: dict[sp.Basic, str] = {
     DECAY_NEXT: r"\mathcal{T}_8",
     EXPECTED_ERROR: r"\Delta_{\mathrm{rel}}",
     EXPECTED_LOSS_ERROR: r"\Delta_{L}",
-    EXPECTED_NORM: r"\Delta_{\lVert w \rVert^2}",
+    EXPECTED_NORM: r"\Delta_{\lVert Wx \rVert^2}",
     CHANGE: r"\Delta_{\eta}",
 }
 
@@ -161,13 +161,13 @@ MEANINGS = (
     (COMMUTED, "what commutators add to it at the sixth power", "p by p"),
     (LEFT[POWER], "mean over a sample of what is known of its part of one power", "p by p"),
     (ANGLE, "angle of a rotation without memory", "rad"),
-    (NEXT_VARIANCE, "next order of the variance of these angles per step", "scalar"),
+    (NEXT_VARIANCE, "next order of the variance of these angles", "rad^2 per step"),
     (PSI, "what makes the mean orientation decay without memory", "p by p"),
     (DECAYED, "decay of the mean orientation in a step", "p by p"),
     (EXPECTED_ERROR, "expected relative error of a printed number", "scalar"),
     (EXPECTED_LOSS_ERROR, "that of the loss", "scalar"),
     (EXPECTED_NORM, "that of the squared norm of a representation", "scalar"),
-    (CHANGE, "relative change of a number by the next order, over the learning rate", "scalar"),
+    (CHANGE, "size of the relative change by the next order, over the learning rate", "scalar"),
 )
 
 
@@ -509,8 +509,8 @@ def _expected_error() -> Step:
     representation are the means of polynomials in the deviation, of which second and third moments
     and means are needed.
 
-    Let {coefficient} be the relative change of a number by the next order, over {eta}. It is
-    printed with the error [eq:expected-error]: the change {change}, and all later orders as a
+    Let {coefficient} be the size of the relative change of a number by the next order, over {eta}.
+    It is printed with the error [eq:expected-error]: the change {change}, and all later orders as a
     geometric series. This is an estimate, not a bound. As in [eq:moments-solved], each order is
     expected to be {ratio} times the one before, and the first of them to be this ratio times the
     change, or times the ratio itself where that is larger. Of the loss, later orders change the

@@ -98,7 +98,7 @@ LATEX: dict[sp.Basic, str] = {
     STEADY_MOMENT: r"\Psi",
     NEXT_MOMENT: r"\Psi_{t+1}",
     LABELS_FIRST: _expected(_PULL_FIRST + "_{ib}", _PULL_FIRST + "_{jd}"),
-    LABELS_SECOND: _expected(_PULL_SECOND + "_{bi}", _PULL_SECOND + "_{dj}"),
+    LABELS_SECOND: _expected(_PULL_SECOND + "_{li}", _PULL_SECOND + "_{cj}"),
     LABELS_BOTH: _expected(_PULL_FIRST + "_{ib}", _PULL_SECOND + "_{lj}"),
     SEEN_FIRST: r"(H_x \delta_t)_{W}",
     SEEN_SECOND: r"(H_x \delta_t)_{U}",
@@ -364,8 +364,8 @@ def _read_by_samples(examples: Examples) -> Step:
 
     Label noise, independent of the inputs, pulls at {W} through {second} and at {U} through
     {first}. Terms with a single factor of it vanish on average. The others are, for one deviation,
-    [eq:read-labels], now with {i} and {j} for hidden units: between the layers, within the first
-    and within the second. They are to be averaged over deviations.
+    [eq:read-labels], now with {i} and {j} for hidden units, {b} and {d} for inputs, {c} and {l} for
+    outputs: between the layers, within the first and within the second. They are to be averaged.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     kept = MOMENT[B, C, D, l] - COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, l]
@@ -376,7 +376,7 @@ def _read_by_samples(examples: Examples) -> Step:
         read=(SAMPLED[i, C, j, l], spread),
         read_labels=[
             (LABELS_FIRST, MatrixElement(FED_TO_FIRST, i, j) * COVARIANCE_ENTRY[B, D]),
-            (LABELS_SECOND, NOISE_COVARIANCE[B, D] * MatrixElement(FED_TO_SECOND, i, j)),
+            (LABELS_SECOND, NOISE_COVARIANCE[l, C] * MatrixElement(FED_TO_SECOND, i, j)),
             (LABELS_BOTH, MatrixElement(SENT, l, i) * MatrixElement(RECEIVED, j, B)),
         ],
         symbols={
@@ -396,6 +396,7 @@ def _read_by_samples(examples: Examples) -> Step:
             "moments": MOMENT[B, C, D, l],
             "b": B,
             "d": D,
+            "l": l,
         },
         checks=(
             vanishes(

@@ -275,8 +275,8 @@ def _order_by_order() -> Step:
     change them at the relative order {eta}, no earlier.
 
     The last term of [eq:normal-orders] keeps the deviation normal: by the derivative of
-    [eq:orthogonal] at the minimum it takes away the part of {bent} along the tangent vector, which
-    leaves [eq:normal-step] with the normal part of the sample's Hessian for {H}.
+    [eq:orthogonal] at the minimum it takes away the part of {bent} along the tangent vector. What
+    is left is [eq:normal-step], with the normal part of the sample's Hessian in the place of {H}.
     That derivative is [eq:tangent-pull].
 
     With several planes the rates [eq:gauge-slope] are a matrix, diagonal at leading order. The last
