@@ -1755,7 +1755,8 @@ def network_axes(
     Raises
     ------
     ValueError
-        When the last axis of an argument has another length, or a number is not positive.
+        When the last axis of an argument has another length, or an entry is no number, not
+        positive, or a negative label noise.
     """
     size, aligned = max(inputs, outputs), min(inputs, outputs)
     weight_decay = np.asarray(weight_decay, dtype=float)
@@ -1774,9 +1775,15 @@ def network_axes(
             part = np.concatenate([part, np.zeros((*part.shape[:-1], size - length))], axis=-1)
         parts.append(part)
     variance, gain, noise = parts
-    if np.any(variance[..., :inputs] <= 0) or np.any(weight_decay <= 0):
-        raise ValueError("covariance and weight_decay must be positive")
     gain = np.abs(gain)
+    # Among what is no number the least is none either, and in no relation.
+    least, slowest, weakest, quietest = (
+        np.min(part, initial=np.inf) for part in (variance[..., :inputs], weight_decay, gain, noise)
+    )
+    if not (least > 0 and slowest > 0):
+        raise ValueError("covariance and weight_decay must be positive")
+    if not (weakest >= 0 and quietest >= 0):
+        raise ValueError("gains must be numbers, and label_noise must not be negative")
     lead = np.broadcast_shapes(*(part.shape[:-1] for part in parts), weight_decay.shape)
     gamma = np.broadcast_to(weight_decay, lead)[..., None]
     variance, gain, noise, excess = (
@@ -2226,6 +2233,9 @@ WORTH_COMPILING = 40_000_000
 AT_A_TIME = 2**14
 """Numbers that one operation of NumPy is about where they are directions of one network."""
 
+DIRECTIONS_APIECE = 12
+"""For each network, up to which several take less time side by side than one after the other."""
+
 CELL, TILE = 64, 4
 """Numbers of a cell, and rows whose blocks are held at a time."""
 
@@ -2285,7 +2295,7 @@ def swept_areas(
             loop = _compiled_loop()
     if loop is not None:
         return _by_cells(loop, directions, weight_decay, count, rows)
-    if len(weight_decay) >= FEWEST:
+    if len(weight_decay) >= min(FEWEST, max(2, len(count) // DIRECTIONS_APIECE)):
         return areas_of_networks(directions, weight_decay, count, rows, white)
     areas = np.zeros((len(weight_decay), rows, rows))
     for axes, gamma, area in zip(zip(*directions, strict=True), weight_decay, areas, strict=True):
@@ -2532,7 +2542,7 @@ FEW_COLUMNS = 32
 def _alike(directions: Directions) -> tuple[NDArray[np.intp], ...]:
     """Positions that differ, in their order; which of them each one is like; how many are."""
     size = directions.variance.shape[1]
-    if len(set(directions.variance[0].tolist())) == size:
+    if not len(directions.variance) or len(set(directions.variance[0].tolist())) == size:
         return np.arange(size), np.arange(size), np.ones(size, dtype=np.intp)
     distinct = _kinds([part[:1] for part in directions])
     if len(distinct[0]) < size and len(directions.variance) > 1:
@@ -2676,10 +2686,17 @@ def by_network(
 
     Arguments are those of the formulas, and how many parts of this size the work has: all of it
     decides whether compiled code is worth its start.
+
+    Raises
+    ------
+    ValueError
+        As `network_axes`, or when learning rate or batch is no number or not positive.
     """
     given = [np.asarray(part, dtype=float) for part in (
         covariance, gains, label_noise, weight_decay, learning_rate, batch
     )]  # fmt: skip
+    if not all(np.min(part, initial=np.inf) > 0 for part in given[4:]):
+        raise ValueError("learning_rate and batch must be positive")
     # The first three have an axis of directions, unless they are the same for all of them.
     own = [min(part.ndim, int(k < 3)) for k, part in enumerate(given)]
     leads = [part.shape[: part.ndim - k] for part, k in zip(given, own, strict=True)]
@@ -2762,7 +2779,7 @@ def _rows(axes: NetworkAxes, inputs: int) -> _Rows:
 def _tiles(axes: NetworkAxes, inputs: int) -> Iterator[_Rows]:
     """Active directions, so many at a time that what pairs say of them stays in the cache."""
     rows = _rows(axes, inputs)
-    step = max(1, PAIRS_AT_A_TIME // axes.active.size)
+    step = max(1, PAIRS_AT_A_TIME // max(axes.active.size, 1))
     for start in range(0, rows.number.shape[-2], step):
         here = (..., slice(start, start + step), slice(None))
         yield _Rows(
@@ -3077,7 +3094,8 @@ def decay_rate(
     decay = by_network(Planes.rates, *given, inputs, outputs, hidden, learned)
     component = _squared_component(np.asarray(stimulus), axes.singular_value[..., :inputs])
     diffusion, norm = (component * decay).sum(axis=-1), component.sum(axis=-1)
-    return np.where(norm > 0, diffusion / np.where(norm > 0, norm, 1.0), 0.0)
+    # What is no number is not unseen.
+    return np.where(norm == 0, 0.0, diffusion / np.where(norm == 0, 1.0, norm))
 
 
 def mean_squared_displacement(

@@ -298,7 +298,7 @@ def _network(
     given = (inputs, covariance, weight_decay, learning_rate, gains, label_noise, batch)
     network = tuple(np.asarray(value, dtype=float) for value in given)
     _, variance, decay, _, gain, _, _ = network
-    if np.any(decay <= 0) or np.any(variance * gain <= decay):
+    if not (np.all(decay > 0) and np.all(variance * gain > decay)):
         raise ValueError("weight_decay must be positive and below covariance * gains")
     return network
 

@@ -595,7 +595,7 @@ def _frame(singular_values: ArrayLike, covariance: ArrayLike) -> tuple[Array, ..
     values, matrix = _floats(singular_values, covariance)
     s1, s2 = values[..., 0], values[..., 1]
     sigma11, sigma12, sigma22 = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
-    if np.any(s2 <= 0) or np.any(sigma11 <= 0) or np.any(sigma11 * sigma22 <= sigma12**2):
+    if not (np.all(s2 > 0) and np.all(sigma11 > 0) and np.all(sigma11 * sigma22 > sigma12**2)):
         raise ValueError("singular_values and covariance must be positive")
     return s1, s2, sigma11, sigma12, sigma22
 
