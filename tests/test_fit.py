@@ -289,6 +289,7 @@ def test_a_number_that_nothing_depends_on_is_named() -> None:
     assert [each.numbers for each in fit(study, loose, narrow).open] == [("r",), ("eta",)]
 
 
+@pytest.mark.slow
 def test_a_design_finds_what_tells_numbers_apart(exact: Fit) -> None:
     """The length of a stimulus changes its diffusion and not its rate of decay."""
     study = FREQUENT.with_values({"stimulus.1.vector": '[0, "r", 0, 0]'}).with_values(r=1)
@@ -411,6 +412,7 @@ def test_a_design_counts_what_a_number_at_an_end_leaves_to_the_others(at_an_end:
         assert each.gain == pytest.approx(bits, rel=0.05) and each.still_open == 0
 
 
+@pytest.mark.slow
 def test_the_road_of_matrices_fits_as_well() -> None:
     study = symdrift.read_study("misaligned_teacher")
     data = rates_of(study.with_values(gamma=0.2), ERROR)

@@ -190,6 +190,7 @@ def test_the_page_is_what_the_code_writes_now() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_figure_is_what_the_code_draws_now(tmp_path: Path) -> None:
     drawn_with = json.loads((ROOT / "generated" / "versions.json").read_text("utf-8"))
     if drawn_with != {name: version(name) for name in drawn_with}:

@@ -44,6 +44,7 @@ def displayed(label: str) -> Any:
     return found
 
 
+@pytest.mark.slow
 def test_the_chapter_is_told_in_the_full_document_alone() -> None:
     assert {one.identifier for one in chapter()} <= ELABORATIONS
 

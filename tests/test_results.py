@@ -460,6 +460,7 @@ HOST = r"""\documentclass[10pt,a4paper]{article}
 
 
 @needs_tex
+@pytest.mark.slow
 def test_all_results_of_five_axes_with_label_noise_take_two_pages(
     write_study: Write, tmp_path: Path
 ) -> None:
