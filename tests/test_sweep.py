@@ -30,7 +30,7 @@ from symdrift.evaluation.closed_form.stability_bound import stable_rate
 from symdrift.evaluation.result import Evaluation, Quantity, quantities
 from symdrift.evaluation.sweep import sweep
 from symdrift.evaluation.sweep_axes import Axis, parse_axis
-from symdrift.evaluation.sweep_cost import sweep_seconds
+from symdrift.evaluation.sweep_cost import require_next_orders, sweep_seconds
 from symdrift.evaluation.sweep_file import SweepFile
 from symdrift.evaluation.sweep_request import SweepRequest
 from symdrift.evaluation.swept_numbers import SweptNumbers, joined
@@ -196,6 +196,20 @@ def test_a_sweep_that_would_take_days_is_refused_with_what_is_possible(
     assert seconds == pytest.approx(300 * last)
     same = sweep_seconds(SweepRequest(equal, axes, quantities="stimuli"))
     assert seconds == pytest.approx(600**3 * same)
+
+
+def test_next_orders_that_would_take_days_are_refused_with_what_is_possible() -> None:
+    """One of eight different axes takes seconds."""
+    sizes: dict[str, Any] = {f"network.{name}": 8 for name in ("inputs", "outputs", "hidden")}
+    study = read_study("isotropic_autoencoder").with_values(sizes)
+    study = study.with_values({"inputs.covariance": str([1 + place / 10 for place in range(8)])})
+    few, many = (
+        SweepRequest(study, (parse_axis(f"gamma=0.1:0.2:{count}"),), order=2)
+        for count in (100, 50_000)
+    )
+    require_next_orders(few)
+    with pytest.raises(RequestError, match=r"50,000 points, .* 24 hours together\); about [1-9]"):
+        require_next_orders(many)
 
 
 def test_sizes_may_vary_along_an_axis() -> None:

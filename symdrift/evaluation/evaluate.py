@@ -109,7 +109,7 @@ def evaluate(
             from symdrift.evaluation.dense import evaluate as evaluate_dense
 
             if order == 2:
-                _require_next_order(problem)
+                require_next_order(problem)
             by_plane = partial(_drift, method=method, approximation=approximation)
             later = None if quantities == "all" else by_plane
             evaluation = evaluate_dense(problem, approximation, progress, later)
@@ -258,17 +258,29 @@ def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float)
     return replace(corrected, warnings=(*evaluation.warnings, *rough_numbers(corrected.errors)))
 
 
-def _require_next_order(problem: LearningProblem) -> None:
-    """Refuse a problem whose next order takes too long before its leading order is computed."""
+def require_next_order(problem: LearningProblem, longest: float = LONGEST) -> None:
+    """Refuse a problem whose next order takes too long before its leading order is computed.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    longest : float
+        Seconds that it may take, as foreseen.
+
+    Raises
+    ------
+    RequestError
+        Also where the minimum is refused.
+    """
     from symdrift.evaluation.closed_form import applies
     from symdrift.evaluation.next_order.corrected import affordable_minimum
     from symdrift.evaluation.next_order.subnetworks import require_few_axes
 
     # Shared axes have their own way to the next order, whatever the road of the leading one.
     if applies(replace(problem, synaptic_noise=0.0)) is None:
-        require_few_axes(problem)
+        require_few_axes(problem, longest)
     else:
-        affordable_minimum(problem)
+        affordable_minimum(problem, longest)
 
 
 def _drift(problem: LearningProblem, method: str, approximation: str) -> Drift:

@@ -257,6 +257,10 @@ def _evaluated(
             require_time(request, seconds)
             if foreseen := expected_duration(seconds):
                 log_stage(f"evaluating {total} points{foreseen}")
+    elif request.order == 2 and executor is None:
+        from symdrift.evaluation.sweep_cost import require_next_orders
+
+        require_next_orders(request)
     left = [block for block in blocks if block not in parts]
     together = executor is not None or request.by_arrays
     with ExitStack() as threads:

@@ -6,7 +6,9 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form.axis_kinds import different_axes
-from symdrift.evaluation.next_order.cost import QUICK, duration
+from symdrift.evaluation.evaluate import require_next_order
+from symdrift.evaluation.next_order.cost import LONGEST as LONGEST_POINT
+from symdrift.evaluation.next_order.cost import QUICK, TooExpensive, duration
 from symdrift.evaluation.sweep_request import SweepRequest
 from symdrift.execution import available_processors
 
@@ -58,3 +60,33 @@ def require_time(request: SweepRequest, seconds: float) -> None:
         f"asks for {request.total:,} points of networks with up to {request.most_axes} axes, which "
         f"would take about {duration(seconds)} here (allowed: {duration(LONGEST)}); {advice}",
     )
+
+
+def require_next_orders(request: SweepRequest) -> None:
+    """Refuse a sweep whose next orders would take too long together, by its first and last point.
+
+    What takes too long at a single point is a gap with its reason, as what the theory refuses.
+
+    Raises
+    ------
+    RequestError
+    """
+    each = LONGEST / request.total
+    if each >= LONGEST_POINT:
+        return
+    for place in {0, request.total - 1}:
+        try:
+            require_next_order(request.study.with_values(request.swept(place)).problem(), each)
+        except TooExpensive as refusal:
+            seconds = refusal.cost.seconds
+            if seconds <= each:
+                continue
+            possible = int(float(f"{LONGEST / seconds:.1g}"))
+            raise RequestError(
+                "--sweep",
+                f"asks for {request.total:,} points, each with a next order that takes about "
+                f"{duration(seconds)} or more (allowed: {duration(LONGEST)} together); about "
+                f"{possible:,} points are possible, or leave --order out",
+            ) from None
+        except RequestError:
+            continue
