@@ -1,4 +1,4 @@
-"""What the read-me says can be typed in works."""
+"""What the read-me and the pages that it sends to say can be typed in works."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from symdrift.cli import run
 from symdrift.study import read_study, shipped_studies
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "docs" / name for name in ("documents.md", "learning_rules.md", "validity.md")]
+TEXT = "\n".join([README, *(page.read_text(encoding="utf-8") for page in PAGES)])
 
 ODOURS = "docs/fitting/six_odours.toml"
 
@@ -25,12 +26,11 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> list[list[str]]:
-    """Every call of symdrift, split as a shell would."""
+    """Every call of symdrift once, split as a shell would."""
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     lines += re.findall(r"`(\.venv/bin/symdrift [^`]*)`", TEXT)
-    return [
-        shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/symdrift ")
-    ]  # fmt: skip
+    calls = [line for line in dict.fromkeys(lines) if line.startswith(".venv/bin/symdrift ")]
+    return [shlex.split(line, comments=True)[1:] for line in calls]
 
 
 def test_the_set_up_commands_make_their_own_environment() -> None:
@@ -42,25 +42,36 @@ def test_the_set_up_commands_make_their_own_environment() -> None:
     assert setup[1].endswith(".venv/bin/python -m pytest")
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
-def test_python_examples_run(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+def ran(name: str) -> dict[str, object]:
+    """What the one Python example with that name in it leaves."""
+    (source,) = [block for block in blocks("python") if name in block]
     namespace: dict[str, object] = {}
-    source = blocks("python")[number]
-    exec(compile(source, f"README.md, example {number}", "exec"), namespace)
-    if number == 0:
-        assert float(capsys.readouterr().out.strip("[]\n ")) == pytest.approx(0.35e-6)
-    elif number == 1:
-        rates = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
-        assert rates[0] < rates[1]
-    else:
-        assert getattr(namespace["diffusion"], "shape", None) == (25, 4, 4)
+    exec(compile(source, f"example with {name}", "exec"), namespace)
+    return namespace
+
+
+def test_there_are_no_examples_but_those_tested_here() -> None:
+    assert len(blocks("python")) == 4
+
+
+def test_the_rule_of_a_class_drifts_as_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    ran("class Oja")
+    assert float(capsys.readouterr().out.strip("[]\n ")) == pytest.approx(0.35e-6)
+
+
+def test_a_frequent_stimulus_drifts_more_slowly(capsys: pytest.CaptureFixture[str]) -> None:
+    ran("symdrift.evaluate(")
+    frequent, rare = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
+    assert frequent < rare
+
+
+def test_formulas_broadcast() -> None:
+    assert getattr(ran("formulas.diffusion_tensor")["diffusion"], "shape", None) == (25, 4, 4)
 
 
 @pytest.mark.slow
 def test_the_derivation_example_prints_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
-    (source,) = [block for block in blocks("python") if "symdrift.derive" in block]
-    assert len(blocks("python")) == 4
-    exec(compile(source, "README.md, derivation", "exec"), {})
+    ran("symdrift.derive(")
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 20
     assert all(re.search(r"\([1-9]\d* checks, \d+\.\d\d s\)$", line) for line in lines)
@@ -140,7 +151,7 @@ def test_other_commands_of_the_read_me_name_what_exists() -> None:
     }  # fmt: skip
 
 
-def test_pictures_are_there() -> None:
-    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", TEXT)
-    assert pictures
-    assert all((ROOT / picture).is_file() for picture in pictures)
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
+def test_pictures_and_pages_that_are_named_are_there(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert all((page.parent / target).is_file() for target in targets)
