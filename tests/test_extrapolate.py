@@ -263,6 +263,27 @@ def test_no_higher_order_is_blamed_for_a_slope_that_vanishes(coarse: Extrapolati
     assert "too large for a linear extrapolation of mu[15]" in found.doubts
 
 
+def test_slopes_that_no_cell_shows_have_no_word_in_the_table_and_are_counted_as_such(
+    coarse: Extrapolation,
+) -> None:
+    """A number that vanishes has no ratio, and its slope, which is judged, no place in the table."""
+    limit, slope = Estimate(1e-4, 0.01), Estimate(0.1, 0.2)
+    still, *moving = (
+        ExtrapolatedRow(Row(name, size, size, 1e-4, 0.0, 1.0), limit, slope, predicted_slope=0.0)
+        for name, size in [("mu[15]", 0.0), ("V[12]", 1.0), ("V[13]", 1.0)]
+    )
+    steep = replace(still, slope=Estimate(1.0, 0.1))
+    for first, found in [(still, "none is further"), (steep, "1 is further")]:
+        rows = (first, *moving)
+        table = extrapolation_table(rows, coarse.said)
+        column = table.head.index("slopes")
+        assert [row[column] for row in table.rows] == ["", "agree", "agree"]
+        assert [bool(row[table.head.index("by theory")]) for row in table.rows] == [0, 1, 1]
+        said = str(replace(coarse, rows=rows, second=None).slopes)
+        assert said.startswith(f"of 3 fitted slopes {found}")
+        assert said.endswith("; the table leaves out 1, of numbers that have no ratio")
+
+
 def test_synaptic_noise_keeps_its_share_at_every_rate() -> None:
     """The whole diffusion, in planes of learned and of silent axes, goes with the third power."""
     own = dense.evaluate(SYNAPTIC).drift.diffusion

@@ -46,7 +46,7 @@ class Mark:
 INDICES = (
     Mark("i, j", "indices of axes, hidden units or outputs"),
     Mark("k", "index of another axis"),
-    Mark("l", "index of any axis, input, output or weight, or a power"),
+    Mark("l", "index of any axis, hidden unit, input, output or weight, or a power"),
     Mark("b, c, d", "indices of inputs, outputs, stimuli, weights or eigenvectors"),
     Mark("t", "number of a step"),
 )

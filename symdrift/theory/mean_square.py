@@ -363,9 +363,9 @@ def _read_by_samples(examples: Examples) -> Step:
     another. That of the two products is [eq:read], with the fourth moments {moments} of the inputs.
 
     Label noise, independent of the inputs, pulls at {W} through {second} and at {U} through
-    {first}. Terms with a single factor of it vanish on average. The others are, for one deviation,
-    [eq:read-labels], now with {i} and {j} for hidden units, {b} and {d} for inputs, {c} and {l} for
-    outputs: between the layers, within the first and within the second. They are to be averaged.
+    {first}. Terms with a single factor of it vanish on average. The others are averaged over
+    deviations; for one they are [eq:read-labels], with {i} and {j} for hidden units, {b} and {d}
+    for inputs, {c} and {l} for outputs: between the layers, within the first and within the second.
     """
     i, j, l = I_INDEX, J_INDEX, L_INDEX
     kept = MOMENT[B, C, D, l] - COVARIANCE_ENTRY[B, C] * COVARIANCE_ENTRY[D, l]

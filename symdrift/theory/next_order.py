@@ -59,10 +59,10 @@ LATEX: dict[sp.Basic, str] = {
     FIRST_INCREMENT: r"\hat\Xi_3",
     MISSED_VARIANCE: r"\delta V_{ij}",
     MISSED_EXCESS: r"\delta \langle L \rangle",
-    MISSED_NORM: r"\delta \lVert w\rVert^2",
+    MISSED_NORM: r"\delta \lVert Wx \rVert^2",
     MISSED_WEIGHTS: r"\delta \operatorname{tr}\Gamma",
     EXCESS: r"(\langle L \rangle - L^{*})",
-    NORM: r"\lVert w\rVert^2",
+    NORM: r"\lVert Wx \rVert^2",
     WEIGHT_VARIANCE: r"\operatorname{tr}\Gamma",
 }
 

@@ -71,7 +71,7 @@ MEANINGS = (
     (IRRELEVANT_VARIANCE, "input variance along an irrelevant axis", "scalar"),
     (EXPONENTS["n"], "degree of the diffusion in the number of inputs", "scalar"),
     (EXTRA_DIFFUSION, "what irrelevant axes add to the diffusion tensor", "rad^2 per step"),
-    (PLANE_VARIANCE, "covariance of the rotation for any number of hidden units", "rad^2 per step"),
+    (PLANE_VARIANCE, "covariance of the rotation with this many hidden units", "rad^2 per step"),
 )
 
 

@@ -166,7 +166,7 @@ class Extrapolation(Judged[ExtrapolatedRow]):
 
     @property
     def slopes(self) -> str | None:
-        """Whether fitted slopes are the predicted ones, in words.
+        """Whether fitted slopes are the predicted ones, in words, and how many no table shows.
 
         ``None`` where none is known, and of an interrupted run.
         """
@@ -174,10 +174,12 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         apart = [row.quantity for row in known if abs(row.slope_z or 0.0) > TOLERATED_ERRORS]
         if not known:
             return None
+        hidden = sum(row.ratio is None for row in known)
+        unseen = f"; the table leaves out {hidden}, of numbers that have no ratio" if hidden else ""
         return (
             f"of {counted(len(known), 'fitted slope')} {len(apart) or 'none'} "
-            f"{'is' if len(apart) < 2 else 'are'} further than {TOLERATED_ERRORS:g} standard "
-            f"errors from what the next order predicts{': ' if apart else ''}{listed(apart)}"
+            f"{'is' if len(apart) < 2 else 'are'} further than {TOLERATED_ERRORS:g} standard errors "
+            f"from what the next order predicts{': ' if apart else ''}{listed(apart)}{unseen}"
         )
 
     @property

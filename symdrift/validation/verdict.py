@@ -229,14 +229,14 @@ def extrapolation_table(
 ) -> Table:
     """Theory beside simulation at the study's learning rate, the ratio at rate zero, and the word.
 
-    ``said`` is that of a row; slopes agree within `TOLERATED_ERRORS`, of which an interrupted run
-    says nothing.
+    ``said`` is that of a row; slopes that are shown agree within `TOLERATED_ERRORS`, of which an
+    interrupted run says nothing.
     """
 
     def cells(row: ExtrapolatedRow) -> dict[str, object]:
         ratio, slope, predicted = row.ratio, row.slope, row.predicted_slope
         own = None if ratio is None else row.of_ratio
-        slope_z = None if interrupted else row.slope_z
+        slope_z = None if interrupted or own is None else row.slope_z
         slopes = None if slope_z is None else abs(slope_z) <= TOLERATED_ERRORS
         return row.measured.to_dict() | {
             "limit": None if ratio is None else with_error(ratio.value, ratio.standard_error),
