@@ -266,7 +266,7 @@ def test_no_higher_order_is_blamed_for_a_slope_that_vanishes(coarse: Extrapolati
 def test_slopes_that_no_cell_shows_have_no_word_in_the_table_and_are_counted_as_such(
     coarse: Extrapolation,
 ) -> None:
-    """A number that vanishes has no ratio, and its slope, which is judged, no place in the table."""
+    """A number that vanishes has no ratio: its slope, which is judged, has no place in a table."""
     limit, slope = Estimate(1e-4, 0.01), Estimate(0.1, 0.2)
     still, *moving = (
         ExtrapolatedRow(Row(name, size, size, 1e-4, 0.0, 1.0), limit, slope, predicted_slope=0.0)

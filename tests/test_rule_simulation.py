@@ -277,8 +277,12 @@ def test_learning_that_runs_away_is_said_so() -> None:
     *_, off, near = found.warnings
     assert off.endswith("may be off by more than 1000 % at this learning rate")
     assert near.startswith("learning.rate = 0.1552 is 0.9993 of the critical rate")
-    with pytest.raises(RequestError, match=r"0\.15 makes learning diverge within \d+ steps"):
+    said = r"0\.15 makes learning diverge within \d+ steps; lower it to 0\.016 or less"
+    with pytest.raises(RequestError, match=said):
         simulate_rule(learner, steps=20_000, replicas=8)
+    slower = symdrift.read_study("oja").with_values({"learning.rate": 0.016}).learner()
+    weights = simulate_rule(slower, steps=20_000, replicas=8).weights
+    assert all(np.abs(matrix).max() < 3 for matrix in weights.values())
 
 
 def test_a_refusal_is_one_sentence_however_much_could_be_warned_of(

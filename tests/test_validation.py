@@ -648,7 +648,10 @@ def test_divergence_is_refused_with_step_and_stiffness(monkeypatch: pytest.Monke
         raise Diverged(128)
 
     monkeypatch.setattr(validation_module, "measure", diverges)
-    said = r"^learning\.rate = 0\.005 makes SGD diverge within 128 steps .* is 0\.0\d+\); lower it"
+    said = (
+        r"^learning\.rate = 0\.005 makes SGD diverge within 128 steps .* is 0\.0\d+\); lower it to "
+        r"0\.0025 or less$"
+    )
     with pytest.raises(RequestError, match=said):
         validate_rate(TWO, steps=20_000, replicas=8)
 

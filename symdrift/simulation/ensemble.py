@@ -14,6 +14,7 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.dense.landscape import MinimumPoint
+from symdrift.evaluation.validity import WARN_ABOVE
 from symdrift.execution import Blocks, Diverged, Meter, run_blocks
 from symdrift.precision import double_precision
 from symdrift.progress import Progress
@@ -311,6 +312,32 @@ def refuse_rotation(
             f"turns by about {largest:.3g} rad within one window, and at most {LARGEST_ROTATION} "
             f"is allowed; try {0.5 * possible * rate:.2g} or less",
         )
+
+
+def too_fast(
+    error: Diverged, rate: float, critical: float | None, what: str, size: str = ""
+) -> RequestError:
+    """The refusal of a rate at which weights grew without bound, with one at which they do not.
+
+    That is the share of the critical rate up to which the leading order is not warned of, or half
+    the rate where it is smaller already, or the critical one not known.
+
+    Parameters
+    ----------
+    error : Diverged
+    rate, critical : float
+    what : str
+        What diverges.
+    size : str
+        How large the rate is, in words.
+    """
+    possible = rate / 2 if critical is None else min(rate / 2, WARN_ABOVE * critical)
+    return RequestError(
+        "learning.rate",
+        f"= {rate:g} makes {what} diverge within {error.step} steps"
+        + (f" ({size})" if size else "")
+        + f"; lower it to {possible:.2g} or less",
+    )
 
 
 def measure(

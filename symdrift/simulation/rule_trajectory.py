@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symdrift.errors import RequestError
 from symdrift.evaluation.any_rule import evaluate_rule
 from symdrift.execution import Diverged, require_counts
 from symdrift.files import replacing
 from symdrift.precision import double_precision
 from symdrift.progress import Progress
-from symdrift.simulation.ensemble import blocks_of
+from symdrift.simulation.ensemble import blocks_of, too_fast
 from symdrift.simulation.rule_ensemble import (
     BLOCK_REPLICAS,
     RuleNetworks,
@@ -125,11 +124,8 @@ def simulate_rule(
             executor,
         )
     except Diverged as error:
-        raise RequestError(
-            "learning.rate",
-            f"= {learner.learning_rate:g} makes learning diverge within {error.step} steps; lower "
-            "it",
-        ) from error
+        critical = found.validity.critical_rate
+        raise too_fast(error, learner.learning_rate, critical, "learning") from error
     weights = {}
     for name, view in zip(learner.rule.weights, model.program.weights, strict=True):
         entries = vectors[..., view.first : view.first + view.rows * view.columns]

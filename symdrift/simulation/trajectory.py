@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import validity
-from symdrift.evaluation.validity import require_stable
+from symdrift.evaluation.validity import MEANINGS, require_stable
 from symdrift.execution import Diverged, Meter, require_counts, run_blocks
 from symdrift.files import replacing
 from symdrift.memory import available_memory, size_left, size_needed
@@ -28,6 +28,7 @@ from symdrift.simulation.ensemble import (
     advance_metered,
     blocks_of,
     replicas_per_block,
+    too_fast,
 )
 from symdrift.simulation.setup import model_of, padded_layers, simulated_hidden
 from symdrift.simulation.timescales import ceiling, relaxation
@@ -152,7 +153,8 @@ def simulate(
         records do not fit into memory, or SGD diverges.
     """
     require_counts(steps=steps, replicas=replicas, threads=threads, seed=seed)
-    require_stable(problem, validity(problem))
+    limits = validity(problem)
+    require_stable(problem, limits)
     minimum = minimum_of(problem)
     replicas = DEFAULT_REPLICAS if replicas is None else replicas
     slowest = min(relaxation(problem, minimum).slowest, minimum.certificate.hessian_min)
@@ -171,12 +173,9 @@ def simulate(
             f" with learning.weight_decay = {problem.weight_decay:g}",
         )
     except Diverged as error:
-        stiffness = problem.learning_rate * minimum.certificate.hessian_max
-        raise RequestError(
-            "learning.rate",
-            f"= {problem.learning_rate:g} makes SGD diverge within {error.step} steps (learning "
-            f"rate times the largest Hessian eigenvalue is {stiffness:.3g}); lower it",
-        ) from error
+        stiffness = f"{MEANINGS['rate_times_curvature']} is {limits.rate_times_curvature:.3g}"
+        critical = limits.critical_rate
+        raise too_fast(error, problem.learning_rate, critical, "SGD", stiffness) from error
     silent = problem.hidden - hidden
     first, second = np.split(vectors, [hidden * model.shape.inputs], axis=2)
     first = first.reshape(*vectors.shape[:2], hidden, model.shape.inputs)

@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.any_rule import RuleDrift, rule_drift
+from symdrift.evaluation.any_rule import RuleDrift, critical_rate, rule_drift
 from symdrift.evaluation.any_rule.traced_rule import Point
 from symdrift.evaluation.parts import Drift
 from symdrift.execution import Diverged, available_processors
 from symdrift.memory import require_memory
 from symdrift.progress import Progress
-from symdrift.simulation.ensemble import WINDOWS_AT_A_TIME, Schedule
+from symdrift.simulation.ensemble import WINDOWS_AT_A_TIME, Schedule, too_fast
 from symdrift.simulation.estimators import Estimates, WindowSums, estimate
 from symdrift.simulation.orbit_gauge import Orbit, orbit_of
 from symdrift.simulation.rule_ensemble import BLOCK_REPLICAS, measure_rule, rule_model
@@ -75,6 +75,7 @@ class RuleRun:
         self.learner = learner
         self.schedule = schedule
         self._seed = seed
+        self._point = point
         self._drift = rule_drift(learner, point)
         if not self._drift.covariance.any():
             raise RequestError(
@@ -122,10 +123,12 @@ class RuleRun:
                 first=first,
             )
         except Diverged as error:
-            raise RequestError(
-                "learning.rate",
-                f"= {self.rate:g} makes learning diverge within {error.step} steps (learning rate "
-                f"times the {FASTEST} is {self._stiffness:.3g}); lower it",
+            raise too_fast(
+                error,
+                self.rate,
+                critical_rate(self.learner, self._point),
+                "learning",
+                f"learning rate times the {FASTEST} is {self._stiffness:.3g}",
             ) from error
 
     def compare(self, sums: WindowSums, replicas: int) -> Validation:

@@ -16,13 +16,14 @@ from symdrift.evaluation.dense.landscape import MinimumPoint, minimum_of
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.next_order.cost import AT_ONCE
 from symdrift.evaluation.result import Evaluation
+from symdrift.evaluation.validity import MEANINGS
 from symdrift.execution import Diverged, require_counts
 from symdrift.observables import drift_process, mean_squared_displacement
 from symdrift.observables.process import NextProducts
 from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.records import Record
-from symdrift.simulation.ensemble import Schedule, measure
+from symdrift.simulation.ensemble import Schedule, measure, too_fast
 from symdrift.simulation.estimators import (
     Estimate,
     WindowSums,
@@ -463,11 +464,12 @@ class Run:
                 first=first,
             )
         except Diverged as error:
-            raise RequestError(
-                "learning.rate",
-                f"= {self.problem.learning_rate:g} makes SGD diverge within {error.step} steps "
-                f"(learning rate times the largest Hessian eigenvalue is {self._stiffness:.3g}); "
-                "lower it",
+            raise too_fast(
+                error,
+                self.rate,
+                self._theory.validity.critical_rate,
+                "SGD",
+                f"{MEANINGS['rate_times_curvature']} is {self._stiffness:.3g}",
             ) from error
 
     @property
