@@ -60,6 +60,7 @@ from symdrift.validation.ladder import DECIDING_AIM, FEWEST_WINDOWS
 from symdrift.validation.one_look import run_planned
 from symdrift.validation.plan import (
     BUDGET_SECONDS,
+    BUSY,
     PRECISION,
     at_learning_rate,
     followed_rate,
@@ -447,6 +448,9 @@ def least_budgets(refused: RequestError) -> list[float]:
     return [float(found) for found in re.findall(r"--budget (\d+)s", str(refused))]
 
 
+IDLE = "while it does little else"
+
+
 def test_the_least_budget_is_that_of_the_machine_alone_however_busy_it_is() -> None:
     """What it takes now stands beside it, and alone where it is the only reason."""
     theory = dense.evaluate(SPREAD)
@@ -456,14 +460,19 @@ def test_the_least_budget_is_that_of_the_machine_alone_however_busy_it_is() -> N
             plan_extrapolation(SPREAD, theory, budget=budget, speed=speed)
         return refusal.value
 
-    (least,) = least_budgets(refused(5.0, steady(3e7)))
+    alone = refused(5.0, steady(3e7))
+    (least,) = least_budgets(alone)
+    assert str(alone).endswith(f"--budget {least:g}s is the least on this machine {IDLE}")
     busy = refused(5.0, Speed(3e6, 3e7))
     assert least_budgets(busy) == [least, pytest.approx(10 * least, rel=0.05)]
-    assert "other work leaves it 10 % of its processors" in str(busy)
+    # Of either it is said how busy the machine may be.
+    assert f"--budget {least:g}s is the least on this machine {IDLE}, and --budget" in str(busy)
+    assert str(busy).endswith("s while other work leaves it 10 % of its processors, as now")
     assert least_budgets(refused(least, Speed(3e6, 3e7))) == least_budgets(busy)[1:]
-    # That budget is enough, and the run is planned for a decision.
-    plan = plan_extrapolation(SPREAD, theory, budget=least, speed=steady(3e7))
-    assert plan.precision <= DECIDING_AIM
+    # Then that budget is enough, and the run is planned for a decision.
+    for budget, share in zip(least_budgets(busy), (BUSY, 0.1), strict=True):
+        plan = plan_extrapolation(SPREAD, theory, budget=budget, speed=Speed(share * 3e7, 3e7))
+        assert plan.precision <= DECIDING_AIM
 
 
 def test_a_run_without_a_budget_says_that_it_may_decide_nothing(

@@ -240,19 +240,19 @@ def too_little(
     spent: float,
     speed: Speed,
     processors: int,
-    how: str = "on this machine",
+    how: str = "on this machine while it does little else",
 ) -> RequestError:
     """Names a budget that will do for a plan, the cheapest that decides.
 
-    That is what the machine needs where it does nothing else; what it needs as busy as it is now
-    comes beside it, and is all that is named where it alone is the reason.
+    That is what the machine needs where it does little else, which is said; what it needs as busy
+    as it is now comes beside it, and is all that is named where it alone is the reason.
     """
     needed = LEAST_MARGIN * (speed.share * spent + planned.seconds_kept(speed.alone, processors))
     least, now = _in_steps(needed), _in_steps(needed / speed.share)
     named = f"--budget {least}s is the least {how}"
-    while_busy = f"while other work leaves it {100 * speed.share:.0f} % of its processors"
+    while_busy = f"while other work leaves it {100 * speed.share:.0f} % of its processors, as now"
     if needed <= budget:
-        named = f"--budget {now}s is the least {how} {while_busy}"
+        named = f"--budget {now}s is the least on this machine {while_busy}"
     elif speed.share < BUSY:
         named += f", and --budget {now}s {while_busy}"
     return RequestError(
@@ -302,7 +302,7 @@ def require_budget(
     )  # fmt: skip
     speed = modelled_speed(problem, processors)
     if spent + cheapest.seconds(FASTEST * speed, processors) > budget:
-        how = "to be sure of it on an ordinary machine (the speed of this one was not measured)"
+        how = "to be sure of it on an ordinary machine that does little else (of unmeasured speed)"
         ordinary = Speed(*2 * (speed / UNMEASURED,))
         raise too_little(cheapest, budget, spent, ordinary, processors, how)
 
