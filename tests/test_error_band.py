@@ -11,6 +11,7 @@ from simulation_cases import problem
 
 from symdrift.cli import run
 from symdrift.errors import RequestError
+from symdrift.evaluation.corrections import rough_numbers
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order.corrected import general_two_times, orders
 from symdrift.evaluation.parts import moving_planes
@@ -192,6 +193,16 @@ def test_observations_warn_of_a_large_next_order_as_evaluations_do(name: str) ->
         if large:
             ((of_numbers,), (of_curves,)) = said
             assert of_curves.startswith(of_numbers + "; the curves carry the next")
+
+
+@pytest.mark.parametrize(("foreseen", "said"), [(7.0, False), (0.0766, True)])
+def test_a_number_off_by_more_than_the_record_expects_is_told_apart(
+    foreseen: float, said: bool
+) -> None:
+    """The record has an expected error too, for numbers whose next order is not computed."""
+    (text,) = rough_numbers({"drift.mean_rotation.1-3": 6.08, "minimum.loss": 0.02}, foreseen)
+    assert "1 of them, most of all drift.mean_rotation.1-3, by 608 %: the next orders" in text
+    assert ("validity.expected_error, 7.7 %, is that of numbers whose next order" in text) == said
 
 
 def test_bands_widen_towards_the_critical_rate() -> None:

@@ -188,8 +188,15 @@ class Corrections(Record):
         return found
 
 
-def rough_numbers(errors: Mapping[str, float]) -> tuple[str, ...]:
-    """Warn where expected errors are large; they are finite."""
+def rough_numbers(errors: Mapping[str, float], foreseen: float) -> tuple[str, ...]:
+    """Warn where expected errors are large; they are finite.
+
+    Parameters
+    ----------
+    errors : Mapping of str to float
+    foreseen : float
+        `Validity.expected_error`, which is exceeded by what nearly cancels at leading order.
+    """
     name = max(errors, key=errors.__getitem__, default="")
     if not errors or errors[name] <= WARN_ABOVE:
         return ()
@@ -197,5 +204,11 @@ def rough_numbers(errors: Mapping[str, float]) -> tuple[str, ...]:
     return (
         f"numbers of leading order are expected to be off by more than {100 * WARN_ABOVE:g} %, "
         f"{many} of them, most of all {name}, by {percent_off(errors[name])}: the next orders in "
-        "the learning rate are not small",
+        "the learning rate are not small"
+        + (
+            ""
+            if errors[name] <= foreseen
+            else f"; validity.expected_error, {percent_off(foreseen)}, is that of numbers whose "
+            "next order is not computed, and too small where leading terms nearly cancel"
+        ),
     )

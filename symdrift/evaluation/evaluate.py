@@ -255,7 +255,8 @@ def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float)
     corrected = replace(evaluation, next_order=found)
     if not np.isfinite(list(corrected.errors.values())).all():
         raise beyond_double_precision(problem.study)
-    return replace(corrected, warnings=(*evaluation.warnings, *rough_numbers(corrected.errors)))
+    rough = rough_numbers(corrected.errors, evaluation.validity.expected_error)
+    return replace(corrected, warnings=(*evaluation.warnings, *rough))
 
 
 def require_next_order(problem: LearningProblem, longest: float = LONGEST) -> None:

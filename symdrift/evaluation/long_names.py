@@ -31,7 +31,10 @@ _NUMBERS = {
     ("fluctuation", "excess_loss"): f"expected loss above that of the minimum, {_OWN_UNITS}",
     ("validity", "critical_rate"): f"learning rate above which the fluctuation grows, {_OWN_UNITS}",
     ("validity", "rate_over_critical"): "learning rate over the critical rate",
-    ("validity", "expected_error"): "relative error expected of numbers of leading order",
+    (
+        "validity",
+        "expected_error",
+    ): "relative error expected where the next order is not computed",
     ("drift", "covariance"): "variance of the rotation in the plane per SGD step",
     ("drift", "diffusion"): "diffusion coefficient of the rotation in the plane per SGD step",
     ("drift", "mean_rotation"): "mean rotation in the plane per SGD step",

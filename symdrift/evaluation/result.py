@@ -309,7 +309,8 @@ def _validity_table(evaluation: Evaluation) -> Table:
         ),
         ""
         if evaluation.next_order
-        else f"{_UNKNOWN} By the numbers above it may be {at_most_off(validity.expected_error)}.",
+        else f"{_UNKNOWN} By the numbers above it may be {at_most_off(validity.expected_error)}, "
+        "and more where leading terms nearly cancel.",
     )
 
 

@@ -10,7 +10,7 @@ whatever other lags are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -138,14 +138,14 @@ def with_next_order(
             f"the next order in the learning rate changes numbers by {at_most_off(change)} "
             "and says nothing: it is left out, and the curves are those of leading order"
         )
-        return _leading(
-            replace(process, warnings=(*process.warnings, *rough_numbers(errors), left_out))
-        )
+        rough = rough_numbers(errors, process.validity.expected_error)
+        return _leading(replace(process, warnings=(*process.warnings, *rough, left_out)))
     corrected = _corrected(process, problem, found)
     if corrected is None:
         return _leading(process)
     error = max(change**2, process.validity.later_orders(change))
-    corrected = replace(corrected, warnings=(*process.warnings, *_carried(errors, error)))
+    carried = _carried(rough_numbers(errors, process.validity.expected_error), error)
+    corrected = replace(corrected, warnings=(*process.warnings, *carried))
     moved = errors.get("fluctuation.weight_variance", 0.0)
     return corrected, ExpectedError(True, error, moved, known_until(corrected, error))
 
@@ -156,9 +156,9 @@ def _leading(process: DriftProcess) -> tuple[DriftProcess, ExpectedError]:
     return process, ExpectedError(False, error, error, known_until(process, error))
 
 
-def _carried(errors: Mapping[str, float], left: float) -> Iterator[str]:
+def _carried(warnings: Iterable[str], left: float) -> Iterator[str]:
     """The warning of an evaluation, where curves carry what it warns of."""
-    for text in rough_numbers(errors):
+    for text in warnings:
         yield (
             f"{text}; the curves carry the next, and of rates and squared representations "
             f"{percent_off(left)} is expected to be left"
