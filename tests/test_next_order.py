@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 from math import prod
 
@@ -24,7 +25,7 @@ from symdrift.evaluation.dense.landscape import minimum_of, solve_minimum
 from symdrift.evaluation.evaluate import corrected_at_once, evaluate
 from symdrift.evaluation.next_order.batches import Ensemble, batch_means
 from symdrift.evaluation.next_order.corrected import mean_first_layer, orders
-from symdrift.evaluation.next_order.cost import expansion_cost
+from symdrift.evaluation.next_order.cost import TooExpensive, expansion_cost
 from symdrift.evaluation.next_order.expansion import (
     expand,
     noise_node_count,
@@ -39,6 +40,7 @@ from symdrift.evaluation.next_order.one_step import (
 )
 from symdrift.evaluation.next_order.orders import general_orders
 from symdrift.evaluation.next_order.polynomials import constant
+from symdrift.evaluation.next_order.subnetworks import require_few_axes
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs import Elliptical, Gaussian, StimulusSet
 from symdrift.inputs import Samples as Data
@@ -657,6 +659,45 @@ def test_what_takes_too_long_is_refused_at_once(method: str, size: str) -> None:
     given = problem(np.linspace(1, 2, 24), weight_decay=0.2, learning_rate=0.001)
     with pytest.raises(RequestError, match=size):
         orders(given, method)
+
+
+def test_the_time_of_many_different_axes_is_that_of_all_networks_of_four() -> None:
+    """Counted one by one: of inputs without output, learned and not, quiet and noisy, and equal."""
+    variances, noise = np.array([3.0, 2.5, 2.0, 2.0, 0.1, 1.0, 1.0]), np.array([0, 0.1, 0, 0, 0])
+    given = problem(variances, weight_decay=0.2, learning_rate=1e-4, teacher=np.eye(5, 7))
+    given = replace(given, label_noise=noise)
+    seconds = 0.0
+    kinds = [0, 1, 2, 2, 3, 4, 4]
+    networks = {
+        tuple(sorted(kinds[axis] for axis in axes))
+        for count in range(1, 5)
+        for axes in itertools.combinations(range(7), count)
+    }
+    for network in networks:
+        learned, outputs = sum(kind < 3 for kind in network), sum(kind < 4 for kind in network)
+        points = gaussian_node_count(len(network)) * noise_node_count(network.count(1))
+        if learned >= (2 if len(network) == 4 else 1):
+            seconds += expansion_cost(len(network), outputs, learned, points).seconds
+    with pytest.raises(TooExpensive, match="5 different axes would take about") as refusal:
+        require_few_axes(given, 0.9 * seconds)
+    assert refusal.value.cost.seconds == pytest.approx(seconds, rel=1e-12)
+    assert "about 5 are possible" in str(refusal.value)
+    require_few_axes(given, 1.01 * seconds)
+
+
+def test_of_many_axes_the_whole_time_is_named_and_how_many_are_possible() -> None:
+    def refused(axes: int, longest: float) -> TooExpensive:
+        given = problem(np.linspace(1, 2, axes), weight_decay=0.2, learning_rate=1e-4)
+        with pytest.raises(TooExpensive) as refusal:
+            require_few_axes(given, longest)
+        return refusal.value
+
+    some, many = refused(32, 300.0), refused(64, 300.0)
+    assert many.cost.seconds / some.cost.seconds == pytest.approx(16, rel=0.2)
+    assert "10 hours" in str(many) or "9.7 hours" in str(many)
+    possible = re.search("about ([0-9]+) are possible", str(many))
+    assert possible
+    assert refused(int(possible[1]), 1.0).cost.seconds == pytest.approx(300, rel=0.25)
 
 
 def test_it_is_refused_before_a_wide_minimum_is_looked_for(

@@ -22,9 +22,6 @@ QUICK = 10.0
 MOST_PAIRS = 2**12
 """Pairs of points up to which moments of their shares take less than the samples themselves."""
 
-BROKEN_OFF = 10.0
-"""Times what is allowed at which counting the cost of many expansions ends."""
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -51,7 +48,7 @@ class TooExpensive(RequestError):
     ----------
     field, sentence : str
     cost : Cost
-        Foreseen; no more of it than ten times what is allowed.
+        Foreseen.
     """
 
     def __init__(self, field: str, sentence: str, cost: Cost) -> None:
@@ -111,7 +108,7 @@ def require_affordable(cost: Cost, network: str, advice: str, longest: float = L
         return
     raise TooExpensive(
         "order",
-        f"= 2 for a network with {network} would take about {duration(cost.seconds)} or more, and "
+        f"= 2 for a network with {network} would take about {duration(cost.seconds)} and "
         f"{size_needed(cost.memory)} (allowed: {duration(longest)}, available: "
         f"{size_left(available)}); {advice}",
         cost,

@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import comb
 
@@ -30,7 +30,6 @@ from symdrift.evaluation.alignment import Alignment, align
 from symdrift.evaluation.closed_form import AlignedNetwork
 from symdrift.evaluation.next_order.alike_axes import alike_orders
 from symdrift.evaluation.next_order.cost import (
-    BROKEN_OFF,
     LONGEST,
     Cost,
     expansion_cost,
@@ -65,6 +64,8 @@ SECONDS_PER_LAG = 1e-3
 Key = tuple[int, ...]
 """Kinds of axes, in increasing order, with repetition."""
 
+_Sort = tuple[bool, bool, bool, bool]
+
 Numbers = dict[Key, Array]
 """By the kinds of the axes that they belong to."""
 
@@ -88,6 +89,13 @@ class Kind:
     gain: float
     noise: float | None
     learned: float
+
+    @property
+    def sort(self) -> _Sort:
+        """Whether it has an input, an output, noise, and is learned."""
+        return (
+            self.variance is not None, self.noise is not None, bool(self.noise), self.learned > 0
+        )  # fmt: skip
 
     def alike(self, other: Kind) -> bool:
         pairs = zip(
@@ -236,8 +244,7 @@ def aligned_two_times(problem: LearningProblem, lags: Array, longest: float = LO
     """
     network = _Network.of(problem)
     others = 2
-    needed = _needed(network.kinds, network.counts, 1 + others)
-    _require_affordable(network.kinds, needed, longest, SECONDS_PER_LAG * len(lags))
+    _require_few(network, longest, 1 + others, SECONDS_PER_LAG * len(lags))
 
     def numbers(small: _Small) -> Numbers:
         found: Numbers = {(kind,): np.zeros(len(lags)) for kind in small.own}
@@ -324,44 +331,45 @@ def _choices(counts: Mapping[int, int], number: int) -> Iterator[Key]:
             yield key
 
 
-def _learned(kinds: list[Kind], key: Key) -> int:
-    return sum(kinds[kind].learned > 0 for kind in key)
+def _ways(counts: Iterable[int], most: int) -> Array:
+    """In how many ways 0, 1, ... axes can be taken of kinds of which there are so many."""
+    ways = np.eye(1, most + 1)[0]
+    for count in counts:
+        ways = np.convolve(ways, np.ones(min(count, most) + 1))[: most + 1]
+    return ways
 
 
-def _needed(kinds: list[Kind], counts: Mapping[int, int], most: int) -> Iterator[Key]:
-    """Networks of up to so many axes; with four, those that have a plane."""
-    for number in range(1, most + 1):
-        for key in _choices(counts, number):
-            if _learned(kinds, key) >= (2 if number == 4 else 1):
-                yield key
-
-
-def _require_few(network: _Network, longest: float) -> None:
-    needed = _needed(network.kinds, network.counts, 1 + max(OTHERS))
-    _require_affordable(network.kinds, needed, longest)
-
-
-def _require_affordable(
-    kinds: list[Kind], needed: Iterator[Key], longest: float, more: float = 0.0
+def _require_few(
+    network: _Network, longest: float, most: int = 1 + max(OTHERS), more: float = 0.0
 ) -> None:
-    """``more`` are seconds that each network takes beside its expansion."""
+    """Refuse what takes too long with networks of up to so many axes; four must have a plane.
+
+    What one of them costs depends on the sorts of its axes alone, of which there are few.
+
+    Parameters
+    ----------
+    more : float
+        Seconds that each network takes beside its expansion.
+    """
+    of_sort: dict[_Sort, list[int]] = {}
+    for kind, count in network.counts.items():
+        of_sort.setdefault(network.kinds[kind].sort, []).append(count)
+    ways = {sort: _ways(counts, most) for sort, counts in of_sort.items()}
     seconds = memory = 0.0
-    # Each of the largest class costs about the same; what four axes cost decides.
-    for key in itertools.islice(needed, 10**5):
-        own = [kinds[kind] for kind in key]
-        inputs = sum(kind.variance is not None for kind in own)
-        outputs = sum(kind.noise is not None for kind in own)
-        noisy = sum(bool(kind.noise) for kind in own)
-        points = gaussian_node_count(inputs) * noise_node_count(noisy)
-        cost = expansion_cost(inputs, outputs, _learned(kinds, key), points)
-        seconds, memory = seconds + cost.seconds + more, max(memory, cost.memory)
-        if seconds > BROKEN_OFF * longest:
-            break
+    for number in range(1, most + 1):
+        for own in itertools.combinations_with_replacement(of_sort, number):
+            times = math.prod(ways[sort][taken] for sort, taken in Counter(own).items())
+            inputs, outputs, noisy, learned = map(sum, zip(*own, strict=True))
+            if times and learned >= (2 if number == 4 else 1):
+                points = gaussian_node_count(inputs) * noise_node_count(noisy)
+                cost = expansion_cost(inputs, outputs, learned, points)
+                seconds, memory = seconds + times * (cost.seconds + more), max(memory, cost.memory)
+    kinds = len(network.kinds)
     require_affordable(
         Cost(seconds, memory),
-        f"{len(kinds)} different axes",
-        "the time grows with their fourth power: about 20 are possible, and any number of equal "
-        "ones; leave --order out",
+        f"{kinds} different axes",
+        f"the time grows with their fourth power: about {kinds * (longest / seconds) ** 0.25:.0f} "
+        "are possible, and any number of equal ones; leave --order out",
         longest,
     )
 
