@@ -336,7 +336,7 @@ def _ways(counts: Iterable[int], most: int) -> Array:
     ways = np.eye(1, most + 1)[0]
     for count in counts:
         ways = np.convolve(ways, np.ones(min(count, most) + 1))[: most + 1]
-    return ways
+    return np.asarray(ways)
 
 
 def _require_few(
