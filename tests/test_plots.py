@@ -52,6 +52,29 @@ def test_the_mean_rotation_is_shown_where_there_is_one(
         assert np.asarray(lines.get_lines()[0].get_ydata())[1] == pytest.approx(-4.342e-8, rel=1e-3)
 
 
+def test_of_more_planes_than_a_panel_has_room_for_some_are_shown_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    sizes = {f"network.{name}": 30 for name in ("inputs", "outputs", "hidden")}
+    study = read_study("isotropic_autoencoder").with_values(
+        {"inputs.covariance": np.linspace(1, 2, 30).tolist(), "learning.rate": 1e-4, **sizes}
+    )
+    plot(sweep(study, []), tmp_path / "bars.png")
+    planes, stimuli = drawn[0].axes
+    assert planes.get_xlabel() == "plane (45 of 435)"
+    assert stimuli.get_xlabel() == "stimulus"
+    names = [text.get_text() for text in planes.get_xticklabels()]
+    assert (names[0], names[-1]) == ("1-2", "29-30")
+    found = evaluate(study.problem()).drift
+    heights = dict(zip(found.planes, found.diffusion, strict=True))
+    for name, bar in zip(names, planes.patches, strict=True):
+        assert isinstance(bar, Rectangle)
+        first, second = map(int, name.split("-"))
+        assert bar.get_height() == pytest.approx(heights[first, second], rel=1e-12)
+
+
 def test_the_legend_of_a_sweep_over_three_fields_leaves_room_for_the_panels(tmp_path: Path) -> None:
     """Where it does not, Matplotlib gives up the layout with a warning, an error here."""
     axes = [

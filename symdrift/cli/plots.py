@@ -47,6 +47,8 @@ _LEGEND_COLUMNS = ((3, 16), (2, 34), (1, math.inf))
 """Columns of a legend, and the longest name with which they fit below a panel."""
 _LINE_STYLES = ("-", "--", ":", "-.")
 _MARKERS = ".sv^D"
+_MOST_BARS = 45
+"""Of one panel: the planes of ten axes."""
 _MOST_UPRIGHT, _ROOM = 8, 45
 """Bars, and letters of all their names, that stand beside each other."""
 _LOG_FROM = 20
@@ -248,7 +250,11 @@ def _legend(panel: Axes, entries: Sequence[tuple[str, Mapping[str, Any]]], title
 
 
 def _bars(panel: Axes, points: Sweep, group: str, kind: str) -> None:
-    row = {label: float(values[0]) for label, values in _selected(points, group, kind).items()}
+    found = _selected(points, group, kind)
+    labels = list(found)
+    row = {labels[at]: float(found[labels[at]][0]) for at in spread(len(labels), _MOST_BARS)}
+    if len(row) < len(found):
+        panel.set_xlabel(f"{panel.get_xlabel()} ({len(row)} of {len(found):,})")
     names = short_names(list(row))
     panel.bar(list(map(figure_text, names)), list(row.values()), color=colour(0))
     errors = _errors(points, group, kind, list(row))

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +54,7 @@ class SweptNumbers:
     def __len__(self) -> int:
         return len(self.refused)
 
-    @property
+    @cached_property
     def ordered(self) -> list[Quantity]:
         """Kinds in the order in which they appear, indices of one kind in order."""
         names = {quantity.column: quantity for quantity in self.columns}
