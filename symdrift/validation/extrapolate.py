@@ -178,8 +178,9 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         unseen = f"; the table leaves out {hidden}, of numbers that have no ratio" if hidden else ""
         return (
             f"of {counted(len(known), 'fitted slope')} {len(apart) or 'none'} "
-            f"{'is' if len(apart) < 2 else 'are'} further than {TOLERATED_ERRORS:g} standard errors "
-            f"from what the next order predicts{': ' if apart else ''}{listed(apart)}{unseen}"
+            f"{'is' if len(apart) < 2 else 'are'} further than {TOLERATED_ERRORS:g} standard "
+            f"errors from what the next order predicts{': ' if apart else ''}{listed(apart)}"
+            f"{unseen}"
         )
 
     @property
