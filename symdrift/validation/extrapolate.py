@@ -175,7 +175,7 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         if not known:
             return None
         hidden = sum(row.ratio is None for row in known)
-        unseen = f"; the table leaves out {hidden}, of numbers that have no ratio" if hidden else ""
+        unseen = f"; the table leaves out {hidden}, whose ratio at 0 is not known" if hidden else ""
         return (
             f"of {counted(len(known), 'fitted slope')} {len(apart) or 'none'} "
             f"{'is' if len(apart) < 2 else 'are'} further than {TOLERATED_ERRORS:g} standard "
