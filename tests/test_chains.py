@@ -198,16 +198,17 @@ CHAINS = {
         "deep-alike-11", "deep-alike-12", "deep-alike-22",
     ],
 }  # fmt: skip
+LONG = {
+    "any frequency", "drift of a tied autoencoder", "drift of similarity matching", "frequency",
+    "misaligned axes", "orbit of three layers", "rotation at the next order",
+    "terms of three layers",
+}  # fmt: skip
+"""Places whose chains take seconds."""
 
 
 @pytest.mark.parametrize(
     "place",
-    [
-        pytest.param(place, marks=pytest.mark.slow)
-        if place in ("terms of three layers", "drift of a tied autoencoder")
-        else place
-        for place in STEPS
-    ],
+    [pytest.param(place, marks=pytest.mark.slow) if place in LONG else place for place in STEPS],
 )
 def test_a_wrong_line_is_found_between_the_lines_that_it_parts(
     place: str, monkeypatch: pytest.MonkeyPatch

@@ -120,6 +120,7 @@ def test_a_sweep_whose_results_do_not_fit_is_refused_at_its_first_point(
     assert "--quantities stimuli" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantities", ["all", "stimuli"])
 def test_points_of_a_sweep_take_what_is_foreseen(quantities: str) -> None:
     """Points evaluated one by one are held; those evaluated as arrays are not."""

@@ -71,6 +71,7 @@ def test_a_pool_of_threads_changes_no_bit() -> None:
         assert_identical(measured(executor), measured())
 
 
+@pytest.mark.slow
 def test_trajectories_on_an_executor_change_no_bit() -> None:
     here = simulate(GIVEN, steps=300, replicas=REPLICAS, seed=4)
     with processes() as executor:

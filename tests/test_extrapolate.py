@@ -722,6 +722,7 @@ def test_nothing_is_compiled_at_the_cost_of_a_budget() -> None:
     assert [len(function.signatures) for function in functions] == known
 
 
+@pytest.mark.slow
 def test_no_machine_is_faster_than_the_fastest() -> None:
     for network in (TWO, SPREAD):
         speed = measured_speed(at_small_rate(network), 100, 2)
@@ -1017,6 +1018,7 @@ def test_a_budget_must_be_positive(seconds: float) -> None:
         Clock(seconds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.9, 1.1])
 def test_a_limit_that_is_wrong_by_a_tenth_is_never_called_right(
     monkeypatch: pytest.MonkeyPatch, factor: float

@@ -220,6 +220,7 @@ TWO_SOLUTIONS = {
 """Rates that rise and fall with a number."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("free", TWO_SOLUTIONS)
 def test_an_interval_holds_every_number_that_fits(free: str) -> None:
     """Against the residuals on a fine grid of the whole range."""

@@ -12,6 +12,7 @@ by `evaluate`.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ from symdrift.study.problem import Array
 BITS = 400
 ETA = 1e-3
 STIMULUS = (1.0, 2.0, 0.5)
+KEPT = 16
+"""Blocks that are kept, each of which is needed again and again: those of one network or two."""
 
 
 class Networks(NamedTuple):
@@ -149,6 +152,7 @@ class Exact:
         ]
         self.error = [a - s for a, s in zip(gains, self.value, strict=True)]
 
+    @lru_cache(KEPT)  # noqa: B019
     def hessian(self, i: int, l: int) -> arb_mat:
         s, lam = self.value, self.variance
         if i == l:
@@ -158,6 +162,7 @@ class Exact:
             2, 2, [total * lam[l] + self.gamma, -kappa, -kappa, total * lam[i] + self.gamma]
         )
 
+    @lru_cache(KEPT)  # noqa: B019
     def noise_of(self, i: int, l: int) -> arb_mat:
         s, lam, e, sigma = self.value, self.variance, self.error, self.noise
         if i == l:
@@ -169,6 +174,7 @@ class Exact:
         second = total * (both * e[l] ** 2 + sigma[l] * lam[i])
         return arb_mat(2, 2, [first, shared, shared, second])
 
+    @lru_cache(KEPT)  # noqa: B019
     def fluctuation(self, i: int, l: int) -> arb_mat:
         """Per unit of the learning rate."""
         hessian = self.hessian(i, l)
@@ -211,6 +217,7 @@ class Exact:
                 total += 2 * STIMULUS[l] ** 2 * share * arb(ETA) * self.forgotten(i, l, lag)
         return total
 
+    @lru_cache(KEPT)  # noqa: B019
     def diffusion(self, i: int, j: int, white: bool) -> arb:
         area = sum((self.area(i, j, l, white) for l in range(3)), arb(0))
         return arb(ETA) ** 3 * area / (2 * (2 * (self.value[i] + self.value[j])) ** 2)

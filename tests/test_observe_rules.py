@@ -224,6 +224,7 @@ activity = { hidden_1 = "A @ x", hidden_2 = "B @ A @ x" }
 """
 
 
+@pytest.mark.slow
 def test_simulations_say_that_learning_can_end_elsewhere(
     capsys: pytest.CaptureFixture[str], write_study: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -103,6 +103,7 @@ def test_evaluations_of_the_read_me_run(
     assert (tmp_path / "docs" / "frequent_stimulus.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_the_observations_of_the_read_me_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

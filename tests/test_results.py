@@ -377,7 +377,9 @@ class Displayed:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "outputs", "hidden"), [(6, 6, 4), (3, 4, 3), (5, 3, 2)], ids=str
+    ("inputs", "outputs", "hidden"),
+    [pytest.param(6, 6, 4, marks=pytest.mark.slow), (3, 4, 3), (5, 3, 2)],
+    ids=str,
 )
 def test_long_terms_by_invariants_add_up_to_the_dense_variance(
     write_study: Write, inputs: int, outputs: int, hidden: int

@@ -262,7 +262,6 @@ def test_a_name_is_given_once_per_document() -> None:
     assert names.part("Q").latex == r"\mathcal{Q}_{2}"
 
 
-@pytest.mark.slow
 def test_a_matrix_with_too_many_columns_becomes_a_list_of_its_entries() -> None:
     matrix = sp.diag(*[L1**k for k in range(1, 31)])
     layout = lay_out(sp.Eq(sp.MatrixSymbol("H", 30, 30), matrix, evaluate=False), printer(),

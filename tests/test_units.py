@@ -198,6 +198,7 @@ def test_label_noise_too_large_for_double_precision_is_refused(method: str) -> N
         evaluate(problem, method)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variances", "strengths", "gamma", "hidden"),
     [

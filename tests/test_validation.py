@@ -189,6 +189,7 @@ def spoiled(theory: Evaluation, factor: float) -> Evaluation:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.9, 1.1])
 def test_a_theory_that_is_wrong_by_a_tenth_is_called_wrong_or_nothing_is_decided(
     factor: float,
@@ -365,6 +366,7 @@ def test_the_similarity_of_representations_stays_that_of_the_minimum() -> None:
     assert np.all(np.abs(fast - 2 * slow) < 4 * spread + 0.1 * np.abs(fast))
 
 
+@pytest.mark.slow
 def test_representations_of_the_shipped_bottleneck_are_those_of_the_next_order() -> None:
     """At its own rate within 3 %, where the minimum is off by 14 %; by a sixteenth of it at 1/4."""
     study = read_study("bottleneck").problem()
@@ -385,6 +387,7 @@ def test_representations_of_the_shipped_bottleneck_are_those_of_the_next_order()
     assert np.all(np.abs(missed[1] - missed[0] / 16) < 4 * errors + 0.2 * np.abs(missed[0]) / 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [BOTTLENECK, SAMPLES], ids=["bottleneck", "samples"])
 def test_diffusion_of_representations_is_that_of_the_shorter_ones(given: LearningProblem) -> None:
     """Of the theory with its next order, which shortens those of the bottleneck by 14 %."""

@@ -514,7 +514,8 @@ class _Writer:
             )  # fmt: skip
 
         narrowest = math.inf
-        for place in sorted(cells, key=lambda place: (-cells[place].width, place)):
+        long = (place for place, cell in cells.items() if cell.width > 2.0)
+        for place in sorted(long, key=lambda place: (-cells[place].width, place)):
             cell = cells[place]
             fits = self._fits(grid() + tail) or (
                 not self._fresh and self._fits_fresh(grid() + tail, depth) and named
@@ -523,7 +524,7 @@ class _Writer:
                 narrowest = cell.width
             # What is as wide as an entry that had to be named is named as well.
             kept = cell.width < narrowest - _ALIKE and not _is_small_print(cell)
-            if cell not in named and cell.width > 2.0 and not kept:
+            if cell not in named and not kept:
                 named[cell] = self._names.entry(self._stem, place[0] + 1, place[1] + 1)
                 self._add_definition(named[cell], signed[place][1])
         if not self._fits_fresh(grid() + tail, depth):
