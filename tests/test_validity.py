@@ -16,7 +16,8 @@ from symdrift import memory
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import stability_blocks
 from symdrift.evaluation.closed_form.axis_kinds import Kinds
-from symdrift.evaluation.closed_form.moment_map import MomentMap, _Coupling
+from symdrift.evaluation.closed_form.coupled_powers import Coupling
+from symdrift.evaluation.closed_form.moment_map import MomentMap
 from symdrift.evaluation.evaluate import evaluate, validity
 from symdrift.evaluation.validity import Validity
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, StimulusSet
@@ -403,7 +404,7 @@ def test_the_critical_rate_of_many_different_axes_is_found_in_few_steps(
     expected = eigsh(operator, 1, tol=1e-12, return_eigenvectors=False)[0]
     asked, whole = [], MomentMap.quotient
 
-    def counted(found: MomentMap, value: float, powers: Array) -> float:
+    def counted(found: MomentMap, value: float, powers: Array) -> tuple[float, Array, float]:
         asked.append(len(found.count))
         return whole(found, value, powers)
 
@@ -435,7 +436,7 @@ def test_an_iteration_that_fails_is_said_in_a_sentence(monkeypatch: pytest.Monke
     def fails(*_: object) -> Array:
         raise ArpackNoConvergence("no convergence", np.empty(0), np.empty(0))
 
-    monkeypatch.setattr(_Coupling, "strongest", fails)
+    monkeypatch.setattr(Coupling, "strongest", fails)
     problem = read_study("anisotropic_autoencoder").problem()
     size = 80
     many = replace(
