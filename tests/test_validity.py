@@ -413,6 +413,27 @@ def test_the_critical_rate_of_many_different_axes_is_found_in_few_steps(
     assert asked.count(size) < 5
 
 
+@pytest.mark.parametrize("spread", ["random", "power law"])
+def test_the_critical_rate_is_that_of_an_axis_that_grows_by_itself(spread: str) -> None:
+    """No network with fewer axes is like it, and most eigenvalues are those of single axes."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    size, gamma = 65, 0.1
+    random = np.random.default_rng(65)
+    if spread == "random":
+        variances, gains, noise = random.lognormal(0, 0.5, size), random.uniform(0.3, 2, size), 0.3
+    else:
+        variances, gains, noise = 10 * np.arange(1, size + 1) ** -1.5, np.ones(size), 0.01
+    values = np.maximum(gains - gamma / variances, 0.0)
+    kinds = Kinds.of(variances, random.uniform(0, noise, size), gains, values, gamma)
+    stability = stability_blocks.MeanSquare(kinds, np.array([gamma]), np.ones(1))
+    moments = MomentMap(**{**vars(stability.map), "parts": tuple(stability.map.parts)})
+    start = random.normal(size=moments.identity().size)
+    operator = LinearOperator((start.size, start.size), matvec=moments)
+    expected = eigsh(operator, 1, v0=start, ncv=60, tol=1e-12, return_eigenvectors=False)[0]
+    assert stability.critical_rates()[0] == pytest.approx(1 / expected, rel=1e-10)
+
+
 @pytest.mark.parametrize(
     ("size", "largest", "gamma", "noise"),
     [(10, 30.0, 1e-3, 0.0), (12, 1e4, 0.3, 0.1), (14, 1e3, 0.1, 0.0)],

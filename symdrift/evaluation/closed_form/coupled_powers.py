@@ -158,9 +158,12 @@ class Coarse:
         operator = LinearOperator(
             (self.powers.size, self.powers.size), matvec=lambda e: e - passed(e), dtype=np.float64
         )
-        for _ in range(NEWTON_STEPS):
-            found, reproduced, length = moments.quotient(value, powers)
-            change = _beside(powers, reproduced, moments)
+        closer = powers
+        for step in range(NEWTON_STEPS):
+            found, reproduced, length = moments.quotient(value, closer)
+            if step and found < value:
+                break
+            change = _beside(closer, reproduced, moments)
             here = applied(left, _beside(self.powers, change[:, self.places], self.coupling))
             error, _ = gmres(operator, here.ravel(), rtol=1e-3, restart=12, maxiter=1)
             error = applied(self.on(axes, left), change) + self.on(
@@ -168,12 +171,11 @@ class Coarse:
             )
             lacking = moments.fed_back @ change * moments.count * (error - change) / length
             off = (np.abs(lacking).sum() + (found - value) ** 2 / found) / found
+            value, powers, closer = found, closer, closer + error
             if off <= SETTLED:
-                return found + float(lacking.sum()), powers + error, True
-            value = found
+                return value + float(lacking.sum()), closer, True
             if off > FAR:
                 break
-            powers = powers + error
         return value, powers, False
 
 
@@ -205,7 +207,8 @@ def largest_of_powers(
         value, powers, settled = coarse.improved(moments, value, powers)
         if settled:
             return value, powers
-    value = moments.quotient(value, powers)[0]
+    else:
+        value, *_ = moments.quotient(value, powers)
     for _ in range(MOST_ROUNDS):
         coupling = Coupling.of(moments, value)
         if (alone := coupling.most_within()) > 1:
@@ -216,7 +219,7 @@ def largest_of_powers(
             powers = coupling.strongest(powers)
         except ArpackError:
             break
-        before, value = value, moments.quotient(value, powers)[0]
+        before, (value, *_) = value, moments.quotient(value, powers)
         if abs(value - before) <= SETTLED * abs(value):
             return value, powers
     return np.nan, powers
