@@ -21,19 +21,29 @@ from symdrift.study.problem import Array
 MARGIN = 0.01
 """By which what an axis feeds back to itself is solved for above the value."""
 
-LITTLE = 1e-5
+LITTLE = 1e-4
 """The same where the value is known."""
 
 MOST_ROUNDS = 8
 
 NEWTON_STEPS = 3
 
+SQUARES = [0, 3, 5]
+"""Of the powers, those of ``F``, ``M`` and ``V`` with themselves."""
+
+EVEN = 0.2
+"""Growth of powers of an axis beside those of all that counts as none, as a share of what every
+axis grows less by itself: one that grows more by itself is beside them by more than all of that."""
+
+ROUNDING = 1e-12
+"""Share of the largest power below which one is nothing."""
+
 FAR = 0.01
 """Relative error of the eigenvalue from which a network with fewer axes is no help."""
 
-SETTLED = 1e-10
-"""Relative error of the eigenvalue that a Newton step takes away, or change in the last round: what
-is left is about a thousandth of it."""
+SETTLED = 1e-9
+"""Relative change of the eigenvalue by the last step or round, or by the next step, foreseen to
+about a tenth, which is then added: the next one changes less than a tenth of that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,10 +147,18 @@ class Coarse:
     coupling: Coupling
 
     def on(self, axes: int, numbers: Array) -> Array:
-        """Numbers of all axes of the other network, between those of this one."""
-        rows = numbers.reshape(-1, numbers.shape[-1])
-        found = np.array([np.interp(np.arange(axes), self.places, row) for row in rows])
-        return found.reshape(*numbers.shape[:-1], axes)
+        """Numbers of all axes of the other network, between those of this one: cubic curves."""
+        axis = np.arange(axes)
+        here = np.searchsorted(self.places[1:-1], axis, side="right")
+        width = np.diff(self.places)[here]
+        share = (axis - self.places[here]) / width
+        rest = 1 - share
+        slopes = np.gradient(numbers, self.places, axis=-1)
+        rise = numbers[..., here + 1] - numbers[..., here]
+        bent = rest * (width * slopes[..., here] - rise) - share * (
+            width * slopes[..., here + 1] - rise
+        )
+        return np.asarray(numbers[..., here] + share * (rise + rest * bent))
 
     def improved(
         self, moments: MomentMap, value: float, powers: Array
@@ -158,12 +176,16 @@ class Coarse:
         operator = LinearOperator(
             (self.powers.size, self.powers.size), matvec=lambda e: e - passed(e), dtype=np.float64
         )
+        most = EVEN * (1 - self.coupling.most_within())
         closer = powers
         for step in range(NEWTON_STEPS):
             found, reproduced, length = moments.quotient(value, closer)
-            if step and found < value:
-                break
             change = _beside(closer, reproduced, moments)
+            even = _growth_beside(closer, change) <= most
+            if even and step and abs(found - value) <= SETTLED * found:
+                return found, closer, True
+            if step and found < value * (1 - SETTLED):
+                break
             here = applied(left, _beside(self.powers, change[:, self.places], self.coupling))
             error, _ = gmres(operator, here.ravel(), rtol=1e-3, restart=12, maxiter=1)
             error = applied(self.on(axes, left), change) + self.on(
@@ -172,9 +194,9 @@ class Coarse:
             lacking = moments.fed_back @ change * moments.count * (error - change) / length
             off = (np.abs(lacking).sum() + (found - value) ** 2 / found) / found
             value, powers, closer = found, closer, closer + error
-            if off <= SETTLED:
+            if even and off <= SETTLED:
                 return value + float(lacking.sum()), closer, True
-            if off > FAR:
+            if off > FAR or off <= SETTLED:
                 break
         return value, powers, False
 
@@ -229,6 +251,20 @@ def _beside(powers: Array, others: Array, of: MomentMap | Coupling) -> Array:
     """Others less their share of powers, in the product in which ``K`` is symmetric."""
     weights = of.fed_back @ powers * of.count
     return others - powers * (np.vdot(weights, others) / np.vdot(weights, powers))
+
+
+def _growth_beside(powers: Array, change: Array) -> float:
+    """By how much the powers of an axis grow beside those of all, the most, relative to them.
+
+    A step takes positive moments to positive ones, and by Collatz and Wielandt such a map has no
+    eigenvalue above the most that anything positive grows by.  Seen by the mean squares of ``F``,
+    ``M`` and ``V``; infinite where one is not positive.
+    """
+    squares = powers[SQUARES] * np.sign(powers[SQUARES].sum())
+    seen = np.abs(squares) > ROUNDING * squares.max(axis=1, keepdims=True)
+    if (squares[seen] < 0).any():
+        return np.inf
+    return float((np.abs(change[SQUARES])[seen] / squares[seen]).max())
 
 
 def _products(left: Array, right: Array) -> Array:
