@@ -420,12 +420,13 @@ def test_the_critical_rate_is_that_of_an_axis_that_grows_by_itself(spread: str) 
 
     size, gamma = (80, 0.01) if spread == "hidden" else (66, 0.1)
     random = np.random.default_rng(65)
-    variances, gains, noise = np.linspace(2, 0.5, size), np.ones(size), np.zeros(size)
+    variances: Array = np.linspace(2, 0.5, size)
+    gains, noise = np.ones(size), np.zeros(size)
     if spread == "random":
         variances, gains = random.lognormal(0, 0.5, size), random.uniform(0.3, 2, size)
         noise = random.uniform(0, 0.3, size)
     elif spread == "power law":
-        variances = 10 * np.arange(1, size + 1) ** -1.5
+        variances = np.array([10 * k**-1.5 for k in range(1, size + 1)])
     elif spread == "hidden":
         # One that the network with fewer axes has, and one that it has not and that grows faster.
         variances = np.linspace(2.894, 0.433, size)

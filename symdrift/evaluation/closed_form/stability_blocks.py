@@ -352,7 +352,10 @@ def foreseen_memory(axes: int) -> int:
 
 
 def _sampled(left: Array, right: Array) -> Array:
-    """What a sample's power on an axis does between modes with rows ``F, M, V``: ``(u, x, p)``."""
+    """``M' M - F' V - V' F``: what a sample's power on an axis does between modes, ``(u, x, p)``.
+
+    It stands on both sides of the moments.
+    """
     found = _outer(np.multiply, left[1], right[1])
     found -= _outer(np.multiply, left[0], right[2])
     found -= _outer(np.multiply, left[2], right[0])
