@@ -16,7 +16,8 @@ from symdrift import memory
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import stability_blocks
 from symdrift.evaluation.closed_form.axis_kinds import Kinds
-from symdrift.evaluation.closed_form.moment_map import MomentMap, _Coupling
+from symdrift.evaluation.closed_form.coupled_powers import Coupling
+from symdrift.evaluation.closed_form.moment_map import MomentMap
 from symdrift.evaluation.evaluate import evaluate, validity
 from symdrift.evaluation.validity import Validity
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, StimulusSet
@@ -403,13 +404,43 @@ def test_the_critical_rate_of_many_different_axes_is_found_in_few_steps(
     expected = eigsh(operator, 1, tol=1e-12, return_eigenvectors=False)[0]
     asked, whole = [], MomentMap.quotient
 
-    def counted(found: MomentMap, value: float, powers: Array) -> float:
+    def counted(found: MomentMap, value: float, powers: Array) -> tuple[float, Array, float]:
         asked.append(len(found.count))
         return whole(found, value, powers)
 
     monkeypatch.setattr(MomentMap, "quotient", counted)
     assert stability.critical_rates()[0] == pytest.approx(1 / expected, rel=1e-10)
     assert asked.count(size) < 5
+
+
+@pytest.mark.parametrize("spread", ["random", "power law", "one noisy output", "hidden"])
+def test_the_critical_rate_is_that_of_an_axis_that_grows_by_itself(spread: str) -> None:
+    """No network with fewer axes is like it, and most eigenvalues are those of single axes."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    size, gamma = (80, 0.01) if spread == "hidden" else (66, 0.1)
+    random = np.random.default_rng(65)
+    variances: Array = np.linspace(2, 0.5, size)
+    gains, noise = np.ones(size), np.zeros(size)
+    if spread == "random":
+        variances, gains = random.lognormal(0, 0.5, size), random.uniform(0.3, 2, size)
+        noise = random.uniform(0, 0.3, size)
+    elif spread == "power law":
+        variances = np.array([10 * k**-1.5 for k in range(1, size + 1)])
+    elif spread == "hidden":
+        # One that the network with fewer axes has, and one that it has not and that grows faster.
+        variances = np.linspace(2.894, 0.433, size)
+        gains[[27, 76]] = 1.138, 1.069
+    else:
+        noise[32] = 0.5
+    values = np.maximum(gains - gamma / variances, 0.0)
+    kinds = Kinds.of(variances, noise, gains, values, gamma)
+    stability = stability_blocks.MeanSquare(kinds, np.array([gamma]), np.ones(1))
+    moments = MomentMap(**{**vars(stability.map), "parts": tuple(stability.map.parts)})
+    start = random.normal(size=moments.identity().size)
+    operator = LinearOperator((start.size, start.size), matvec=moments)
+    expected = eigsh(operator, 1, v0=start, ncv=60, tol=1e-12, return_eigenvectors=False)[0]
+    assert stability.critical_rates()[0] == pytest.approx(1 / expected, rel=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -435,7 +466,7 @@ def test_an_iteration_that_fails_is_said_in_a_sentence(monkeypatch: pytest.Monke
     def fails(*_: object) -> Array:
         raise ArpackNoConvergence("no convergence", np.empty(0), np.empty(0))
 
-    monkeypatch.setattr(_Coupling, "strongest", fails)
+    monkeypatch.setattr(Coupling, "strongest", fails)
     problem = read_study("anisotropic_autoencoder").problem()
     size = 80
     many = replace(

@@ -68,25 +68,28 @@ class Kinds:
         return float(self.singular_value.max()) * self.power
 
     def fewer(self) -> tuple[Indices, Kinds]:
-        """Of every four neighbours the one most learned, in the place of all, and which it is.
+        """Of every five neighbours the middle one in the place of all, and which it is.
 
-        Of one network.  The outermost axes stand for themselves: often they grow fastest.
+        Of one network; the one most learned where that in the middle is not learned.  Label noise
+        is that of all, so that none is lost.  The outermost axes stand for themselves: often they
+        grow fastest.
         """
         size = len(self.count)
-        first = np.r_[:OUTERMOST, OUTERMOST : size - OUTERMOST : 4, size - OUTERMOST : size]
+        first = np.r_[:OUTERMOST, OUTERMOST : size - OUTERMOST : 5, size - OUTERMOST : size]
+        values = self.singular_value
         place = np.array([
-            start + np.argmax(self.singular_value[start:stop])
+            middle if values[middle := (start + stop - 1) // 2] > 0
+            else start + np.argmax(values[start:stop])
             for start, stop in pairwise([*first, size])
         ])  # fmt: skip
-        lam, noise, residual, values, output = (
+        lam, residual, values, output = (
             part[place]
-            for part in (
-                self.variance, self.label_noise, self.residual, self.singular_value, self.output
-            )
+            for part in (self.variance, self.residual, self.singular_value, self.output)
         )  # fmt: skip
-        return place, Kinds(
-            lam, noise, residual, values, output, np.add.reduceat(self.count, first)
+        count, noise = (
+            np.add.reduceat(part, first) for part in (self.count, self.count * self.label_noise)
         )
+        return place, Kinds(lam, noise / count, residual, values, output, count)
 
     @classmethod
     def of(

@@ -1,4 +1,4 @@
-"""The map of second moments of an aligned network, and its largest eigenvalue from powers alone.
+"""The map of second moments of an aligned network, from moments and from powers alone.
 
 The map is ``D + R' F R``: blocks ``D`` of their own, and powers ``R x`` of the rows of every axis,
 which ``F`` feeds back.  Moments ``x`` of an eigenvalue ``mu`` are therefore what powers make of
@@ -21,15 +21,6 @@ from symdrift.study.problem import Array
 
 SMALLEST_SHARE = 0.05
 """Of the eigenvalue, below which a diagonal of the preconditioner is not taken."""
-
-MARGIN = 0.01
-"""By which what an axis feeds back to itself is solved for above the value."""
-
-MOST_ROUNDS = 8
-
-SETTLED = 1e-6
-"""Relative change of the eigenvalue in the last round: what is left is of the order of its square,
-at a thousand axes 50 times it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,21 +58,26 @@ class Pairs:
     def read(self, pair: Array, total: Array) -> None:
         """Add powers of the rows of every kind, shape ``(k, g)``."""
         for reading, kinds in self.powers:
-            _add_by_kind(_applied(reading, pair), kinds, total)
+            add_by_kind(applied(reading, pair), kinds, total)
 
     def written(self, fed: Array) -> Array:
         """What powers that are fed back do to moments between two axes."""
         first, second = (
-            _applied(reading.swapaxes(0, 1), fed[:, kinds]) for reading, kinds in self.powers
+            applied(reading.swapaxes(0, 1), fed[:, kinds]) for reading, kinds in self.powers
         )
         return first + second
 
     def resolvent(self, value: float) -> tuple[Array, Array]:
-        """``(value - D)^-1``: of two axes, ``(pairs, 6, 6)``, and on to their own moments."""
+        """Between two axes the inverse of ``(value - D)^-1``, and on to their own moments.
+
+        Of the first, ``(6, 6, pairs)``, what is above the diagonal.
+        """
         onward = self.exchange / (value - self.cross)[:, np.newaxis]
-        left = -self.pair - np.einsum("cip,cjp->ijp", self.exchange, onward)
-        np.einsum("iip->ip", left)[:] += value
-        return _inverse(left), onward
+        left = -self.pair
+        for k in range(len(left)):
+            left[k, k:] -= np.einsum("cp,cyp->yp", onward[:, k], self.exchange[:, k:])
+            left[k, k] += value
+        return left, onward
 
     def rest(self, value: Array) -> tuple[Array, Array]:
         """What values, by network, are above the diagonal."""
@@ -138,7 +134,7 @@ class MomentMap:
         total = np.zeros((len(self.fed_back), len(self.count)))
         for part, (pair, _) in zip(self.parts, moments, strict=True):
             part.read(pair, total)
-        return total + _applied(self.power, own)
+        return total + applied(self.power, own)
 
     def identity(self) -> Array:
         """The same moment of all weights."""
@@ -151,33 +147,36 @@ class MomentMap:
         (moments, own), (into, on_own) = self._split(vector), self._split(found)
         fed = self.fed_back @ self._read(vector) / self.count
         for part, (pair, cross), (on_pair, on_cross) in zip(self.parts, moments, into, strict=True):
-            on_pair[:] = part.written(fed) + _applied(part.pair, pair)
-            on_pair += _applied(part.exchange.swapaxes(0, 1), cross)
-            on_cross[:] = _applied(part.exchange, pair) + part.cross * cross
-        on_own[:] = _applied(self.power.swapaxes(0, 1), fed) + _applied(self.own, own)
+            on_pair[:] = part.written(fed) + applied(part.pair, pair)
+            on_pair += applied(part.exchange.swapaxes(0, 1), cross)
+            on_cross[:] = applied(part.exchange, pair) + part.cross * cross
+        on_own[:] = applied(self.power.swapaxes(0, 1), fed) + applied(self.own, own)
         return found
 
-    def own_resolvent(self, value: float) -> Array:
-        """``(value - D)^-1`` of every axis by itself, shape ``(g, 3, 3)``."""
-        return _inverse(value * np.eye(3)[..., np.newaxis] - self.own)
+    def own_resolved(self, value: float, given: Array) -> Array:
+        """``(value - D)^-1`` on moments of every axis by itself, shape ``(3, k, g)``."""
+        return solved(value * np.eye(3)[..., np.newaxis] - self.own, given)
 
-    def quotient(self, value: float, powers: Array) -> float:
-        """Rayleigh quotient of the moments that powers make at a value, of one network."""
+    def quotient(self, value: float, powers: Array) -> tuple[float, Array, float]:
+        """Rayleigh quotient of the moments that powers make at a value, of one network.
+
+        And the powers of these moments, ``K(value) y``, and their squared length.
+        """
         fed = self.fed_back @ powers
-        read = np.zeros(fed.shape)
-        given = _applied(self.power.swapaxes(0, 1), fed)
-        own = _applied(np.moveaxis(self.own_resolvent(value), 0, -1), given)
-        read += _applied(self.power, own)
+        given = applied(self.power.swapaxes(0, 1), fed)
+        own = self.own_resolved(value, given[:, np.newaxis])[:, 0]
+        read = applied(self.power, own)
         length = np.vdot(own, own)
         for part in self.parts:
-            inverse, onward = part.resolvent(value)
-            pair = _applied(_last(inverse), part.written(fed))
-            cross = _applied(onward, pair)
+            left, onward = part.resolvent(value)
+            pair = solved(left, part.written(fed)[:, np.newaxis])[:, 0]
+            cross = applied(onward, pair)
             part.read(pair, read)
             length += np.vdot(pair, pair) + np.vdot(cross, cross)
         # D x is value x less what was given, and R x is read.
-        change = read / self.count - powers
-        return value + float(np.vdot(read, self.fed_back @ change) / length)
+        reproduced = read / self.count
+        change = self.fed_back @ (reproduced - powers)
+        return value + float(np.vdot(read, change) / length), reproduced, float(length)
 
     def preconditioner(self, value: Array) -> Operator:
         """About the inverse of ``value`` less the map, by network.
@@ -196,7 +195,7 @@ class MomentMap:
         for part in self.parts:
             divisor, _ = part.rest(value)
             for reading, kinds in part.powers:
-                _add_by_kind(through(reading, divisor), kinds, passed)
+                add_by_kind(through(reading, divisor), kinds, passed)
         passed += through(self.power, own_rest)
         by_kind = np.moveaxis(passed.reshape(width, width, size), -1, 0)
         left = np.eye(width) - by_kind @ self.fed_back / self.count[:, np.newaxis, np.newaxis]
@@ -209,113 +208,13 @@ class MomentMap:
                     np.divide(moment, divisor, out=out)
             np.divide(own, own_rest, out=on_own)
             powers = self._read(found).T[..., np.newaxis]
-            solved = np.asarray(np.linalg.solve(left, powers), dtype=np.float64)[..., 0].T
-            fed = self.fed_back @ solved / self.count
+            fed = self.fed_back @ np.linalg.solve(left, powers)[..., 0].T / self.count
             for part, (on_pair, _) in zip(self.parts, into, strict=True):
                 on_pair += part.written(fed) / part.rest(value)[0]
-            on_own += _applied(self.power.swapaxes(0, 1), fed) / own_rest
+            on_own += applied(self.power.swapaxes(0, 1), fed) / own_rest
             return found
 
         return apply
-
-
-@dataclass(frozen=True, eq=False)
-class _Coupling:
-    """``K`` of one network at one value.
-
-    Attributes
-    ----------
-    between : NDArray
-        From powers of each kind to those of another, a symmetric matrix on ``(g, k)``, packed as
-        its upper triangle, to single precision.
-    within : Array
-        By kind, shape ``(k, k, g)``.
-    """
-
-    between: NDArray[np.float32]
-    within: Array
-    fed_back: Array
-    count: Array
-
-    @classmethod
-    def of(cls, moments: MomentMap, value: float) -> _Coupling:
-        width, size = moments.power.shape[0], len(moments.count)
-        within = np.zeros((width * width, size))
-        between = np.zeros(width * size * (width * size + 1) // 2, np.float32)
-        powers = np.arange(width)
-        for part in moments.parts:
-            inverse, _ = part.resolvent(value)
-            (one, a), (other, b) = ((np.moveaxis(of, -1, 0), kinds) for of, kinds in part.powers)
-            onto = inverse @ other.swapaxes(1, 2)
-            _add_by_kind(_flat(other @ onto), b, within)
-            _add_by_kind(_flat(one @ inverse @ one.swapaxes(1, 2)), a, within)
-            across, alike = one @ onto, a == b
-            row, column = (
-                width * kinds[:, np.newaxis, np.newaxis] + place
-                for kinds, place in ((a, powers[:, np.newaxis]), (b, powers))
-            )
-            column, row = np.maximum(row, column), np.minimum(row, column)
-            place = column * (column + 1) // 2 + row
-            between[place[~alike]] = across[~alike]
-            to_itself = across[alike] + across[alike].swapaxes(1, 2)
-            _add_by_kind(_flat(to_itself), a[alike], within)
-        own = np.moveaxis(moments.power, -1, 0)
-        within += _flat(own @ moments.own_resolvent(value) @ own.swapaxes(1, 2))
-        return cls(between, within.reshape(width, width, size), moments.fed_back, moments.count)
-
-    def strongest(self, start: Array) -> Array:
-        """The powers that are reproduced most.
-
-        What an axis feeds back to itself is solved for: what is left changes powers smoothly, and
-        few of its eigenvalues are near the largest.
-        """
-        from scipy.linalg.blas import sspmv
-        from scipy.sparse.linalg import LinearOperator, eigs
-
-        alone = np.moveaxis(self.within / self.count, -1, 0) @ self.fed_back
-        left = _last(np.linalg.inv((1 + MARGIN) * np.eye(len(self.fed_back)) - alone))
-
-        def passed(powers: Array) -> Array:
-            fed = (self.fed_back @ powers.reshape(start.shape)).T.astype(np.float32)
-            total = sspmv(fed.size, 1.0, self.between, fed.ravel()).reshape(fed.shape).T
-            total = total / self.count + MARGIN * powers.reshape(start.shape)
-            return _applied(left, total).ravel()
-
-        operator = LinearOperator((start.size, start.size), matvec=passed, dtype=np.float64)
-        _, vectors = eigs(operator, 1, v0=start.ravel(), which="LM", tol=1e-6, ncv=10)
-        return np.asarray(vectors[:, 0].real).reshape(start.shape)
-
-
-def largest_of_powers(moments: MomentMap, value: float, powers: Array) -> tuple[float, Array]:
-    """Largest eigenvalue of the map of one network, and its powers by kind of axis.
-
-    Blocks are made anew each time that they are needed.  In turn powers are those that are
-    reproduced most at the last value, and the value is the Rayleigh quotient of the moments that
-    they make: its error is about the square of the one before.
-
-    Parameters
-    ----------
-    value, powers : float and Array
-        About these, powers of shape ``(k, g)``.
-
-    Returns
-    -------
-    value : float
-        NaN where it is not found.
-    powers : Array
-    """
-    from scipy.sparse.linalg import ArpackError
-
-    value = moments.quotient(value, powers)
-    for _ in range(MOST_ROUNDS):
-        try:
-            powers = _Coupling.of(moments, value).strongest(powers)
-        except ArpackError:
-            break
-        before, value = value, moments.quotient(value, powers)
-        if abs(value - before) <= SETTLED * abs(value):
-            return value, powers
-    return np.nan, powers
 
 
 def _above(value: Array, diagonal: Array) -> Array:
@@ -324,28 +223,36 @@ def _above(value: Array, diagonal: Array) -> Array:
     return np.asarray(np.maximum(above - diagonal, SMALLEST_SHARE * above))
 
 
-def _inverse(blocks: Array) -> Array:
-    """Of matrices ``(d, d, blocks)``, as ``(blocks, d, d)``."""
-    return np.asarray(np.linalg.inv(np.moveaxis(blocks, -1, 0)))
+def solved(left: Array, given: Array) -> Array:
+    """``left^-1 given``, block by block, as ``L D L'``; both are used up.
+
+    Parameters
+    ----------
+    left : Array
+        Symmetric, shape ``(d, d, blocks)``: only what is above the diagonal is read.
+    given : Array
+        Shape ``(d, k, blocks)``.
+    """
+    for k, row in enumerate(left):
+        ratio = row[k + 1 :] / row[k]
+        for i, share in enumerate(ratio, k + 1):
+            left[i, i:] -= share * row[i:]
+        given[k + 1 :] -= ratio[:, np.newaxis] * given[k]
+        row[k + 1 :] = ratio
+    for k, row in reversed(list(enumerate(left))):
+        given[k] /= row[k]
+        given[k] -= np.einsum("ip,icp->cp", row[k + 1 :], given[k + 1 :])
+    return given
 
 
-def _last(matrices: NDArray[Any]) -> Array:
-    """Blocks along the last axis, which are along the first."""
-    return np.ascontiguousarray(np.moveaxis(matrices, 0, -1))
-
-
-def _flat(matrices: Array) -> Array:
-    """Entries of matrices ``(blocks, k, k)``, shape ``(k k, blocks)``."""
-    return matrices.reshape(len(matrices), matrices.shape[1] ** 2).T
-
-
-def _add_by_kind(rows: Array, kinds: Indices, total: Array) -> None:
+def add_by_kind(rows: Array, kinds: Indices, total: Array) -> None:
     """Add rows, block by block, to the kinds of axes that blocks belong to."""
     for sums, row in zip(total, rows, strict=True):
         sums += np.bincount(kinds, row, len(sums))
 
 
-def _applied(matrices: NDArray[Any], vectors: NDArray[Any]) -> Array:
+def applied(matrices: NDArray[Any], vectors: NDArray[Any]) -> Array:
+    """Products of matrices with vectors, block by block."""
     return np.asarray(np.einsum("ixp,xp->ip", matrices, vectors))
 
 

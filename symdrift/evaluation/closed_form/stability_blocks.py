@@ -30,10 +30,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from symdrift.evaluation.closed_form.axis_kinds import Indices, Kinds
+from symdrift.evaluation.closed_form.coupled_powers import Coarse, Coupling, largest_of_powers
 from symdrift.evaluation.closed_form.moment_map import (
     MomentMap,
     Pairs,
-    largest_of_powers,
     rooted_sums,
 )
 from symdrift.evaluation.closed_form.printed_aligned import (
@@ -57,7 +57,7 @@ PAIRS_TOGETHER = 2**12
 PAIR_MEMORY = 290
 """Bytes that two axes take: how they couple their powers, and which axes they are."""
 
-TOGETHER_MEMORY = 7000
+TOGETHER_MEMORY = 5400
 """Bytes that two axes take while their part of the map is made."""
 
 FED_BACK = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
@@ -137,56 +137,59 @@ class MeanSquare:
         Rows are those of ``ab``, then those of ``ba``.
         """
         kinds = self.kinds
-        noise, values, roots = kinds.label_noise, kinds.singular_value, kinds.roots
+        noise, values = kinds.label_noise, kinds.singular_value
+        one, other = kinds.roots[a], kinds.roots[b]
         gamma = np.tile(self.weight_decay, len(a) // self.networks)
         first, second, coupling, *_ = _pair_block(
             kinds.variance[a], noise[a], values[a], kinds.variance[b], noise[b], values[b],
             kinds.residual[b], gamma,
         )  # fmt: skip
         half = (first - second) / 2
-        upper = (first + second) / 2 + np.hypot(half, coupling)
+        apart = np.hypot(half, coupling)
+        upper = (first + second) / 2 + apart
         # The determinant without the difference of equal numbers.
         bare, bare_l = second - gamma, first - gamma
         slack = (gamma - coupling) * (gamma + coupling)
         determinant = bare * bare_l + gamma * (bare + bare_l) + slack
         lower = determinant / upper
-        curvatures = np.stack([upper, lower, _unreached_curvature(gamma)], axis=1)
-        angle = np.arctan2(-coupling, half) / 2
-        axes = np.zeros((len(a), 3, 3))
-        axes[:, 0, 0] = axes[:, 1, 1] = np.cos(angle)
-        axes[:, 1, 0], axes[:, 0, 1] = np.sin(angle), -np.sin(angle)
-        axes[:, 2, 2] = 1.0
+        # Half of the angle of (half, -coupling), again without a difference.
+        reach = np.where(apart > 0, apart + np.abs(half), 1.0)
+        cosine, sine = np.where(half >= 0, (reach, -coupling), (coupling, -reach))
+        cosine, sine = np.stack([cosine, sine]) / np.hypot(reach, coupling)
         length = np.sqrt(values[a] + values[b])
-        from_a, from_b = roots[a] / length, roots[b] / length
+        from_a, from_b = one / length, other / length
         both = np.where(values[b] > 0, np.sqrt(0.5), 0.0)
-        weights = np.zeros((len(a), 4, 3))
-        weights[:, 0, 0] = from_a * (kinds.variance[b] > 0)
-        weights[:, 1, 1], weights[:, 2, 0] = from_b, from_b
-        weights[:, 3, 1] = from_a * kinds.output[b]
-        weights[:, :, 2] = (both * np.array([from_b, from_a, -from_a, -from_b])).T
-        reading = np.zeros((len(a), 2, 3, 4))
-        for here, there, one, other in ((0, 1, a, b), (1, 0, b, a)):
-            reading[:, here, 0, 2 + there] = kinds.residual[other]
-            reading[:, here, 1, here] = roots[one]
-            reading[:, here, 1, 2 + here] = roots[other]
-            reading[:, here, 2, here] = 1.0
-        return _block(curvatures, weights @ axes, reading)
+        into_a, into_b = from_a * (kinds.variance[b] > 0), from_a * kinds.output[b]
+        weights = np.stack([
+            [into_a * cosine, into_a * -sine, both * from_b],
+            [from_b * sine, from_b * cosine, both * from_a],
+            [from_b * cosine, from_b * -sine, both * -from_a],
+            [into_b * sine, into_b * cosine, both * -from_b],
+        ])  # fmt: skip
+        rows = np.stack([
+            [kinds.residual[b] * weights[3], one * weights[0] + other * weights[2], weights[0]],
+            [kinds.residual[a] * weights[2], other * weights[1] + one * weights[3], weights[1]],
+        ])  # fmt: skip
+        # To the last bit.
+        rows[:, 1, 2] = 0.0
+        return _Block(np.stack([upper, lower, _unreached_curvature(gamma)]), weights, rows)
 
     @cached_property
     def own(self) -> _Block:
         """Weights ``W_aa, U_aa`` in their sum and their difference."""
-        kinds, roots = self.kinds, self.kinds.roots
+        kinds = self.kinds
         active = kinds.singular_value > 0
-        curvatures = np.ones((len(active), 2))
+        curvatures = np.ones((2, len(active)))
         gamma = np.tile(self.weight_decay, len(active) // self.networks)[active]
-        curvatures[active] = np.stack(
-            [_own_curvature(*kinds.learned(), gamma), _unreached_curvature(gamma)], axis=1
+        curvatures[:, active] = (
+            _own_curvature(*kinds.learned(), gamma), _unreached_curvature(gamma)
+        )  # fmt: skip
+        there = np.sqrt(0.5) * active
+        weights = np.array([[there, there], [there, -there]])
+        maps = np.array([2 * kinds.roots * there, np.zeros(len(there))])
+        return _Block(
+            curvatures, weights, np.array([[kinds.residual * weights[1], maps, weights[0]]])
         )
-        modes = np.sqrt(0.5) * np.array([[1.0, 1.0], [1.0, -1.0]]) * active[:, None, None]
-        reading = np.zeros((len(active), 1, 3, 2))
-        reading[:, 0, 0, 1], reading[:, 0, 1] = kinds.residual, roots[:, np.newaxis]
-        reading[:, 0, 2, 0] = 1.0
-        return _block(curvatures, modes, reading)
 
     @cached_property
     def map(self) -> MomentMap:
@@ -196,26 +199,27 @@ class MeanSquare:
         occurs.
         """
         kinds, alone = self.kinds, self.own
-        variance, noise, noisy = kinds.variance, kinds.label_noise, kinds.label_noise.any()
-        batch = np.tile(self.batch, len(variance) // self.networks)
-        roots = rooted_sums(alone.curvatures)
-        weights = _squared(alone.weights) / roots
-        power = variance * _squared(alone.rows[0]) / roots / np.sqrt(batch)
-        # An axis that is not learned has no weights to itself, and stands there with none.
-        own = _with_expected(_fed(power), alone.curvatures, kinds.singular_value > 0)
-        fed_back = _FED
-        if noisy:
-            row = weights[1]
-            own += noise * variance / batch * row[:, np.newaxis] * row
-            power = np.concatenate([power, (noise * weights[2])[np.newaxis] / np.sqrt(batch)])
+        root_batch = np.sqrt(np.tile(self.batch, len(kinds.variance) // self.networks))
+        inputs, labels = (
+            np.sqrt(part / root_batch) for part in (kinds.variance, kinds.label_noise)
+        )
+        roots, rows = rooted_sums(alone.curvatures), inputs * alone.rows[0]
+        own, fed_back = _squared(_sampled(rows, rows)), _FED
+        if kinds.label_noise.any():
+            fed = _symmetric(inputs * alone.weights[0], labels * alone.weights[1])
+            own += fed[:, np.newaxis] * fed
+            rows = np.append(rows, labels * alone.weights[1:], axis=0)
             # The power of V feeds what labels are received by, and is fed by it.
             fed_back = np.pad(fed_back, (0, 1))
             fed_back[-1, -2] = fed_back[-2, -1] = 1.0
+        own /= roots[:, np.newaxis] * roots
+        # An axis that is not learned has no weights to itself, and stands there with none.
+        _add_expected(own, alone.curvatures, kinds.singular_value > 0)
         parts = _Parts(self)
         return MomentMap(
             parts=tuple(parts) if self.axes <= FEW_KINDS else parts,
             own=own,
-            power=power * np.sqrt(kinds.count),
+            power=_read(rows) / roots * np.sqrt(kinds.count),
             fed_back=fed_back,
             count=kinds.count,
             networks=self.networks,
@@ -226,59 +230,50 @@ class MeanSquare:
         a, b, number = self.pairs
         a, b, number = a[pairs], b[pairs], number[pairs]
         kinds, between = self.kinds, self.between(a, b)
-        variance, noise = kinds.variance, kinds.label_noise
-        batch = np.tile(self.batch, len(a) // self.networks)
+        root_batch = np.sqrt(np.tile(self.batch, len(a) // self.networks))
         alone_a, alone_b = self.own.of(a), self.own.of(b)
         roots = rooted_sums(between.curvatures)
         cross_roots = np.sqrt(_outer(np.add, alone_a.curvatures, alone_b.curvatures))
-        weights = _squared(between.weights) / roots
-        powers = [
-            variance[b] * _squared(between.rows[0]) / roots / np.sqrt(batch),
-            variance[a] * _squared(between.rows[1]) / roots / np.sqrt(batch),
-        ]
-        pair = _with_expected(_fed(powers[0]) + _fed(powers[1]), between.curvatures, 1.0)
-        read_a, read_b = (
-            np.einsum("iup,ij,jxp->uxp", one.rows[0], FED_BACK, rows, optimize=True)
-            for one, rows in zip((alone_a, alone_b), between.rows, strict=True)
+        # What a sample is there in each of two factors.
+        input_a, input_b = (np.sqrt(kinds.variance[each] / root_batch) for each in (a, b))
+        rows_a, rows_b = input_b * between.rows[0], input_a * between.rows[1]
+        pair = _squared(_sampled(rows_a, rows_a))
+        pair += _squared(_sampled(rows_b, rows_b))
+        exchange = _symmetric(
+            np.repeat(_sampled(input_a * alone_a.rows[0], rows_a), 2, axis=0),
+            np.tile(_sampled(input_b * alone_b.rows[0], rows_b), (2, 1, 1)),
         )
-        exchange = variance[a] * variance[b] * _crossed(read_a, read_b)
         if kinds.label_noise.any():
             # -dU' eps x' in the first layer, -eps x' dW' in the second.
-            at = {place: k for k, place in enumerate(combinations_with_replacement(range(4), 2))}
-            for row, strength in (
-                (weights[at[0, 3]], noise[b] * variance[b]),
-                (weights[at[1, 2]], noise[a] * variance[a]),
-            ):
-                pair += strength / batch * row[:, np.newaxis] * row
-            for row, strength, first, second in (
-                (at[1, 3], noise[b] * variance[a], 0, 1),
-                (at[0, 2], noise[a] * variance[b], 1, 0),
-            ):
-                received = np.sqrt(0.5) * strength * weights[row] * roots
-                reached = _outer(np.multiply, alone_a.weights[first], alone_b.weights[second])
-                exchange += reached.reshape(4, 1, len(number)) * received
-            powers = [
-                np.concatenate([part, row[np.newaxis] / np.sqrt(batch)])
-                for part, row in zip(
-                    powers, (noise[b] * weights[at[3, 3]], noise[a] * weights[at[2, 2]]),
-                    strict=True,
-                )
-            ]  # fmt: skip
+            label_a, label_b = (np.sqrt(kinds.label_noise[each] / root_batch) for each in (a, b))
+            wab, wba, uab, uba = between.weights
+            maps = np.array([label_b * uba, label_a * uab])
+            fed = _symmetric(np.array([input_b * wab, input_a * wba]), maps)
+            pair += np.einsum("kxp,kyp->xyp", fed, fed)
+            received = _symmetric(np.array([input_a * wba, input_b * wab]), maps)
+            reached = np.array(
+                [
+                    _outer(np.multiply, input_a * alone_a.weights[0], label_b * alone_b.weights[1]),
+                    _outer(np.multiply, label_a * alone_a.weights[1], input_b * alone_b.weights[0]),
+                ]
+            ).reshape(2, 4, len(number))
+            exchange += np.einsum("kcp,kxp->cxp", reached, received)
+            rows_a, rows_b = (
+                np.append(rows_a, maps[:1], axis=0),
+                np.append(rows_b, maps[1:], axis=0),
+            )
+        pair /= roots[:, np.newaxis] * roots
+        _add_expected(pair, between.curvatures, 1.0)
         active = kinds.singular_value > 0
-        counted = np.sqrt(number)
+        cross = _outer(np.multiply, alone_a.curvatures, alone_b.curvatures) / cross_roots**2
+        exchange /= cross_roots.reshape(4, 1, len(number)) * roots
+        counted = np.sqrt(number) / roots
         return Pairs(
             curvatures=between.curvatures,
             pair=pair,
-            cross=(
-                (active[a] & active[b])
-                * _outer(np.multiply, alone_a.curvatures, alone_b.curvatures)
-                / cross_roots**2
-            ).reshape(4, len(number)),
-            exchange=np.sqrt(2)
-            / batch
-            * exchange
-            / (roots * cross_roots.reshape(4, 1, len(number))),
-            powers=((powers[0] * counted, a), (powers[1] * counted, b)),
+            cross=((active[a] & active[b]) * cross).reshape(4, len(number)),
+            exchange=exchange,
+            powers=((_read(rows_a) * counted, a), (_read(rows_b) * counted, b)),
             number=number,
         )
 
@@ -298,10 +293,7 @@ class MeanSquare:
             moments = vectors.reshape(-1, self.networks)
             for k in np.flatnonzero(np.isnan(values)).tolist():
                 # Many eigenvalues next to the largest: powers tell them apart.
-                alone = self._single(k).map
-                start = np.ascontiguousarray(moments[:, k])
-                about = float(start @ alone(start))
-                values[k], _ = largest_of_powers(alone, about, alone.powers_in(start))
+                values[k], _ = self._single(k)._about(np.ascontiguousarray(moments[:, k]))
             return 1 / values
         require_memory(
             "network", foreseen_memory(self.axes),
@@ -323,19 +315,22 @@ class MeanSquare:
             moments, moments.identity(), moments.preconditioner, self.networks
         )
 
+    def _about(self, moments: Array) -> tuple[float, Array]:
+        """Largest eigenvalue of one network, and its powers, from moments, settled or not."""
+        value, powers = float(moments @ self.map(moments)), self.map.powers_in(moments)
+        return largest_of_powers(self.map, value, powers)
+
     def _of_powers(self) -> tuple[float, Array]:
         """Of one network, and its powers, which change little from an axis to its neighbour."""
         if self.axes <= FEW_KINDS:
-            # A start, settled or not: what is found from it is held to the whole map.
-            _, vector = self._of_moments()
-            return float(vector @ self.map(vector)), self.map.powers_in(vector)
+            return self._about(self._of_moments()[1])
         places, fewer = self.kinds.fewer()
-        value, powers = MeanSquare(fewer, self.weight_decay, self.batch)._of_powers()
+        about = MeanSquare(fewer, self.weight_decay, self.batch)
+        value, powers = about._of_powers()
         if np.isnan(value):
             return value, powers
-        axes = np.arange(self.axes)
-        start = np.array([np.interp(axes, places, row) for row in powers])
-        return largest_of_powers(self.map, value, start)
+        coarse = Coarse(places, powers, Coupling.of(about.map, value))
+        return largest_of_powers(self.map, value, coarse.on(self.axes, powers), coarse)
 
 
 @dataclass(frozen=True, eq=False)
@@ -356,24 +351,20 @@ def foreseen_memory(axes: int) -> int:
     return PAIR_MEMORY * (axes * (axes + 1) // 2) + TOGETHER_MEMORY * PAIRS_TOGETHER
 
 
-def _block(curvatures: Array, modes: Array, reading: Array) -> _Block:
-    """A block from weights and rows; of the rows ``M`` no imbalance has a part, to the last bit."""
-    rows = reading @ modes[:, np.newaxis]
-    maps = rows[:, :, 1]
-    maps[np.abs(maps) < ROUNDING * np.abs(maps).max(initial=0.0)] = 0.0
-    parts = (curvatures, modes, rows)
-    return _Block(*(np.ascontiguousarray(np.moveaxis(part, 0, -1)) for part in parts))
+def _sampled(left: Array, right: Array) -> Array:
+    """``M' M - F' V - V' F``: what a sample's power on an axis does between modes, ``(u, x, p)``.
+
+    It stands on both sides of the moments.
+    """
+    found = _outer(np.multiply, left[1], right[1])
+    found -= _outer(np.multiply, left[0], right[2])
+    found -= _outer(np.multiply, left[2], right[0])
+    return found
 
 
-def _fed(powers: Array) -> Array:
-    """What powers of rows feed back to the moments that they are of, block by block."""
-    return np.asarray(np.einsum("ixp,iyp->xyp", powers, np.tensordot(_FED, powers, 1)))
-
-
-def _with_expected(matrices: Array, curvatures: Array, there: ArrayLike) -> Array:
-    """With what the expected Hessian does beside, where there are such moments."""
+def _add_expected(matrices: Array, curvatures: Array, there: ArrayLike) -> None:
+    """Add what the expected Hessian does, where there are such moments."""
     np.einsum("iip->ip", matrices)[:] += np.asarray(there) * _expected(curvatures)
-    return matrices
 
 
 def _outer(combine: np.ufunc, left: Array, right: Array) -> Array:
@@ -387,26 +378,33 @@ def _expected(curvatures: Array) -> Array:
     return np.asarray(curvatures[x] * curvatures[y] / (curvatures[x] + curvatures[y]))
 
 
-def _squared(factor: Array) -> Array:
-    """``F X F'`` as a matrix on the coordinates of `_upper`, block by block."""
-    i, j = np.triu_indices(len(factor))
-    x, y = np.triu_indices(factor.shape[1])
-    first, second = factor[:, x], factor[:, y]
-    sums = first[i] * second[j] + second[i] * first[j]
-    lengths = np.where(i == j, np.sqrt(0.5), 1.0)[:, np.newaxis] * np.where(
-        x == y, np.sqrt(0.5), 1.0
-    )
-    return np.asarray(lengths[..., np.newaxis] * sums)
+def _symmetric(left: Array, right: Array) -> Array:
+    """``l r' + r l'`` of rows ``(..., d, p)`` in the coordinates of `_upper`."""
+    size = left.shape[-2]
+    places = list(combinations_with_replacement(range(size), 2))
+    found = np.empty((*left.shape[:-2], len(places), left.shape[-1]))
+    for k, (x, y) in enumerate(places):
+        out = found[..., k, :]
+        np.multiply(left[..., x, :], right[..., y, :], out=out)
+        if x == y:
+            out *= np.sqrt(2)
+        else:
+            out += left[..., y, :] * right[..., x, :]
+    return found
 
 
-def _crossed(left: Array, right: Array) -> Array:
-    """``F X G'`` as a matrix on the coordinates of `_upper`, block by block."""
-    x, y = np.triu_indices(left.shape[1])
-    first = _outer(np.multiply, left[:, x], right[:, y])
-    second = _outer(np.multiply, left[:, y], right[:, x])
-    lengths = np.where(x == y, 0.5, np.sqrt(0.5))[:, np.newaxis]
-    product = np.asarray(lengths * (first + second))
-    return product.reshape(product.shape[0] * product.shape[1], *product.shape[2:])
+def _squared(factor: Array, places: tuple[Indices, Indices] | None = None) -> Array:
+    """``F X F'`` as a matrix on the coordinates of `_upper`, or rows of it, block by block."""
+    i, j = places or np.triu_indices(len(factor))
+    lengths = np.where(i == j, np.sqrt(0.5), 1.0)[:, np.newaxis, np.newaxis]
+    return _symmetric(lengths * factor[i], factor[j])
+
+
+def _read(rows: Array) -> Array:
+    """Powers of ``F, M, V`` and, beside them, of ``U``, where it is a fourth row."""
+    x, y = np.triu_indices(3)
+    alone = np.arange(3, len(rows))
+    return _squared(rows, (np.append(x, alone), np.append(y, alone)))
 
 
 _FED = _squared(FED_BACK[..., np.newaxis])[..., 0]
