@@ -172,13 +172,33 @@ BEGINNINGS: dict[str, Callable[[], LearningProblem]] = {
 
 
 @pytest.mark.parametrize("case", BEGINNINGS)
-def test_where_the_critical_rate_is_looked_for_changes_nothing(case: str) -> None:
+def test_where_it_is_begun_to_look_for_the_critical_rate_changes_nothing(case: str) -> None:
     from symdrift.evaluation.aligned_moments import aligned_moments
     from symdrift.evaluation.dense.matrix_road import validity as dense_validity
 
     given = BEGINNINGS[case]()
     expected = dense_validity(given).critical_rate
     assert dense_validity(given, aligned_moments).critical_rate == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "case", ["two axes", "label noise and a batch", "bottleneck", "more outputs", "five axes"]
+)
+def test_of_aligned_networks_it_is_begun_with_the_moments_that_grow_fastest(case: str) -> None:
+    from symdrift.evaluation.aligned_moments import aligned_moments
+    from symdrift.evaluation.dense.landscape import minimum_of
+    from symdrift.evaluation.dense.stability import MeanSquare, _turned
+
+    given = BEGINNINGS[case]()
+    square = MeanSquare.of(given, minimum_of(given))
+    moments = aligned_moments(square)
+    assert moments is not None
+    curvatures, turns = square.modes
+    hessian = _turned(turns, np.diag(curvatures))
+    step = hessian @ moments @ hessian + square.scattered(moments) / given.batch
+    relaxing = hessian @ moments + moments @ hessian
+    error = np.abs(validity(given).critical_rate * step - relaxing).max()
+    assert error < 1e-5 * np.abs(relaxing).max()
 
 
 @pytest.mark.parametrize(

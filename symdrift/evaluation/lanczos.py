@@ -26,7 +26,7 @@ def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
     Parameters
     ----------
     apply : callable
-        The operator, symmetric on vectors of shape ``(k,)``.
+        The operator, symmetric on vectors of shape ``(k,)``; what it returns is changed.
     start : Array
         A vector with a share of the eigenvector that is looked for.
     """
@@ -37,7 +37,8 @@ def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
     for _ in range(MOST_STEPS):
         following = apply(vector)
         diagonal.append(float(vector @ following))
-        following = following - diagonal[-1] * vector - coupling * before
+        following -= diagonal[-1] * vector
+        following -= coupling * before
         coupling = float(np.linalg.norm(following))
         # Only the lower triangle is read.
         values, axes = np.linalg.eigh(np.diag(diagonal) + np.diag(couplings, -1))
@@ -51,5 +52,6 @@ def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
         ):
             break
         couplings.append(coupling)
-        before, vector = vector, following / coupling
+        following /= coupling
+        before, vector = vector, following
     return largest
