@@ -181,7 +181,8 @@ class MeanSquare:
             silent[inputs:, :inputs], silent[:inputs, inputs:] = -left_out, -left_out.T
             values, axes = np.linalg.eigh(silent)
             curvatures += [np.full(rank, 2 * gamma), values]
-            turns.append((slice(len(reached) + imbalances + rank, None), axes))
+            before = len(reached) + imbalances + rank
+            turns.append((slice(before, before + len(values)), axes))
         return np.concatenate(curvatures), tuple(turns)
 
     @cached_property
@@ -426,7 +427,9 @@ def _turned(turns: Turns, moments: Array) -> Array:
     for place, turn in turns:
         turned[place] = turn @ turned[place]
     for place, turn in turns:
-        turned[:, place] = turned[:, place] @ turn.T
+        turned[: place.stop, place] = turned[: place.stop, place] @ turn.T
+    for place, _ in turns:
+        turned[place.stop :, place] = turned[place, place.stop :].T
     return turned
 
 
