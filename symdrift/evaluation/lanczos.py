@@ -10,6 +10,9 @@ from symdrift.study.problem import Array
 
 MOST_STEPS = 300
 
+FEW_STEPS = 4
+"""After which the next value is about known."""
+
 TOLERANCE = 1e-9
 """Relative uncertainty of the eigenvalue at which the iteration ends."""
 
@@ -23,7 +26,7 @@ def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
     Parameters
     ----------
     apply : callable
-        The operator, symmetric on vectors of shape ``(k,)``.
+        The operator, symmetric on vectors of shape ``(k,)``; what it returns is changed.
     start : Array
         A vector with a share of the eigenvector that is looked for.
     """
@@ -34,20 +37,21 @@ def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
     for _ in range(MOST_STEPS):
         following = apply(vector)
         diagonal.append(float(vector @ following))
-        following = following - diagonal[-1] * vector - coupling * before
+        following -= diagonal[-1] * vector
+        following -= coupling * before
         coupling = float(np.linalg.norm(following))
         # Only the lower triangle is read.
         values, axes = np.linalg.eigh(np.diag(diagonal) + np.diag(couplings, -1))
         largest = float(values[-1])
-        # The square of the residual over the distance to the next value, which is no larger.
-        if coupling * abs(axes[-1, -1]) <= TOLERANCE**0.5 * abs(largest) and (
-            len(values) == 1
-            or (coupling * axes[-1, -1]) ** 2
-            <= TOLERANCE * abs(largest) * abs(largest - float(values[-2]))
+        # A value is off by no more than its residual, nor by its square over the distance to the
+        # next one, which is no larger once it is known.
+        residual = coupling * abs(axes[-1, -1])
+        apart = largest - float(values[-2]) if len(values) > FEW_STEPS else residual
+        if residual <= TOLERANCE**0.5 * abs(largest) and (
+            residual**2 <= TOLERANCE * abs(largest) * apart
         ):
             break
-        if coupling <= np.finfo(float).eps * abs(largest):
-            break
         couplings.append(coupling)
-        before, vector = vector, following / coupling
+        following /= coupling
+        before, vector = vector, following
     return largest

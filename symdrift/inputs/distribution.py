@@ -431,34 +431,33 @@ def weighted_fourth_moments(rows: Array, weights: Array, axes: Array) -> Quartic
     turned = rows @ axes
     size = turned.shape[1]
     first, second = np.triu_indices(size)
-    twice = np.where(first == second, 0.5, 1.0)
+    # A form has its coefficients on both sides of the diagonal.
+    shares = np.where(first == second, 0.5, 1.0)
+    place = np.empty((size, size), dtype=np.intp)
+    place[first, second] = place[second, first] = np.arange(len(first))
 
     def products(block: slice) -> Array:
         return np.asarray(turned[block, first] * turned[block, second])
 
-    def folded(forms: Array) -> Array:
-        """Coefficients of the products in a form."""
-        return np.asarray((forms + forms.swapaxes(-1, -2))[..., first, second] * twice)
-
-    def unfolded(moments: Array) -> Array:
-        result = np.empty((*moments.shape[:-1], size, size))
-        result[..., first, second] = result[..., second, first] = moments
-        return result
-
     blocks = [slice(k, k + ROWS_PER_BLOCK) for k in range(0, len(rows), ROWS_PER_BLOCK)]
+    table: Array | None = None
     if len(first) <= len(rows) and len(first) ** 2 <= LARGEST_TABLE:
         table = np.zeros((len(first), len(first)))
         for block in blocks:
             table += (products(block).T * weights[block]) @ products(block)
-        return lambda forms: unfolded(folded(forms) @ table)
 
-    def added(forms: Array) -> Array:
-        flat = forms.reshape(-1, size * size)
-        total = np.zeros(flat.shape)
-        for block in blocks:
-            found = turned[block, :, np.newaxis] * turned[block, np.newaxis, :]
-            found = found.reshape(-1, size * size)
-            total += (flat @ found.T * weights[block]) @ found
-        return total.reshape(forms.shape)
+    def quartic(forms: Array) -> Array:
+        flat = forms.reshape(-1, size**2)
+        folded = flat.take(first * size + second, axis=1)
+        folded += flat.take(second * size + first, axis=1)
+        folded *= shares
+        if table is not None:
+            moments = folded @ table
+        else:
+            moments = np.zeros(folded.shape)
+            for block in blocks:
+                found = products(block)
+                moments += (folded @ found.T * weights[block]) @ found
+        return np.asarray(moments.take(place.ravel(), axis=1).reshape(forms.shape))
 
-    return added
+    return quartic

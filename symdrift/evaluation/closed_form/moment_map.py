@@ -112,7 +112,7 @@ class MomentMap:
     count: Array
     networks: int
 
-    def _split(self, vector: Array) -> tuple[list[tuple[Array, Array]], Array]:
+    def split(self, vector: Array) -> tuple[list[tuple[Array, Array]], Array]:
         """Moments between two axes and of the two by themselves, part by part; of one by itself."""
         moments, at = [], 0
         for part in self.parts:
@@ -130,7 +130,7 @@ class MomentMap:
 
     def _read(self, vector: Array) -> Array:
         """Powers of the rows of every kind, shape ``(k, g)``."""
-        moments, own = self._split(vector)
+        moments, own = self.split(vector)
         total = np.zeros((len(self.fed_back), len(self.count)))
         for part, (pair, _) in zip(self.parts, moments, strict=True):
             part.read(pair, total)
@@ -144,7 +144,7 @@ class MomentMap:
 
     def __call__(self, vector: Array) -> Array:
         found = np.empty(vector.shape)
-        (moments, own), (into, on_own) = self._split(vector), self._split(found)
+        (moments, own), (into, on_own) = self.split(vector), self.split(found)
         fed = self.fed_back @ self._read(vector) / self.count
         for part, (pair, cross), (on_pair, on_cross) in zip(self.parts, moments, into, strict=True):
             on_pair[:] = part.written(fed) + applied(part.pair, pair)
@@ -202,7 +202,7 @@ class MomentMap:
 
         def apply(vector: Array) -> Array:
             found = np.empty(vector.shape)
-            (moments, own), (into, on_own) = self._split(vector), self._split(found)
+            (moments, own), (into, on_own) = self.split(vector), self.split(found)
             for part, given, divided in zip(self.parts, moments, into, strict=True):
                 for out, moment, divisor in zip(divided, given, part.rest(value), strict=True):
                     np.divide(moment, divisor, out=out)

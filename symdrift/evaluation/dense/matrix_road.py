@@ -22,7 +22,7 @@ from symdrift.evaluation.dense.sizes import (
     require_stimulus_memory,
     require_tensor_memory,
 )
-from symdrift.evaluation.dense.stability import dense_validity
+from symdrift.evaluation.dense.stability import Beginning, dense_validity
 from symdrift.evaluation.parts import (
     APPROXIMATIONS,
     DEGENERACY_TOLERANCE,
@@ -56,6 +56,7 @@ def evaluate(
     approximation: str = "exact",
     progress: Progress | None = None,
     later: Callable[[LearningProblem], Drift] | None = None,
+    beginning: Beginning | None = None,
 ) -> Evaluation:
     """Every number of a problem from full matrices: any teacher, any inputs.
 
@@ -70,6 +71,8 @@ def evaluate(
         Computes the drift by plane, once it is asked for: the covariance of rotations between
         all planes is by far the largest part, and stimuli need its contraction only.  Without
         it all of it is computed at once.
+    beginning : callable, optional
+        Where to begin to look for the critical rate.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def evaluate(
     weights = minimum.rank * (inputs + outputs)
     log_slow_stage(directions, f"critical rate from the second moments of {weights} weights")
     limits = replace(
-        found := dense_validity(natural, minimum, fluctuation),
+        found := dense_validity(natural, minimum, fluctuation, beginning),
         critical_rate=found.critical_rate * units.curvature,
     )
     warnings = dense_warnings(problem, given, limits)
@@ -146,8 +149,14 @@ def evaluate(
     )
 
 
-def validity(problem: LearningProblem) -> Validity:
+def validity(problem: LearningProblem, beginning: Beginning | None = None) -> Validity:
     """How far the numbers of full matrices hold; nothing else is computed.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+    beginning : callable, optional
+        Where to begin to look for the critical rate.
 
     Raises
     ------
@@ -157,7 +166,7 @@ def validity(problem: LearningProblem) -> Validity:
     minimum = minimum_of(problem)
     units = natural_units(problem.teacher, problem.input_covariance)
     natural, minimum = units.problem(problem), in_units(minimum, units)
-    found = dense_validity(natural, minimum, gradient_fluctuation(natural, minimum))
+    found = dense_validity(natural, minimum, gradient_fluctuation(natural, minimum), beginning)
     return replace(found, critical_rate=found.critical_rate * units.curvature)
 
 

@@ -12,7 +12,7 @@ orbit from which deviations are counted, so that the map is that of their part a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -39,6 +39,9 @@ Turns: TypeAlias = tuple[tuple[slice, Array | Sparse], ...]
 Entry = tuple[Indices, Indices, Array | float]
 """Rows, columns and values of a sparse matrix, which broadcast."""
 
+Beginning: TypeAlias = Callable[["MeanSquare"], Array | None]
+"""Second moments at which to begin to look for those that grow fastest."""
+
 ROUNDING = 1e-14
 """Relative size of an entry of a turned matrix that is rounding."""
 
@@ -50,7 +53,10 @@ DENSE_ABOVE = 0.05
 
 
 def dense_validity(
-    problem: LearningProblem, minimum: MinimumPoint, fluctuation: NormalFluctuation
+    problem: LearningProblem,
+    minimum: MinimumPoint,
+    fluctuation: NormalFluctuation,
+    beginning: Beginning | None = None,
 ) -> Validity:
     """What the leading order assumes to be small, and the critical rate.
 
@@ -61,6 +67,8 @@ def dense_validity(
         Of that problem.
     fluctuation : NormalFluctuation
         By gradient noise, around that minimum.
+    beginning : callable, optional
+        Where to begin to look for the critical rate.
 
     Raises
     ------
@@ -70,7 +78,7 @@ def dense_validity(
     outputs, inputs = problem.teacher.shape
     stability = MeanSquare.of(problem, minimum)
     require_validity_memory(inputs, outputs, minimum.rank, len(stability.roots))
-    critical, rate = stability.critical_rate(), problem.learning_rate
+    critical, rate = stability.critical_rate(beginning), problem.learning_rate
     power = float(np.trace(problem.input_covariance))
     return Validity(
         rate_times_curvature=rate * minimum.certificate.hessian_max,
@@ -170,7 +178,8 @@ class MeanSquare:
             silent[inputs:, :inputs], silent[:inputs, inputs:] = -left_out, -left_out.T
             values, axes = np.linalg.eigh(silent)
             curvatures += [np.full(rank, 2 * gamma), values]
-            turns.append((slice(len(reached) + imbalances + rank, None), axes))
+            before = len(reached) + imbalances + rank
+            turns.append((slice(before, before + len(values)), axes))
         return np.concatenate(curvatures), tuple(turns)
 
     @cached_property
@@ -202,7 +211,7 @@ class MeanSquare:
             ])  # fmt: skip
             entries.append((rest, count + np.arange(len(rest)), 1.0))
             count += len(rest)
-        return _sparse((places.size, count), entries)
+        return sparse_matrix((places.size, count), entries)
 
     @cached_property
     def reading(self) -> Sparse:
@@ -211,7 +220,7 @@ class MeanSquare:
         rank, inputs, units = frame.rank, frame.inputs, len(roots)
         weights = scipy.sparse.eye_array(places.size).tocsr()
         numbers = np.arange(rank * inputs).reshape(rank, inputs)
-        learned = _sparse(
+        learned = sparse_matrix(
             (rank * inputs, places.size),
             [
                 (numbers, places[:rank, :inputs], roots[:rank, np.newaxis]),
@@ -236,7 +245,7 @@ class MeanSquare:
         onto_inputs = weights[:, places[:, :inputs].ravel()]
         onto_outputs = weights[:, places[:, inputs:].ravel()]
         numbers = np.arange(rank * inputs).reshape(rank, inputs)
-        learned = _sparse(
+        learned = sparse_matrix(
             (places.size, rank * inputs),
             [
                 (places[:rank, inputs : inputs + rank].T, numbers[:, :rank], roots[:rank]),
@@ -286,20 +295,28 @@ class MeanSquare:
     def scattered(self, moments: Array) -> Array:
         """``E[Delta G Delta']`` for second moments ``G``, in the coordinates of `normal`."""
         inputs, covariance = self.frame.inputs, self.covariance
+        kurtosis = self.problem.inputs.kurtosis
         total = np.zeros_like(moments)
         for reading, readings, writing, writings in self._parts:
-            forms = (readings @ (reading @ moments).T).T
-            count = len(forms) // inputs
+            forms = readings @ (reading @ moments).T
+            count = forms.shape[1] // inputs
             # Long axes last: few products of large matrices.
-            expected = covariance @ forms.reshape(count, inputs, -1)
+            expected = covariance @ forms.reshape(-1, inputs, count * inputs)
             expected = expected.reshape(-1, inputs) @ covariance
-            forms = forms.reshape(count, inputs, -1, inputs).swapaxes(1, 2)
-            spread = self.quartic(forms).swapaxes(1, 2)
-            spread = spread - expected.reshape(spread.shape)
+            forms = forms.reshape(-1, inputs, count, inputs)
+            expected = expected.reshape(forms.shape)
+            if kurtosis is None:
+                spread = self.quartic(forms.swapaxes(1, 2)).swapaxes(1, 2) - expected
+            else:
+                # As of Gaussian inputs, of which the transpose is known already.
+                powers = np.einsum("aibj,ij->ab", forms, covariance)[:, np.newaxis, :, np.newaxis]
+                spread = powers * covariance[:, np.newaxis] + expected.swapaxes(1, 3)
+                if kurtosis != 0:
+                    spread = (1 + kurtosis) * spread + kurtosis * expected
             # Pairs within the part are there in both orders.
-            spread[:, :, :count] *= 0.5
-            half = writing @ (writings @ spread.reshape(count * inputs, -1).T).T
-            total += half + half.T
+            spread[:count] *= 0.5
+            total += writing @ (writings @ spread.reshape(-1, count * inputs)).T
+        total = total + total.T
         if len(self.unlearned):
             self._add_unlearned(total, moments)
         if self.problem.label_noise.any():
@@ -363,25 +380,34 @@ class MeanSquare:
         fed[np.diag_indices(rank)] += synaptic / self.frame.singular_values
         return np.asarray(problem.learning_rate / (2 * problem.weight_decay) * fed)
 
-    def critical_rate(self) -> float:
+    def critical_rate(self, beginning: Beginning | None = None) -> float:
         """Smallest learning rate at which second moments have no stationary value.
 
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
         times ``H Gamma H + E[Delta Gamma Delta'] / B``.
+
+        Parameters
+        ----------
+        beginning : callable, optional
+            About the second moments that grow fastest, in the coordinates of `normal`; without
+            it, and where it has none, it is begun with the same moment of all weights.
         """
         curvatures, turns = self.modes
-        batch = self.problem.batch
+        back = tuple((place, turn.T) for place, turn in turns)
         scale = np.sqrt(curvatures[:, np.newaxis] + curvatures)
-        expected = np.outer(curvatures, curvatures) / scale**2
+        inverse, expected = 1 / scale, np.outer(curvatures, curvatures) / scale**2
+        per_sample = inverse / self.problem.batch
 
         def apply(vector: Array) -> Array:
             moments = vector.reshape(scale.shape)
-            found = self.scattered(_turned(turns, moments / scale))
-            back = _turned(tuple((place, turn.T) for place, turn in turns), found)
-            changed = expected * moments + back / scale / batch
-            return np.asarray(0.5 * (changed + changed.T)).ravel()
+            found = _turned(back, self.scattered(_turned(turns, moments * inverse)))
+            found *= per_sample
+            found += expected * moments
+            return found.ravel()
 
-        return 1 / largest_eigenvalue(apply, np.diag(np.diagonal(scale)).ravel())
+        found = None if beginning is None else beginning(self)
+        start = np.diag(np.diagonal(scale)) if found is None else _turned(back, found) * scale
+        return 1 / largest_eigenvalue(apply, start.ravel())
 
 
 def _around(factor: Array | Sparse, moments: Array) -> Array:
@@ -391,12 +417,14 @@ def _around(factor: Array | Sparse, moments: Array) -> Array:
 
 def _turned(turns: Turns, moments: Array) -> Array:
     """A symmetric matrix in other coordinates."""
-    for _ in range(2):
-        turned = moments.copy()
-        for place, turn in turns:
-            turned[place] = turn @ moments[place]
-        moments = turned.T
-    return moments
+    turned = moments.copy()
+    for place, turn in turns:
+        turned[place] = turn @ turned[place]
+    for place, turn in turns:
+        turned[: place.stop, place] = turned[: place.stop, place] @ turn.T
+    for place, _ in turns:
+        turned[place.stop :, place] = turned[place, place.stop :].T
+    return turned
 
 
 def _pruned(matrix: Sparse) -> Sparse:
@@ -407,7 +435,7 @@ def _pruned(matrix: Sparse) -> Sparse:
     return matrix
 
 
-def _sparse(shape: tuple[int, int], entries: Sequence[Entry]) -> Sparse:
+def sparse_matrix(shape: tuple[int, int], entries: Sequence[Entry]) -> Sparse:
     """A matrix from rows, columns and values, which broadcast; what meets is added."""
     parts = [[part.ravel() for part in np.broadcast_arrays(*entry)] for entry in entries]
     rows, columns, values = (np.concatenate(part) for part in zip(*parts, strict=True))
