@@ -16,6 +16,10 @@ from hypothesis import settings
 settings.register_profile("symdrift", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("symdrift")
 
+# SymPy keeps a thousand results of each function, which is less than one derivation asks for again:
+# with more, tests of derivations take a seventh less time.  Read when SymPy is first loaded.
+os.environ.setdefault("SYMPY_CACHE_SIZE", "30000")
+
 # Shells start what runs in the background with interrupts ignored, and tests send them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
