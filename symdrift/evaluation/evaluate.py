@@ -106,14 +106,13 @@ def evaluate(
 
             evaluation = evaluate_closed_form(problem, approximation)
         else:
-            from symdrift.evaluation.aligned_moments import aligned_moments
             from symdrift.evaluation.dense import evaluate as evaluate_dense
 
             if order == 2:
                 require_next_order(problem)
             by_plane = partial(_drift, method=method, approximation=approximation)
             later = None if quantities == "all" else by_plane
-            evaluation = evaluate_dense(problem, approximation, progress, later, aligned_moments)
+            evaluation = evaluate_dense(problem, approximation, progress, later)
     evaluation = replace(evaluation, quantities=quantities)
     _require_in_range(problem, evaluation)
     if order is None:
@@ -240,10 +239,9 @@ def validity(problem: LearningProblem) -> Validity:
             from symdrift.evaluation.closed_form import AlignedNetwork
 
             return AlignedNetwork.of(problem).validity()
-        from symdrift.evaluation.aligned_moments import aligned_moments
         from symdrift.evaluation.dense.matrix_road import validity as dense_validity
 
-        return dense_validity(problem, aligned_moments)
+        return dense_validity(problem)
 
 
 def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float) -> Evaluation:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symdrift.errors import RequestError, require_known
-from symdrift.evaluation.aligned_moments import aligned_moments
 from symdrift.evaluation.any_rule.rule_result import RuleValidity
 from symdrift.evaluation.closed_form import applies
 from symdrift.evaluation.dense.landscape import minimum_of
@@ -313,11 +312,7 @@ def drift_process(
     fluctuation = gradient_fluctuation(problem, minimum)
     # Where the closed form applies its critical rate takes no time.
     closed = applies(problem) is None
-    limits = (
-        validity(problem)
-        if closed
-        else dense_validity(problem, minimum, fluctuation, aligned_moments)
-    )
+    limits = validity(problem) if closed else dense_validity(problem, minimum, fluctuation)
     values, warnings = minimum.singular_values, dense_warnings(problem, minimum, limits)
     silent = SilentAxes(0, np.zeros((minimum.rank,) * 2))
     sources: Fluctuation = _modes(fluctuation, problem)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from symdrift.evaluation.closed_form.axis_kinds import Indices
 from symdrift.evaluation.conjugate_directions import Operator
 from symdrift.study.problem import Array
 
-SMALLEST_SHARE = 0.05
-"""Of the eigenvalue, below which a diagonal of the preconditioner is not taken."""
+ABOVE = 1.3
+"""Times an eigenvalue and the diagonal at which the preconditioner is made: nearer to an eigenvalue
+that is not the largest it would keep to that one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +54,7 @@ class Pairs:
     @property
     def identity(self) -> Array:
         """The same moment of all weights between two axes."""
-        rooted = rooted_sums(self.curvatures) * np.sqrt(self.number)
-        return _upper(np.eye(3))[:, np.newaxis] * rooted
+        return _upper(np.eye(3))[:, np.newaxis] * np.sqrt(self.number)
 
     def read(self, pair: Array, total: Array) -> None:
         """Add powers of the rows of every kind, shape ``(k, g)``."""
@@ -112,7 +113,7 @@ class MomentMap:
     count: Array
     networks: int
 
-    def split(self, vector: Array) -> tuple[list[tuple[Array, Array]], Array]:
+    def _split(self, vector: Array) -> tuple[list[tuple[Array, Array]], Array]:
         """Moments between two axes and of the two by themselves, part by part; of one by itself."""
         moments, at = [], 0
         for part in self.parts:
@@ -130,7 +131,7 @@ class MomentMap:
 
     def _read(self, vector: Array) -> Array:
         """Powers of the rows of every kind, shape ``(k, g)``."""
-        moments, own = self.split(vector)
+        moments, own = self._split(vector)
         total = np.zeros((len(self.fed_back), len(self.count)))
         for part, (pair, _) in zip(self.parts, moments, strict=True):
             part.read(pair, total)
@@ -144,7 +145,7 @@ class MomentMap:
 
     def __call__(self, vector: Array) -> Array:
         found = np.empty(vector.shape)
-        (moments, own), (into, on_own) = self.split(vector), self.split(found)
+        (moments, own), (into, on_own) = self._split(vector), self._split(found)
         fed = self.fed_back @ self._read(vector) / self.count
         for part, (pair, cross), (on_pair, on_cross) in zip(self.parts, moments, into, strict=True):
             on_pair[:] = part.written(fed) + applied(part.pair, pair)
@@ -178,12 +179,22 @@ class MomentMap:
         change = self.fed_back @ (reproduced - powers)
         return value + float(np.vdot(read, change) / length), reproduced, float(length)
 
+    @cached_property
+    def _largest_diagonal(self) -> Array:
+        """Of every network, and no more than its largest eigenvalue."""
+        diagonals = [np.einsum("iip->ip", self.own)]
+        for part in self.parts:
+            diagonals += [np.einsum("iip->ip", part.pair), part.cross]
+        rows = [each.reshape(-1, self.networks) for each in diagonals]
+        return np.max([row.max(axis=0, initial=0.0) for row in rows], axis=0)
+
     def preconditioner(self, value: Array) -> Operator:
-        """About the inverse of ``value`` less the map, by network.
+        """About the inverse of the map below something above ``value``, by network.
 
         The diagonal of every block is inverted with what each axis' power feeds back to itself;
         what it passes on to other axes is left out.
         """
+        value = ABOVE * np.maximum(value, self._largest_diagonal)
         size, width = len(self.count), len(self.fed_back)
         passed = np.zeros((width * width, size))
 
@@ -202,7 +213,7 @@ class MomentMap:
 
         def apply(vector: Array) -> Array:
             found = np.empty(vector.shape)
-            (moments, own), (into, on_own) = self.split(vector), self.split(found)
+            (moments, own), (into, on_own) = self._split(vector), self._split(found)
             for part, given, divided in zip(self.parts, moments, into, strict=True):
                 for out, moment, divisor in zip(divided, given, part.rest(value), strict=True):
                     np.divide(moment, divisor, out=out)
@@ -218,9 +229,8 @@ class MomentMap:
 
 
 def _above(value: Array, diagonal: Array) -> Array:
-    """What values, by network, are above the diagonal of blocks, and not too little."""
-    above = np.tile(value, diagonal.shape[1] // len(value))
-    return np.asarray(np.maximum(above - diagonal, SMALLEST_SHARE * above))
+    """What values, by network, are above the diagonal of blocks."""
+    return np.asarray(np.tile(value, diagonal.shape[1] // len(value)) - diagonal)
 
 
 def solved(left: Array, given: Array) -> Array:

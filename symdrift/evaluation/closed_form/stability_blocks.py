@@ -89,14 +89,6 @@ class _Block:
         """Some of the blocks."""
         return _Block(*(part[..., blocks] for part in (self.curvatures, self.weights, self.rows)))
 
-    def moments(self, upper: Array) -> Array:
-        """Second moments of the weights from coordinates in which the map is symmetric."""
-        x, y = np.triu_indices(len(self.curvatures))
-        full = np.empty((len(self.curvatures), *self.curvatures.shape))
-        shares = np.where(x == y, 1.0, np.sqrt(0.5))[:, np.newaxis]
-        full[x, y] = full[y, x] = shares * upper / rooted_sums(self.curvatures)
-        return _sandwiched(self.weights, full, self.weights)
-
 
 @dataclass(frozen=True, eq=False)
 class MeanSquare:
@@ -297,7 +289,7 @@ class MeanSquare:
             When the axes are too many for the memory that is left.
         """
         if self.axes <= FEW_KINDS:
-            values, vectors = self.of_moments()
+            values, vectors = self._of_moments()
             moments = vectors.reshape(-1, self.networks)
             for k in np.flatnonzero(np.isnan(values)).tolist():
                 # Many eigenvalues next to the largest: powers tell them apart.
@@ -316,7 +308,7 @@ class MeanSquare:
         kinds = Kinds(*(getattr(self.kinds, each.name)[one] for each in fields(Kinds)))
         return MeanSquare(kinds, self.weight_decay[[network]], self.batch[[network]])
 
-    def of_moments(self) -> tuple[Array, Array]:
+    def _of_moments(self) -> tuple[Array, Array]:
         """Largest eigenvalues and their moments."""
         moments = self.map
         return largest_eigenvalues(
@@ -328,45 +320,10 @@ class MeanSquare:
         value, powers = float(moments @ self.map(moments)), self.map.powers_in(moments)
         return largest_of_powers(self.map, value, powers)
 
-    def weight_moments(self, vector: Array) -> Iterator[tuple[Indices, Indices, Array]]:
-        """Second moments of weights, of one network that has one axis of each kind.
-
-        Parameters
-        ----------
-        vector : Array
-            Moments in the coordinates of `map`.
-
-        Yields
-        ------
-        rows, columns : Indices
-            Numbers of weights, shape ``(w, blocks)`` and ``(v, blocks)``: by hidden unit, in each
-            by layer, in each by the axis of the input or output.
-        moments : Array
-            Shape ``(w, v, blocks)``.
-        """
-        parts, own = self.map.split(vector)
-        layers = np.array([0, 0, 1, 1])[:, np.newaxis]
-        axes = np.arange(self.axes)
-        alone = (2 * axes + layers[1:3]) * self.axes + axes
-        yield alone, alone, self.own.moments(own)
-        start = 0
-        for pair, cross in parts:
-            here = slice(start, start := start + pair.shape[1])
-            a, b = self.pairs[0][here], self.pairs[1][here]
-            units, others = np.array([a, b, b, a]), np.array([b, a, a, b])
-            numbers = (2 * units + layers) * self.axes + others
-            yield numbers, numbers, self.between(a, b).moments(pair)
-            one, other = self.own.of(a), self.own.of(b)
-            sums = _outer(np.add, one.curvatures, other.curvatures)
-            shared = cross.reshape(sums.shape) / np.sqrt(2 * sums)
-            shared = _sandwiched(one.weights, shared, other.weights)
-            yield alone[:, a], alone[:, b], shared
-            yield alone[:, b], alone[:, a], shared.swapaxes(0, 1)
-
     def _of_powers(self) -> tuple[float, Array]:
         """Of one network, and its powers, which change little from an axis to its neighbour."""
         if self.axes <= FEW_KINDS:
-            return self._about(self.of_moments()[1])
+            return self._about(self._of_moments()[1])
         places, fewer = self.kinds.fewer()
         about = MeanSquare(fewer, self.weight_decay, self.batch)
         value, powers = about._of_powers()
@@ -408,11 +365,6 @@ def _sampled(left: Array, right: Array) -> Array:
 def _add_expected(matrices: Array, curvatures: Array, there: ArrayLike) -> None:
     """Add what the expected Hessian does, where there are such moments."""
     np.einsum("iip->ip", matrices)[:] += np.asarray(there) * _expected(curvatures)
-
-
-def _sandwiched(left: Array, moments: Array, right: Array) -> Array:
-    """``F X G'``, block by block."""
-    return np.asarray(np.einsum("wxp,xyp,vyp->wvp", left, moments, right, optimize=True))
 
 
 def _outer(combine: np.ufunc, left: Array, right: Array) -> Array:

@@ -22,7 +22,7 @@ from symdrift.evaluation.dense.sizes import (
     require_stimulus_memory,
     require_tensor_memory,
 )
-from symdrift.evaluation.dense.stability import Beginning, dense_validity
+from symdrift.evaluation.dense.stability import dense_validity
 from symdrift.evaluation.parts import (
     APPROXIMATIONS,
     DEGENERACY_TOLERANCE,
@@ -56,7 +56,6 @@ def evaluate(
     approximation: str = "exact",
     progress: Progress | None = None,
     later: Callable[[LearningProblem], Drift] | None = None,
-    beginning: Beginning | None = None,
 ) -> Evaluation:
     """Every number of a problem from full matrices: any teacher, any inputs.
 
@@ -71,8 +70,6 @@ def evaluate(
         Computes the drift by plane, once it is asked for: the covariance of rotations between
         all planes is by far the largest part, and stimuli need its contraction only.  Without
         it all of it is computed at once.
-    beginning : callable, optional
-        Where to begin to look for the critical rate.
 
     Raises
     ------
@@ -109,7 +106,7 @@ def evaluate(
     weights = minimum.rank * (inputs + outputs)
     log_slow_stage(directions, f"critical rate from the second moments of {weights} weights")
     limits = replace(
-        found := dense_validity(natural, minimum, fluctuation, beginning),
+        found := dense_validity(natural, minimum, fluctuation),
         critical_rate=found.critical_rate * units.curvature,
     )
     warnings = dense_warnings(problem, given, limits)
@@ -149,14 +146,8 @@ def evaluate(
     )
 
 
-def validity(problem: LearningProblem, beginning: Beginning | None = None) -> Validity:
+def validity(problem: LearningProblem) -> Validity:
     """How far the numbers of full matrices hold; nothing else is computed.
-
-    Parameters
-    ----------
-    problem : LearningProblem
-    beginning : callable, optional
-        Where to begin to look for the critical rate.
 
     Raises
     ------
@@ -166,7 +157,7 @@ def validity(problem: LearningProblem, beginning: Beginning | None = None) -> Va
     minimum = minimum_of(problem)
     units = natural_units(problem.teacher, problem.input_covariance)
     natural, minimum = units.problem(problem), in_units(minimum, units)
-    found = dense_validity(natural, minimum, gradient_fluctuation(natural, minimum), beginning)
+    found = dense_validity(natural, minimum, gradient_fluctuation(natural, minimum))
     return replace(found, critical_rate=found.critical_rate * units.curvature)
 
 

@@ -12,7 +12,7 @@ orbit from which deviations are counted, so that the map is that of their part a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -39,9 +39,6 @@ Turns: TypeAlias = tuple[tuple[slice, Array | Sparse], ...]
 Entry = tuple[Indices, Indices, Array | float]
 """Rows, columns and values of a sparse matrix, which broadcast."""
 
-Beginning: TypeAlias = Callable[["MeanSquare"], Array | None]
-"""Second moments at which to begin to look for those that grow fastest."""
-
 ROUNDING = 1e-14
 """Relative size of an entry of a turned matrix that is rounding."""
 
@@ -53,10 +50,7 @@ DENSE_ABOVE = 0.05
 
 
 def dense_validity(
-    problem: LearningProblem,
-    minimum: MinimumPoint,
-    fluctuation: NormalFluctuation,
-    beginning: Beginning | None = None,
+    problem: LearningProblem, minimum: MinimumPoint, fluctuation: NormalFluctuation
 ) -> Validity:
     """What the leading order assumes to be small, and the critical rate.
 
@@ -67,8 +61,6 @@ def dense_validity(
         Of that problem.
     fluctuation : NormalFluctuation
         By gradient noise, around that minimum.
-    beginning : callable, optional
-        Where to begin to look for the critical rate.
 
     Raises
     ------
@@ -78,7 +70,7 @@ def dense_validity(
     outputs, inputs = problem.teacher.shape
     stability = MeanSquare.of(problem, minimum)
     require_validity_memory(inputs, outputs, minimum.rank, len(stability.roots))
-    critical, rate = stability.critical_rate(beginning), problem.learning_rate
+    critical, rate = stability.critical_rate(), problem.learning_rate
     power = float(np.trace(problem.input_covariance))
     return Validity(
         rate_times_curvature=rate * minimum.certificate.hessian_max,
@@ -211,7 +203,7 @@ class MeanSquare:
             ])  # fmt: skip
             entries.append((rest, count + np.arange(len(rest)), 1.0))
             count += len(rest)
-        return sparse_matrix((places.size, count), entries)
+        return _sparse((places.size, count), entries)
 
     @cached_property
     def reading(self) -> Sparse:
@@ -220,7 +212,7 @@ class MeanSquare:
         rank, inputs, units = frame.rank, frame.inputs, len(roots)
         weights = scipy.sparse.eye_array(places.size).tocsr()
         numbers = np.arange(rank * inputs).reshape(rank, inputs)
-        learned = sparse_matrix(
+        learned = _sparse(
             (rank * inputs, places.size),
             [
                 (numbers, places[:rank, :inputs], roots[:rank, np.newaxis]),
@@ -245,7 +237,7 @@ class MeanSquare:
         onto_inputs = weights[:, places[:, :inputs].ravel()]
         onto_outputs = weights[:, places[:, inputs:].ravel()]
         numbers = np.arange(rank * inputs).reshape(rank, inputs)
-        learned = sparse_matrix(
+        learned = _sparse(
             (places.size, rank * inputs),
             [
                 (places[:rank, inputs : inputs + rank].T, numbers[:, :rank], roots[:rank]),
@@ -380,17 +372,11 @@ class MeanSquare:
         fed[np.diag_indices(rank)] += synaptic / self.frame.singular_values
         return np.asarray(problem.learning_rate / (2 * problem.weight_decay) * fed)
 
-    def critical_rate(self, beginning: Beginning | None = None) -> float:
+    def critical_rate(self) -> float:
         """Smallest learning rate at which second moments have no stationary value.
 
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
         times ``H Gamma H + E[Delta Gamma Delta'] / B``.
-
-        Parameters
-        ----------
-        beginning : callable, optional
-            About the second moments that grow fastest, in the coordinates of `normal`; without
-            it, and where it has none, it is begun with the same moment of all weights.
         """
         curvatures, turns = self.modes
         back = tuple((place, turn.T) for place, turn in turns)
@@ -405,9 +391,8 @@ class MeanSquare:
             found += expected * moments
             return found.ravel()
 
-        found = None if beginning is None else beginning(self)
-        start = np.diag(np.diagonal(scale)) if found is None else _turned(back, found) * scale
-        return 1 / largest_eigenvalue(apply, start.ravel())
+        # As much along each curvature: what grows fastest has its share, however slow it decays.
+        return 1 / largest_eigenvalue(apply, np.eye(len(scale)).ravel())
 
 
 def _around(factor: Array | Sparse, moments: Array) -> Array:
@@ -435,7 +420,7 @@ def _pruned(matrix: Sparse) -> Sparse:
     return matrix
 
 
-def sparse_matrix(shape: tuple[int, int], entries: Sequence[Entry]) -> Sparse:
+def _sparse(shape: tuple[int, int], entries: Sequence[Entry]) -> Sparse:
     """A matrix from rows, columns and values, which broadcast; what meets is added."""
     parts = [[part.ravel() for part in np.broadcast_arrays(*entry)] for entry in entries]
     rows, columns, values = (np.concatenate(part) for part in zip(*parts, strict=True))
