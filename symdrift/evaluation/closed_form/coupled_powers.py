@@ -35,6 +35,9 @@ EVEN = 0.2
 """Growth of powers of an axis beside those of all that counts as none, as a share of what every
 axis grows less by itself: one that grows more by itself is beside them by more than all of that."""
 
+CERTAIN = 1e-3
+"""The same of any axis: the value is not too small by a larger share of it."""
+
 ROUNDING = 1e-12
 """Share of the largest power below which one is nothing."""
 
@@ -184,7 +187,7 @@ class Coarse:
         operator = LinearOperator(
             (self.powers.size, self.powers.size), matvec=lambda e: e - passed(e), dtype=np.float64
         )
-        most = EVEN * (1 - self.coupling.most_within())
+        most = min(CERTAIN, EVEN * (1 - self.coupling.most_within()))
         closer = powers
         for step in range(NEWTON_STEPS):
             found, reproduced, length = moments.quotient(value, closer)
@@ -237,28 +240,32 @@ def largest_of_powers(
     """
     from scipy.sparse.linalg import ArpackError
 
+    begun = value
     if coarse is not None:
         value, powers, settled = coarse.improved(moments, value, powers)
         if settled:
             return value, powers
     beginning = moments.powers_in(moments.identity())
     beginning /= np.linalg.norm(beginning)
-    value = moments.above(value)
+    if not value > begun:
+        value = moments.above(value)
     for _ in range(MOST_ROUNDS):
         coupling = Coupling.of(moments, value)
-        if coupling.most_within() >= 1:
+        if coupling.most_within() > 1 + MARGIN / 2:
             powers = coupling.one_axis()
         else:
-            # Powers of all axes are there to begin with: none that grows is missed.
+            # All axes are there to begin with, so that none that grows is missed.
             powers = powers / (np.linalg.norm(powers) * np.sign(powers[SQUARES].sum()))
             try:
                 powers = coupling.strongest(powers + beginning)
             except ArpackError:
                 break
-        before, (found, *_) = value, moments.quotient(value, powers)
-        value = moments.above(found)
-        if abs(value - before) <= SETTLED * value:
-            return value, powers
+        found, *_ = moments.quotient(value, powers)
+        if found < value * (1 - SETTLED):
+            found = moments.above(found)
+        if abs(found - value) <= SETTLED * value:
+            return found, powers
+        value = found
     return np.nan, powers
 
 
