@@ -16,7 +16,7 @@ from symdrift import memory
 from symdrift.errors import RequestError
 from symdrift.evaluation.closed_form import stability_blocks
 from symdrift.evaluation.closed_form.axis_kinds import Kinds
-from symdrift.evaluation.closed_form.coupled_powers import Coupling
+from symdrift.evaluation.closed_form.coupled_powers import Coupling, largest_of_powers
 from symdrift.evaluation.closed_form.moment_map import MomentMap
 from symdrift.evaluation.evaluate import evaluate, validity
 from symdrift.evaluation.validity import Validity
@@ -463,6 +463,45 @@ def test_the_critical_rate_is_that_of_an_axis_that_grows_by_itself(spread: str) 
     operator = LinearOperator((start.size, start.size), matvec=moments)
     expected = eigsh(operator, 1, v0=start, ncv=60, tol=1e-12, return_eigenvectors=False)[0]
     assert stability.critical_rates()[0] == pytest.approx(1 / expected, rel=1e-10)
+
+
+def _near(case: str, size: int) -> stability_blocks.MeanSquare:
+    """Axes of random variances, and the weakest one that is learned next to being lost."""
+    random = np.random.default_rng(size)
+    variances: Array = np.sort(random.uniform(0.3, 2, size))[::-1]
+    if case == "power law":
+        variances = 1 / np.arange(1.0, size + 1) ** 1.2
+    gamma = variances[size // 3] * (0.99 if case != "bottleneck" else 0.1)
+    if case == "bottleneck":
+        variances[size // 2] = 0.999 * variances[size // 2 - 1]
+    values = np.maximum(1 - gamma / variances, 0.0)
+    if case == "bottleneck":
+        values[size // 2 :] = 0.0
+    noise = np.full(size, 0.1 * (case == "label noise"))
+    kinds = Kinds.of(variances, noise, np.ones(size), values, gamma)
+    return stability_blocks.MeanSquare(kinds, np.array([gamma]), np.ones(1))
+
+
+@pytest.mark.parametrize(
+    ("case", "size"),
+    [("random", 66), ("power law", 70), ("bottleneck", 75), ("label noise", 80), ("random", 90)],
+)
+def test_of_many_axes_the_one_next_to_being_lost_is_not_missed(case: str, size: int) -> None:
+    """It grows with its neighbours faster than all axes together: beside Lanczos iteration.
+
+    From wherever the value is looked for: from far below what blocks grow by, and from far above.
+    """
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    stability = _near(case, size)
+    moments = MomentMap(**{**vars(stability.map), "parts": tuple(stability.map.parts)})
+    start = np.random.default_rng(1).normal(size=moments.identity().size)
+    operator = LinearOperator((start.size, start.size), matvec=moments)
+    expected = eigsh(operator, 1, v0=start, ncv=40, tol=1e-11, return_eigenvectors=False)[0]
+    assert stability.critical_rates()[0] == pytest.approx(1 / expected, rel=1e-9)
+    powers = moments.powers_in(moments.identity())
+    for value in (1e-3 * expected, 0.3 * expected, 30 * expected):
+        assert largest_of_powers(moments, value, powers)[0] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(

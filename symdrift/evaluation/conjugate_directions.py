@@ -35,8 +35,9 @@ CHANGED = 0.01
 def not_found() -> RequestError:
     """Of a network whose critical rate is not found."""
     return RequestError(
-        "network", f"has axes too much alike: its critical rate is not found in {MOST_STEPS} steps"
-    )
+        "network", "has axes whose critical rate is not found to nine digits: "
+        "fewer axes that differ, or another weight decay, may help"
+    )  # fmt: skip
 
 
 def largest_eigenvalues(

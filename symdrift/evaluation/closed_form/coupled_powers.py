@@ -24,7 +24,7 @@ MARGIN = 0.01
 LITTLE = 1e-4
 """The same where the value is known."""
 
-MOST_ROUNDS = 8
+MOST_ROUNDS = 30
 
 NEWTON_STEPS = 3
 
@@ -34,6 +34,9 @@ SQUARES = [0, 3, 5]
 EVEN = 0.2
 """Growth of powers of an axis beside those of all that counts as none, as a share of what every
 axis grows less by itself: one that grows more by itself is beside them by more than all of that."""
+
+CERTAIN = 1e-3
+"""The same of any axis: the value is not too small by a larger share of it."""
 
 ROUNDING = 1e-12
 """Share of the largest power below which one is nothing."""
@@ -85,7 +88,7 @@ class Coupling:
             between[place] = across * ~alike
             to_itself = across[..., alike] + across[..., alike].swapaxes(0, 1)
             add_by_kind(_flat(to_itself), a[alike], within)
-        own = moments.own_resolved(value, moments.power.swapaxes(0, 1).copy())
+        own = solved(moments.own_resolvent(value), moments.power.swapaxes(0, 1).copy())
         within += _flat(_products(moments.power, own))
         return cls(between, within.reshape(width, width, size), moments.fed_back, moments.count)
 
@@ -97,6 +100,14 @@ class Coupling:
     def most_within(self) -> float:
         """By how much an axis reproduces its powers by itself, the most of all."""
         return float(np.linalg.eigvals(self._alone).real.max())
+
+    def one_axis(self) -> Array:
+        """Powers of the axis that reproduces its own the most."""
+        factors, vectors = np.linalg.eig(self._alone)
+        axis, most = np.unravel_index(factors.real.argmax(), factors.shape)
+        found = np.zeros(factors.shape[::-1])
+        found[:, axis] = vectors[axis, :, most].real
+        return found
 
     def within_solved(self, margin: float) -> Array:
         """The inverse of what an axis feeds back to itself less 1 and a margin, ``(k, k, g)``.
@@ -176,10 +187,12 @@ class Coarse:
         operator = LinearOperator(
             (self.powers.size, self.powers.size), matvec=lambda e: e - passed(e), dtype=np.float64
         )
-        most = EVEN * (1 - self.coupling.most_within())
+        most = min(CERTAIN, EVEN * (1 - self.coupling.most_within()))
         closer = powers
         for step in range(NEWTON_STEPS):
             found, reproduced, length = moments.quotient(value, closer)
+            if np.isnan(found):
+                break
             change = _beside(closer, reproduced, moments)
             even = _growth_beside(closer, change) <= most
             if even and step and abs(found - value) <= SETTLED * found:
@@ -208,12 +221,14 @@ def largest_of_powers(
 
     Blocks are made anew each time that they are needed.  In turn powers are those that are
     reproduced most at the last value, and the value is the Rayleigh quotient of the moments that
-    they make: its error is about the square of the one before.
+    they make: its error is about the square of the one before.  That is Newton's method for
+    ``1 / theta(mu) = 1``, with ``theta`` the largest eigenvalue of ``K``: above ``D`` the left side
+    is concave and rises, so that from anywhere the first value is none too large, nor any next one.
 
     Parameters
     ----------
     value, powers : float and Array
-        About these, powers of shape ``(k, g)``.
+        Where to begin, powers of shape ``(k, g)``.
     coarse : Coarse, optional
         A network that is about like it.  Where it is not, all axes are coupled to each other.
 
@@ -225,25 +240,32 @@ def largest_of_powers(
     """
     from scipy.sparse.linalg import ArpackError
 
+    begun = value
     if coarse is not None:
         value, powers, settled = coarse.improved(moments, value, powers)
         if settled:
             return value, powers
-    else:
-        value, *_ = moments.quotient(value, powers)
+    beginning = moments.powers_in(moments.identity())
+    beginning /= np.linalg.norm(beginning)
+    if not value > begun:
+        value = moments.above(value)
     for _ in range(MOST_ROUNDS):
         coupling = Coupling.of(moments, value)
-        if (alone := coupling.most_within()) > 1:
-            # One axis by itself grows faster.
-            value *= alone
-            continue
-        try:
-            powers = coupling.strongest(powers)
-        except ArpackError:
-            break
-        before, (value, *_) = value, moments.quotient(value, powers)
-        if abs(value - before) <= SETTLED * abs(value):
-            return value, powers
+        if coupling.most_within() > 1 + MARGIN / 2:
+            powers = coupling.one_axis()
+        else:
+            # All axes are there to begin with, so that none that grows is missed.
+            powers = powers / (np.linalg.norm(powers) * np.sign(powers[SQUARES].sum()))
+            try:
+                powers = coupling.strongest(powers + beginning)
+            except ArpackError:
+                break
+        found, *_ = moments.quotient(value, powers)
+        if found < value * (1 - SETTLED):
+            found = moments.above(found)
+        if abs(found - value) <= SETTLED * value:
+            return found, powers
+        value = found
     return np.nan, powers
 
 

@@ -24,6 +24,9 @@ ABOVE = 1.3
 """Times an eigenvalue and the diagonal at which the preconditioner is made: nearer to an eigenvalue
 that is not the largest it would keep to that one."""
 
+NEXT = 1 + 1e-9
+"""By which a value is next above an eigenvalue of a block."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
@@ -79,6 +82,21 @@ class Pairs:
             left[k, k:] -= np.einsum("cp,cyp->yp", onward[:, k], self.exchange[:, k:])
             left[k, k] += value
         return left, onward
+
+    def above(self, value: float) -> float:
+        """The value, or what is next above the largest eigenvalue of a block that exceeds it."""
+        # Each of these stands on the diagonal of a block.
+        value = max(value, NEXT * float(self.cross.max(initial=0.0)))
+        left, _ = self.resolvent(value)
+        solved(left, np.empty((len(left), 0, len(self.number))))
+        low = ~_positive(left)
+        if not low.any():
+            return value
+        blocks = np.zeros((low.sum(), 10, 10))
+        blocks[:, :6, :6] = np.moveaxis(self.pair[..., low], -1, 0)
+        blocks[:, 6:, :6] = np.moveaxis(self.exchange[..., low], -1, 0)
+        blocks[:, 6:, 6:] = self.cross[:, low].T[:, np.newaxis] * np.eye(4)
+        return max(value, NEXT * float(np.linalg.eigvalsh(blocks).max()))
 
     def rest(self, value: Array) -> tuple[Array, Array]:
         """What values, by network, are above the diagonal."""
@@ -154,30 +172,45 @@ class MomentMap:
         on_own[:] = applied(self.power.swapaxes(0, 1), fed) + applied(self.own, own)
         return found
 
-    def own_resolved(self, value: float, given: Array) -> Array:
-        """``(value - D)^-1`` on moments of every axis by itself, shape ``(3, k, g)``."""
-        return solved(value * np.eye(3)[..., np.newaxis] - self.own, given)
+    def own_resolvent(self, value: float) -> Array:
+        """The inverse of ``(value - D)^-1`` of every axis by itself, shape ``(3, 3, g)``."""
+        return np.asarray(value * np.eye(3)[..., np.newaxis] - self.own)
+
+    def above(self, value: float) -> float:
+        """The value, or what is next above the largest eigenvalue of ``D`` where that exceeds it.
+
+        Only there ``K`` takes positive powers to positive ones, and falls as the value rises.
+        """
+        value = max(value, NEXT * float(np.linalg.eigvalsh(np.moveaxis(self.own, -1, 0)).max()))
+        for part in self.parts:
+            value = part.above(value)
+        return value
 
     def quotient(self, value: float, powers: Array) -> tuple[float, Array, float]:
         """Rayleigh quotient of the moments that powers make at a value, of one network.
 
-        And the powers of these moments, ``K(value) y``, and their squared length.
+        And the powers of these moments, ``K(value) y``, and their squared length.  The quotient is
+        NaN where the value is not above ``D``.
         """
         fed = self.fed_back @ powers
         given = applied(self.power.swapaxes(0, 1), fed)
-        own = self.own_resolved(value, given[:, np.newaxis])[:, 0]
+        left = self.own_resolvent(value)
+        own = solved(left, given[:, np.newaxis])[:, 0]
+        above = _positive(left).all()
         read = applied(self.power, own)
         length = np.vdot(own, own)
         for part in self.parts:
             left, onward = part.resolvent(value)
             pair = solved(left, part.written(fed)[:, np.newaxis])[:, 0]
+            above &= _positive(left).all() and (part.cross < value).all()
             cross = applied(onward, pair)
             part.read(pair, read)
             length += np.vdot(pair, pair) + np.vdot(cross, cross)
         # D x is value x less what was given, and R x is read.
         reproduced = read / self.count
         change = self.fed_back @ (reproduced - powers)
-        return value + float(np.vdot(read, change) / length), reproduced, float(length)
+        found = value + float(np.vdot(read, change) / length) if above else np.nan
+        return found, reproduced, float(length)
 
     @cached_property
     def _largest_diagonal(self) -> Array:
@@ -253,6 +286,11 @@ def solved(left: Array, given: Array) -> Array:
         given[k] /= row[k]
         given[k] -= np.einsum("ip,icp->cp", row[k + 1 :], given[k + 1 :])
     return given
+
+
+def _positive(left: Array) -> NDArray[np.bool_]:
+    """Whether all pivots that `solved` has left are positive, block by block."""
+    return np.asarray((np.einsum("iip->ip", left) > 0).all(axis=0))
 
 
 def add_by_kind(rows: Array, kinds: Indices, total: Array) -> None:

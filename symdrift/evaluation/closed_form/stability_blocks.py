@@ -328,7 +328,7 @@ class MeanSquare:
         about = MeanSquare(fewer, self.weight_decay, self.batch)
         value, powers = about._of_powers()
         if np.isnan(value):
-            return value, powers
+            return largest_of_powers(self.map, 0.0, self.map.powers_in(self.map.identity()))
         coarse = Coarse(places, powers, Coupling.of(about.map, value))
         return largest_of_powers(self.map, value, coarse.on(self.axes, powers), coarse)
 
