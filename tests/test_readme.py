@@ -13,6 +13,7 @@ import pytest
 import symdrift
 from symdrift.cli import run
 from symdrift.study import read_study, shipped_studies
+from symdrift.study.roles import PRESETS, ROLES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -171,3 +172,8 @@ def test_other_commands_of_the_read_me_name_what_exists() -> None:
 def test_pictures_and_pages_that_are_named_are_there(page: Path) -> None:
     targets = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
     assert all((page.parent / target).is_file() for target in targets)
+
+
+def test_the_page_on_documents_names_every_letter_that_can_be_changed() -> None:
+    page = (ROOT / "docs" / "documents.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in (*ROLES, *PRESETS))
