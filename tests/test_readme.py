@@ -7,11 +7,13 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import symdrift
 from symdrift.cli import run
 from symdrift.study import read_study, shipped_studies
+from symdrift.study.roles import PRESETS, ROLES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -78,17 +80,31 @@ def test_the_derivation_example_prints_its_steps(capsys: pytest.CaptureFixture[s
 
 
 def test_the_study_of_the_example_is_valid(tmp_path: Path) -> None:
-    text, rule = blocks("toml")
+    text, _, rule = blocks("toml")
     path = tmp_path / "two_gains.toml"
     path.write_text(text, encoding="utf-8")
     study = read_study(str(path))
     assert study.symbols == (
         "lambda_1", "lambda_2", "a_1", "a_2", "sigma2", "eta", "gamma",
     )  # fmt: skip
-    whole = "[network]\ninputs = 3\nhidden = 2\n[inputs]\ncovariance = [2.0, 1.5, 0.7]\n" + rule
-    path.write_text(whole, encoding="utf-8")
+    path.write_text(rule, encoding="utf-8")
     (variance,) = symdrift.evaluate_rule(read_study(path)).drift.covariance.ravel()
     assert variance == pytest.approx(0.35e-6)
+
+
+def test_chance_rotates_a_sample_and_not_gaussian_inputs_of_its_covariance(tmp_path: Path) -> None:
+    """The file of the example, drawn without a mean rotation."""
+    rows = np.random.default_rng(1).normal(size=(8000, 3)) * [1.4, 1.2, 1]
+    np.savetxt(tmp_path / "responses.csv", rows, delimiter=",")
+    path = tmp_path / "own.toml"
+    path.write_text(blocks("toml")[1], encoding="utf-8")
+    assert np.abs(symdrift.evaluate(read_study(path)).drift.mean_rotation).max() > 1e-10
+    covariance = np.cov(rows.T, ddof=0).tolist()
+    path.write_text(
+        re.sub(r"inputs = \{ d.*", f"inputs = {{ covariance = {covariance} }}", blocks("toml")[1]),
+        encoding="utf-8",
+    )
+    assert np.abs(symdrift.evaluate(read_study(path)).drift.mean_rotation).max() < 1e-18
 
 
 def test_evaluations_of_the_read_me_run(
@@ -147,7 +163,7 @@ def test_other_commands_of_the_read_me_name_what_exists() -> None:
     named = {arguments[1] for arguments in commands() if len(arguments) > 1}
     assert named - {"two_gains.toml", ODOURS} <= set(shipped_studies())
     assert {arguments[0] for arguments in commands()} == {
-        "list", "derive", "evaluate", "validate", "observe", "compare", "lesson",
+        "list", "derive", "evaluate", "validate", "simulate", "observe", "compare", "lesson",
         "fit",
     }  # fmt: skip
 
@@ -156,3 +172,8 @@ def test_other_commands_of_the_read_me_name_what_exists() -> None:
 def test_pictures_and_pages_that_are_named_are_there(page: Path) -> None:
     targets = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
     assert all((page.parent / target).is_file() for target in targets)
+
+
+def test_the_page_on_documents_names_every_letter_that_can_be_changed() -> None:
+    page = (ROOT / "docs" / "documents.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in (*ROLES, *PRESETS))

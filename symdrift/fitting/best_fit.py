@@ -444,8 +444,8 @@ def fit_head(found: Fit) -> str:
     chance = "" if goodness.p_value is None else f", p = {goodness.p_value:.2g}"
     return (
         f"{found.study}: {counted(len(found.estimates), 'free number')}, "
-        f"{counted(len(found.data), 'measurement')} per "
-        f"{'SGD step' if found.steps_per_day is None else 'day'}, {found.method} method; "
+        f"{counted(len(found.data), 'measurement')} in units of "
+        f"{'SGD steps' if found.steps_per_day is None else 'days'}, {found.method} method; "
         f"chi-squared {goodness.chi_squared:.4g} with "
         f"{counted(goodness.degrees_of_freedom, 'degree')} of freedom{chance}"
     )
