@@ -646,14 +646,14 @@ def test_a_run_too_short_for_its_windows_is_refused() -> None:
         compared(TWO, steps=100)
 
 
-def test_divergence_is_refused_with_step_and_stiffness(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_divergence_is_refused_with_step_and_share(monkeypatch: pytest.MonkeyPatch) -> None:
     def diverges(*_: object, **__: object) -> None:
         raise Diverged(128)
 
     monkeypatch.setattr(validation_module, "measure", diverges)
     said = (
-        r"^learning\.rate = 0\.005 makes SGD diverge within 128 steps .* is 0\.0\d+\); lower it to "
-        r"0\.0025 or less$"
+        r"^learning\.rate = 0\.005 makes SGD diverge within 128 steps, at 0\.0\d of the critical "
+        r"rate; lower it to 0\.0025 or less$"
     )
     with pytest.raises(RequestError, match=said):
         validate_rate(TWO, steps=20_000, replicas=8)

@@ -314,9 +314,7 @@ def refuse_rotation(
         )
 
 
-def too_fast(
-    error: Diverged, rate: float, critical: float | None, what: str, size: str = ""
-) -> RequestError:
+def too_fast(error: Diverged, rate: float, critical: float | None, what: str) -> RequestError:
     """The refusal of a rate at which weights grew without bound, with one at which they do not.
 
     That is the share of the critical rate up to which the leading order is not warned of, or half
@@ -328,15 +326,15 @@ def too_fast(
     rate, critical : float
     what : str
         What diverges.
-    size : str
-        How large the rate is, in words.
     """
-    possible = rate / 2 if critical is None else min(rate / 2, WARN_ABOVE * critical)
+    size, possible = "", rate / 2
+    if critical is not None:
+        size = f", at {rate / critical:.2f} of the critical rate"
+        possible = min(possible, WARN_ABOVE * critical)
     return RequestError(
         "learning.rate",
-        f"= {rate:g} makes {what} diverge within {error.step} steps"
-        + (f" ({size})" if size else "")
-        + f"; lower it to {possible:.2g} or less",
+        f"= {rate:g} makes {what} diverge within {error.step} steps{size}; lower it to "
+        f"{possible:.2g} or less",
     )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import validity
-from symdrift.evaluation.validity import MEANINGS, require_stable
+from symdrift.evaluation.validity import require_stable
 from symdrift.execution import Diverged, Meter, require_counts, run_blocks
 from symdrift.files import replacing
 from symdrift.memory import available_memory, size_left, size_needed
@@ -173,9 +173,7 @@ def simulate(
             f" with learning.weight_decay = {problem.weight_decay:g}",
         )
     except Diverged as error:
-        stiffness = f"{MEANINGS['rate_times_curvature']} is {limits.rate_times_curvature:.3g}"
-        critical = limits.critical_rate
-        raise too_fast(error, problem.learning_rate, critical, "SGD", stiffness) from error
+        raise too_fast(error, problem.learning_rate, limits.critical_rate, "SGD") from error
     silent = problem.hidden - hidden
     first, second = np.split(vectors, [hidden * model.shape.inputs], axis=2)
     first = first.reshape(*vectors.shape[:2], hidden, model.shape.inputs)

@@ -123,13 +123,8 @@ class RuleRun:
                 first=first,
             )
         except Diverged as error:
-            raise too_fast(
-                error,
-                self.rate,
-                critical_rate(self.learner, self._point),
-                "learning",
-                f"learning rate times the {FASTEST} is {self._stiffness:.3g}",
-            ) from error
+            critical = critical_rate(self.learner, self._point)
+            raise too_fast(error, self.rate, critical, "learning") from error
 
     def compare(self, sums: WindowSums, replicas: int) -> Validation:
         """What so many replicas have shown, beside the theory."""

@@ -16,7 +16,6 @@ from symdrift.evaluation.dense.landscape import MinimumPoint, minimum_of
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.next_order.cost import AT_ONCE
 from symdrift.evaluation.result import Evaluation
-from symdrift.evaluation.validity import MEANINGS
 from symdrift.execution import Diverged, require_counts
 from symdrift.observables import drift_process, mean_squared_displacement
 from symdrift.observables.process import NextProducts
@@ -464,13 +463,8 @@ class Run:
                 first=first,
             )
         except Diverged as error:
-            raise too_fast(
-                error,
-                self.rate,
-                self._theory.validity.critical_rate,
-                "SGD",
-                f"{MEANINGS['rate_times_curvature']} is {self._stiffness:.3g}",
-            ) from error
+            critical = self._theory.validity.critical_rate
+            raise too_fast(error, self.rate, critical, "SGD") from error
 
     @property
     def rate(self) -> float:
