@@ -164,7 +164,7 @@ def test_near_thresholds_the_critical_rate_is_that_of_the_largest_eigenvalue(see
     """Two axes may grow there that have a small share of all moments, and not the rest."""
     random = np.random.default_rng(seed)
     for size in range(3, 9):
-        variances = np.arange(1, size + 1) ** -random.uniform(0.3, 2)
+        variances: Array = np.arange(1.0, size + 1) ** -random.uniform(0.3, 2)
         gamma = variances[random.integers(1, size)] * (1 - 10 ** random.uniform(-4, -0.5))
         problem = problem_of(Gaussian(np.diag(variances)), np.eye(size), size, gamma)
         values, zero = np.maximum(1 - gamma / variances, 0.0), np.zeros(size)

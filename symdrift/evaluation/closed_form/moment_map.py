@@ -219,7 +219,7 @@ class MomentMap:
         for part in self.parts:
             diagonals += [np.einsum("iip->ip", part.pair), part.cross]
         rows = [each.reshape(-1, self.networks) for each in diagonals]
-        return np.max([row.max(axis=0, initial=0.0) for row in rows], axis=0)
+        return np.asarray(np.max([row.max(axis=0, initial=0.0) for row in rows], axis=0))
 
     def preconditioner(self, value: Array) -> Operator:
         """About the inverse of the map below something above ``value``, by network.
