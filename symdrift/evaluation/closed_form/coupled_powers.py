@@ -159,17 +159,11 @@ class Coarse:
 
     def on(self, axes: int, numbers: Array) -> Array:
         """Numbers of all axes of the other network, between those of this one: cubic curves."""
-        axis = np.arange(axes)
-        here = np.searchsorted(self.places[1:-1], axis, side="right")
-        width = np.diff(self.places)[here]
-        share = (axis - self.places[here]) / width
-        rest = 1 - share
+        from scipy.interpolate import CubicHermiteSpline
+
         slopes = np.gradient(numbers, self.places, axis=-1)
-        rise = numbers[..., here + 1] - numbers[..., here]
-        bent = rest * (width * slopes[..., here] - rise) - share * (
-            width * slopes[..., here + 1] - rise
-        )
-        return np.asarray(numbers[..., here] + share * (rise + rest * bent))
+        curves = CubicHermiteSpline(self.places, numbers, slopes, axis=-1)
+        return np.ascontiguousarray(curves(np.arange(axes)))
 
     def improved(
         self, moments: MomentMap, value: float, powers: Array
