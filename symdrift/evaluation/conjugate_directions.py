@@ -18,7 +18,7 @@ TOLERANCE = 1e-10
 
 RESIDUAL = 2e-6
 """Largest relative residual with which it ends: the eigenvalue is off by its square over the
-distance to the next one."""
+distance to the next one, or, where several are closer to it than that, by about as much."""
 
 PATIENCE = 25
 """Steps after which the preconditioner is made for a value that is larger by `MARGIN`."""
@@ -35,7 +35,7 @@ CHANGED = 0.01
 def not_found() -> RequestError:
     """Of a network whose critical rate is not found."""
     return RequestError(
-        "network", "has axes whose critical rate is not found to nine digits: "
+        "network", "has axes whose critical rate is not found: "
         "fewer axes that differ, or another weight decay, may help"
     )  # fmt: skip
 

@@ -14,7 +14,10 @@ FEW_STEPS = 4
 """After which the next value is about known."""
 
 TOLERANCE = 1e-9
-"""Relative uncertainty of the eigenvalue at which the iteration ends."""
+"""Relative uncertainty of the eigenvalue at which the iteration ends, where it is the only one."""
+
+RESIDUAL = 2e-6
+"""Largest relative residual with which it ends: eigenvalues that are closer count as one."""
 
 
 def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
@@ -47,7 +50,7 @@ def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
         # next one, which is no larger once it is known.
         residual = coupling * abs(axes[-1, -1])
         apart = largest - float(values[-2]) if len(values) > FEW_STEPS else residual
-        if residual <= TOLERANCE**0.5 * abs(largest) and (
+        if residual <= RESIDUAL * abs(largest) and (
             residual**2 <= TOLERANCE * abs(largest) * apart
         ):
             break

@@ -250,17 +250,12 @@ class MeanSquare:
         )
 
     @cached_property
-    def _parts(self) -> list[tuple[Sparse, Sparse, Sparse, Sparse]]:
-        """Some rows and all from them on, as they are read and written: each pair of rows once."""
+    def _parts(self) -> list[tuple[slice, Sparse, Sparse]]:
+        """Some rows, and all from them on as they are read and written: each pair of rows once."""
         rows, inputs = self.reading.shape[0], self.frame.inputs
         whole = max(1, min(MOMENTS // (rows * inputs), -(-rows // inputs // PARTS))) * inputs
         return [
-            (
-                self.reading[start : start + whole],
-                self.reading[start:],
-                self.writing[:, start : start + whole],
-                self.writing[:, start:],
-            )
+            (slice(start, start + whole), self.reading[start:], self.writing[:, start:])
             for start in range(0, rows, whole)
         ]
 
@@ -288,9 +283,9 @@ class MeanSquare:
         """``E[Delta G Delta']`` for second moments ``G``, in the coordinates of `normal`."""
         inputs, covariance = self.frame.inputs, self.covariance
         kurtosis = self.problem.inputs.kurtosis
-        total = np.zeros_like(moments)
-        for reading, readings, writing, writings in self._parts:
-            forms = readings @ (reading @ moments).T
+        rows = self.reading @ moments
+        for part, readings, writings in self._parts:
+            forms = readings @ rows[part].T
             count = forms.shape[1] // inputs
             # Long axes last: few products of large matrices.
             expected = covariance @ forms.reshape(-1, inputs, count * inputs)
@@ -307,7 +302,9 @@ class MeanSquare:
                     spread = (1 + kurtosis) * spread + kurtosis * expected
             # Pairs within the part are there in both orders.
             spread[:count] *= 0.5
-            total += writing @ (writings @ spread.reshape(-1, count * inputs)).T
+            # What is read of these rows is not needed any more.
+            rows[part] = (writings @ spread.reshape(-1, count * inputs)).T
+        total = self.writing @ rows
         total = total + total.T
         if len(self.unlearned):
             self._add_unlearned(total, moments)
