@@ -84,6 +84,9 @@ SMALL: dict[str, Callable[[], LearningProblem]] = {
         ),
         np.diag([1.0, 0.9, 1.1]), 2, 0.1, 0.2, 2,
     ),
+    "stimuli on axes, one more often than another": lambda: problem_of(
+        StimulusSet(np.sqrt(3) * np.eye(3), np.array([0.99, 1.0, 1.01]) / 3), np.eye(3), 3, 0.05
+    ),
     "axes one at a time, about alike": lambda: problem_of(
         StimulusSet(np.diag([2.00002, 2.0, 2.0, 2.0]), np.ones(4) / 4), np.eye(4), 4, 0.2
     ),

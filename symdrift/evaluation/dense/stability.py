@@ -304,8 +304,8 @@ class MeanSquare:
             spread[:count] *= 0.5
             # What is read of these rows is not needed any more.
             rows[part] = (writings @ spread.reshape(-1, count * inputs)).T
-        total = self.writing @ rows
-        total = total + total.T
+        half = self.writing @ rows
+        total: Array = half + half.T
         if len(self.unlearned):
             self._add_unlearned(total, moments)
         if self.problem.label_noise.any():
@@ -378,15 +378,16 @@ class MeanSquare:
         curvatures, turns = self.modes
         back = tuple((place, turn.T) for place, turn in turns)
         scale = np.sqrt(curvatures[:, np.newaxis] + curvatures)
-        inverse, expected = 1 / scale, np.outer(curvatures, curvatures) / scale**2
-        per_sample = inverse / self.problem.batch
+        inverse, half_expected = 1 / scale, np.outer(curvatures, curvatures) / scale**2 / 2
+        half_per_sample = inverse / self.problem.batch / 2
 
         def apply(vector: Array) -> Array:
             moments = vector.reshape(scale.shape)
             found = _turned(back, self.scattered(_turned(turns, moments * inverse)))
-            found *= per_sample
-            found += expected * moments
-            return found.ravel()
+            found *= half_per_sample
+            found += half_expected * moments
+            # Rounding that is not symmetric is no second moment, and may grow faster than these.
+            return (found + found.T).ravel()
 
         # As much along each curvature: what grows fastest has its share, however slow it decays.
         return 1 / largest_eigenvalue(apply, np.eye(len(scale)).ravel())
