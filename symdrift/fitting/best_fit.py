@@ -36,7 +36,7 @@ from symdrift.progress import log_stage
 from symdrift.records import Record
 from symdrift.study import Study
 from symdrift.study.problem import Array
-from symdrift.tables import Table, html_page, record_table
+from symdrift.tables import Table, as_sentence, html_page, record_table
 
 if TYPE_CHECKING:
     from symdrift.evaluation.result import Evaluation
@@ -454,8 +454,7 @@ def fit_head(found: Fit) -> str:
 def fit_remarks(found: Fit) -> tuple[str, ...]:
     """What the data leave open, what else fits, and what to measure next, in sentences."""
     texts = [each.text for each in found.open] + [each.text for each in found.others]
-    said = tuple(f"{text[:1].upper()}{text[1:]}." for text in texts)
-    return said + ((f"{found.advice[:1].upper()}{found.advice[1:]}.",) if found.advice else ())
+    return tuple(map(as_sentence, filter(None, [*texts, found.advice])))
 
 
 def fit_tables(found: Fit) -> list[Table]:
