@@ -204,7 +204,7 @@ def _draw_displacement(axes: Axes, data: Observation, first: str) -> None:
     if np.any(totals > 0):
         axes.set_yscale("log")
         axes.set_ylim(0.3 * totals[totals > 0].min(), 3 * totals.max())
-    axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
+    axes.set_ylabel("displacement\n" r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
     axes.legend(title=f"parts, {first}", title_fontsize=7.5)
 
 
