@@ -103,6 +103,7 @@ def caption_bands(errors: Sequence[Array]) -> str:
         return ""
     return (
         f" Shaded bands are the expected error, {percent(sizes.min())} to {percent(sizes.max())} "
-        "of the lines: what the next orders in the learning rate are expected to change or, where "
-        "the next takes long to compute, may change by the numbers that should be small."
+        "of the lines: what the next orders in the learning rate are expected to change. Where the "
+        "next order takes long to compute, they are estimated from the numbers that the theory "
+        "takes to be small."
     )
