@@ -167,8 +167,8 @@ def _caption_bands(data: Observation) -> str:
         )
     else:
         text += (
-            "The next order is not computed here; this is what the numbers that should be small "
-            "allow."
+            "The next order is not computed here; the error is estimated from the numbers that the "
+            "theory takes to be small."
         )
     if error.known_until is not None and error.known_until < 2 * data.times[-1]:
         text += f" From lag {error.known_until:.2g} on they cover everything, and nothing is drawn."
