@@ -209,7 +209,8 @@ def fit(
     steps_per_day : float, optional
         Where data are in days: rates per day, lags in days.
     design : bool
-        Whether to look for the measurement that would tell most of what the data leave open.
+        Whether to look for the measurement that would tell most of what the data leave open; its
+        lag is in the unit of the data, SGD steps or days.
     seed : int
         Of the points of the box from which descents start.
     progress : callable, optional

@@ -125,6 +125,11 @@ def write_cells(parts: Iterable[Mapping[str, Sequence[object]]], stream: TextIO)
         writer.writerows(zip(*columns, strict=True))
 
 
+def as_sentence(text: str) -> str:
+    """A remark that stands by itself: with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def html_page(head: str, tables: Iterable[Table], remarks: Iterable[str]) -> str:
     """Tables for a notebook, with the content that a terminal shows."""
     parts = [f"<p><b>{escape(head)}</b></p>", *map(_html, tables)]

@@ -237,14 +237,15 @@ def test_table_sentence_and_picture(coarse: Extrapolation, tmp_path: Path) -> No
     table = extrapolation_table(coarse.rows, coarse.said)
     assert len(table.rows) == len(coarse.rows)
     assert {row[-1] for row in table.rows} == {"agree"}
-    assert "standard errors are at most" in coarse.summary
+    assert "Standard errors at rate 0 are at most" in coarse.summary
+    assert f"seed {coarse.seed}." in coarse.summary
     assert "fitted slopes none is further than 3 standard errors" in coarse.summary
     part = replace(coarse, completed=0.5)
     cut = extrapolation_table(part.rows, part.said, part.interrupted)
     assert {row[cut.head.index("slopes")] for row in cut.rows} == {""}
     assert {row[-1] for row in cut.rows} == {"undecided"}
     assert part.slopes is None
-    assert "every row decides" not in part.summary
+    assert "Every row decides" not in part.summary
     plot_extrapolation(coarse, tmp_path / "ratios.png")
     assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
 
@@ -883,14 +884,15 @@ def test_what_is_read_off_and_not_known_is_shown_only_and_named(coarse: Extrapol
     assert (found.said(vague), found.undecided, found.shown_only) == (
         "shown only", (), ("D_h[rare]",)
     )  # fmt: skip
-    assert "every row decides but D_h[rare], read off the representations" in found.rule
-    assert coarse.rule.endswith("every row decides")
+    assert "Every row decides but what is shown only. Read off the representations" in found.rule
+    assert "shown only: D_h[rare]." in found.rule
+    assert coarse.rule.endswith("Every row decides.")
     # What is a fiftieth of its natural size is known to a tenth of that, not of itself.
     slow = ExtrapolatedRow(
         Row("mu[12]", 0.02, 0.021, 0.003, 0.0, 1.0), Estimate(0.001, 0.003), Estimate(0.0, 0.1)
     )
     assert replace(coarse, rows=(*coarse.rows, slow)).rule.endswith(
-        "every row decides; judged beside a natural size larger than their own: mu[12]"
+        "Every row decides. Judged beside a natural size larger than their own: mu[12]."
     )
     missed = replace(vague, deviation=Estimate(0.5, 0.01))
     again = SecondLook(8, 8, (missed,))
@@ -904,7 +906,7 @@ def test_an_undecided_validation_says_so(coarse: Extrapolation) -> None:
     undecided = replace(coarse, rows=rows)
     assert not undecided.passed
     assert undecided.undecided == ("V",)
-    assert undecided.rule.endswith("every row decides but what is undecided")
+    assert undecided.rule.endswith("Every row decides but what is undecided.")
     assert undecided.to_dict()["undecided"] == ["V"]
     assert "too large for a linear extrapolation of V" in undecided.summary
     wrong = ExtrapolatedRow(rows[0].measured, Estimate(0.5, 0.01), Estimate(0.1, 0.1), 1e-3)

@@ -19,6 +19,7 @@ from symdrift.fitting.best_fit import fit_head, fit_remarks, fit_tables, interva
 from symdrift.fitting.combinations import determined_combinations, open_numbers
 from symdrift.fitting.free_numbers import FreeNumber
 from symdrift.fitting.least_squares import THRESHOLD, Problem, profile
+from symdrift.fitting.next_measurement import NextMeasurement, sentence
 from symdrift.fitting.other_solutions import joined
 from symdrift.fitting.predictions import Predictions
 from symdrift.records import json_parts
@@ -434,3 +435,14 @@ def test_a_fit_is_the_same_each_time_and_a_record(exact: Fit) -> None:
     page = exact._repr_html_()
     for words in (fit_head(exact), *fit_remarks(exact), *(t.title for t in fit_tables(exact))):
         assert words.replace('"', "&quot;") in page
+
+
+def test_tables_and_advice_say_what_a_lag_is_in(exact: Fit) -> None:
+    for given, day in ((exact, "per SGD step;"), (replace(exact, steps_per_day=1e6), "per day of")):
+        _, *timed = fit_tables(given)
+        unit = "days" if given.steps_per_day else "SGD steps"
+        assert len(timed) == 2
+        assert all(day in each.caption and f"is in {unit}." in each.caption for each in timed)
+    displaced = NextMeasurement("rare", "displacement@6e-05", 1.0, 0.1, 0.5, 0, None)
+    assert '"rare" (lag in days) would' in sentence([displaced], 1, "days")
+    assert "lag" not in sentence([replace(displaced, quantity="decay_rate")], 1, "days")

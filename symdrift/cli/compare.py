@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     "others",
     multiple=True,
     metavar="STUDY",
-    help="Another study to stand beside it, of whatever learning rule; repeatable. --set is made "
-    "in all of them.",
+    help="Another study to stand beside it, of whatever learning rule; repeatable. --set "
+    "applies to all of them.",
 )
 @set_option
 @minimum_option

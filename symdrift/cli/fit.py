@@ -71,7 +71,10 @@ days_option = in_days("Data are in days of N SGD steps: rates per day, lags in d
 @minimum_option
 @days_option
 @click.option(
-    "--design", is_flag=True, help="Say which further measurement would tell most of what is open."
+    "--design",
+    is_flag=True,
+    help="Say which further measurement would tell most of what is open; lags as in the data, in "
+    "SGD steps or days.",
 )
 @seed_option
 @json_option

@@ -33,7 +33,7 @@ from symdrift.cli.terminal import (
     progress_shown,
     say_warnings,
 )
-from symdrift.errors import CheckFailed, RequestError, counted
+from symdrift.errors import CheckFailed, RequestError
 from symdrift.validation.clock import Clock
 
 if TYPE_CHECKING:
@@ -191,16 +191,11 @@ def _print_validation(result: Validation | Extrapolation) -> None:
 
     console = output_console()
     if isinstance(result, Validation):
-        print_tables(console, [validation_table(result.rows, result.said)])
-        console.print(
-            f"{counted(result.replicas, 'replica')} of {result.steps} steps, "
-            f"windows of {result.window} steps, seed {result.seed}; "
-            + "; ".join([result.rule, *filter(None, [result.looked_again])])
-        )
-        console.print(f"verdict: {result.conclusion}")
-        return
-    print_tables(console, [extrapolation_table(result.rows, result.said, result.interrupted)])
-    console.print(f"{result.summary}; seed {result.seed}")
+        table = validation_table(result.rows, result.said)
+    else:
+        table = extrapolation_table(result.rows, result.said, result.interrupted)
+    print_tables(console, [table])
+    console.print(result.summary)
     console.print(f"verdict: {result.conclusion}")
 
 

@@ -8,6 +8,7 @@ from symdrift.documents.number_tables import number
 from symdrift.documents.numbers import Table
 from symdrift.fitting import Fit
 from symdrift.fitting.best_fit import fit_remarks, interval, without_error
+from symdrift.fitting.measurements import unit_of_lags
 
 _MOST_ROWS = 40
 """Measurements of a table."""
@@ -41,10 +42,10 @@ def fitted_tables(found: Fit) -> Iterator[Table]:
             for each in found.estimates
         ),
     )
-    unit = "steps" if found.steps_per_day is None else "days"
     more = len(found.data) - _MOST_ROWS
     yield Table(
-        f"Measured and fitted rates; times in {unit}, deviations in standard errors"
+        f"Measured and fitted rates; times in {unit_of_lags(found.steps_per_day)}, "
+        "deviations in standard errors"
         f"{f'; {more} more are not listed' if more > 0 else ''}.",
         ("stimulus", "quantity", "measured", "standard error", "fitted", "deviation"),
         tuple(

@@ -302,8 +302,8 @@ def simulation_table(
         rule = rule.replace(printable(name), words_of_quantity(name))
     return Table(
         f"Theory beside a simulation of {validation.replicas} networks over {validation.steps} "
-        f"steps each (windows of {validation.window} steps, seed {validation.seed}): "
-        f"{rule}. "
+        f"steps each (windows of {validation.window} steps, seed {validation.seed}). "
+        f"{rule} "
         + (
             "z is from the theory with its next order, where that is known."
             if limit is None

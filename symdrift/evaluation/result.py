@@ -364,20 +364,19 @@ def _overview_table(evaluation: Evaluation, cell: Callable[[object, str], str]) 
     )
     return Table(
         "Minimum and fluctuation",
-        ("quantity", "value", "unit"),
+        ("quantity", "value"),
         (
-            ("rank", str(minimum.rank), ""),
-            ("singular values", ", ".join(map(printed, minimum.singular_values)), ""),
-            ("loss at the minimum", cell(minimum.loss, "minimum.loss"), ""),
-            ("smallest normal Hessian eigenvalue", printed(minimum.hessian_min), ""),
-            ("largest Hessian eigenvalue", printed(minimum.hessian_max), ""),
-            *((name, f"{value:.1g}", "") for name, value in left if value is not None),
+            ("rank", str(minimum.rank)),
+            ("singular values", ", ".join(map(printed, minimum.singular_values))),
+            ("loss at the minimum", cell(minimum.loss, "minimum.loss")),
+            ("smallest normal Hessian eigenvalue", printed(minimum.hessian_min)),
+            ("largest Hessian eigenvalue", printed(minimum.hessian_max)),
+            *((name, f"{value:.1g}") for name, value in left if value is not None),
             (
                 "weight variance, tr Gamma",
                 cell(fluctuation.weight_variance, "fluctuation.weight_variance"),
-                "",
             ),
-            ("excess loss", cell(fluctuation.excess_loss, "fluctuation.excess_loss"), ""),
+            ("excess loss", cell(fluctuation.excess_loss, "fluctuation.excess_loss")),
         ),
     )
 
@@ -406,7 +405,7 @@ def _drift_table(drift: Drift, cell: Callable[[object, str], str]) -> Table:
     columns = _with_units(
         "drift",
         plane="plane",
-        covariance="covariance V",
+        covariance="variance V",
         diffusion="diffusion V/2",
         mean_rotation="mean rotation",
     )

@@ -25,8 +25,9 @@ _LOWEST = 0.01
 """Share of a line at which its band ends on a logarithmic axis, where it would end at zero."""
 
 CAPTION_OF_BOXES = (
-    "Light boxes at the ends of the bars are their expected error, by which the next orders in the "
-    "learning rate change or may change them."
+    "The light box at the end of a bar is the expected error of the rate: by so much, up or down, "
+    "the next orders in the learning rate change it or may change it. For a bar without a box no "
+    "such error is known."
 )
 
 Evaluated = tuple[LearningProblem, Evaluation]
@@ -102,6 +103,7 @@ def caption_bands(errors: Sequence[Array]) -> str:
         return ""
     return (
         f" Shaded bands are the expected error, {percent(sizes.min())} to {percent(sizes.max())} "
-        "of the lines: what the next orders in the learning rate are expected to change or, where "
-        "the next takes long to compute, may change by the numbers that should be small."
+        "of the lines: what the next orders in the learning rate are expected to change. Where the "
+        "next order takes long to compute, they are estimated from the numbers that the theory "
+        "takes to be small."
     )

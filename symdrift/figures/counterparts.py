@@ -136,23 +136,25 @@ def caption(data: Counterparts) -> str:
     """What the figure shows."""
     noise = data.rates[0][0]
     text = (
-        f"Decay rate of the representation of each stimulus in the study ({noise}), in the same "
-        "network with synaptic noise instead, of the variance at which the mean decay rates of "
-        "the two agree"
+        f"{'Left: rate' if data.sizes else 'Rate'} at which the representation of each stimulus "
+        f"decorrelates: in the study ({noise}), in the same network with synaptic noise instead"
     )
     if len(data.rates) > 2:
-        text += ", and with isotropic Gaussian inputs of equal total variance"
-    text += "."
+        text += ", and in the study with isotropic Gaussian inputs of the same total variance"
+    text += (
+        ". The variance of the synaptic noise is the one at which the mean decay rate is that of "
+        "the study."
+    )
     if any(errors.any() for *_, errors in data.rates):
         text += " " + CAPTION_OF_BOXES
     if noise == _GRADIENT:
         text += " Synaptic noise depends on the inputs only through what the network has learned."
     if data.sizes:
         text += (
-            " Right: mean decay rate of isotropic networks, at leading order, against the number "
-            "of hidden units, by gradient noise (circles) and by synaptic noise (squares); solid: "
-            "as many inputs as hidden units; dashed: hidden units beyond those that are needed, "
-            "which stay silent."
+            " Right: mean decay rate of networks whose inputs are all alike, at leading order, "
+            "against the number of hidden units, by gradient noise (circles) and by synaptic noise "
+            "(squares). Solid: as many inputs as hidden units; dashed: the inputs stay as few, and "
+            "the further hidden units stay silent."
         )
     return text + caption_short(data.stimuli)
 

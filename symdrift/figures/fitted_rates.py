@@ -18,6 +18,7 @@ from symdrift.figures.style import (
 )
 from symdrift.fitting import Fit
 from symdrift.fitting.least_squares import THRESHOLD
+from symdrift.fitting.measurements import RATES, unit_of_lags
 
 _MOST_NAMED = 24
 """Measurements that have their names at the axis."""
@@ -79,7 +80,9 @@ def _draw_data(axes: Axes, data: Fit) -> None:
         axes.set_ylabel("measurement")
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("measured over fitted")
+    displaced = any(each.quantity not in RATES for each in data.data)
+    lags = f" (lags in {unit_of_lags(data.steps_per_day)})" if displaced else ""
+    axes.set_xlabel(f"measured over fitted{lags}")
 
 
 def _draw_profiles(axes: Axes, data: Fit) -> None:

@@ -208,9 +208,10 @@ def caption(data: LearningRateLimit) -> str:
         f"{len(data.learning_rate)} learning rates. Top: rotation variance and "
         f"{rotation}, each over the power of the learning rate with which the theory scales, so "
         f"that the theory is level{synaptic}. {displaced}{_caption_shades(data)}"
-        f"{place}: ratio of simulation and theory{smallest}, and the line through the "
-        "points. The theory is of leading order in the learning rate, so the ratio must approach 1 "
-        f"on the left; there it is {limits} (in the order of the legend)."
+        f"{place}: ratio of simulation and theory{smallest} against the learning rate times the "
+        f"{data.fastest}, and the line through the points. The theory is of leading order in the "
+        "learning rate, so the ratio must approach 1 on the left; "
+        f"there it is {limits} (in the order of the legend)."
     )
 
 
@@ -311,7 +312,7 @@ def _draw_displacements(axes: Axes, data: LearningRateLimit) -> None:
         )  # fmt: skip
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel(r"time lag $\tau$ (steps)")
-    axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
+    axes.set_ylabel("mean-squared displacement\n" r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
     axes.margins(y=0.3)
     axes.legend(fontsize=7, ncols=2, loc="lower right", columnspacing=1.0, handletextpad=0.3)
     axes.set_title(literal(*short_names([data.stimulus])), fontsize=9)

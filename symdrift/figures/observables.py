@@ -167,8 +167,8 @@ def _caption_bands(data: Observation) -> str:
         )
     else:
         text += (
-            "The next order is not computed here; this is what the numbers that should be small "
-            "allow."
+            "The next order is not computed here; the error is estimated from the numbers that the "
+            "theory takes to be small."
         )
     if error.known_until is not None and error.known_until < 2 * data.times[-1]:
         text += f" From lag {error.known_until:.2g} on they cover everything, and nothing is drawn."
@@ -204,7 +204,7 @@ def _draw_displacement(axes: Axes, data: Observation, first: str) -> None:
     if np.any(totals > 0):
         axes.set_yscale("log")
         axes.set_ylim(0.3 * totals[totals > 0].min(), 3 * totals.max())
-    axes.set_ylabel(r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
+    axes.set_ylabel("displacement\n" r"$\langle\|h_{t+\tau} - h_t\|^2\rangle$")
     axes.legend(title=f"parts, {first}", title_fontsize=7.5)
 
 

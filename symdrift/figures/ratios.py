@@ -72,7 +72,7 @@ def _drawn(extrapolation: Extrapolation) -> Figure:
         for index, panel in enumerate(_panels(lower, heights[1], len(curves))):
             _draw_displacement(panel, extrapolation, index)
             panel.set_title(literal(names[index]), fontsize="medium")
-        lower.supxlabel("SGD steps")
+        lower.supxlabel("lag (SGD steps)")
         lower.supylabel("mean-squared displacement")
     return figure
 

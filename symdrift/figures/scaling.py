@@ -44,6 +44,9 @@ _SIZES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, MOST_INPUTS)
 _SIMULATED_BATCHES = (2, 8)
 _SIMULATED_SIZES = (2, 4, 8)
 
+_MOST_TICKS = 6
+"""Of whole numbers along an axis; left to itself a narrow panel names two."""
+
 _ISOTROPIC_STIFFNESS = 0.03
 """Learning rate times ``lambda (n + 2)``, the size of corrections, of the largest simulated n."""
 
@@ -210,8 +213,9 @@ def draw(data: Scaling) -> Figure:
             if panel.at is not None:
                 axes.axvline(panel.at, color="0.4", linewidth=0.8, linestyle=":")
             axes.set(xscale="log", yscale="log", xlabel=panel.parameter)
+            axes.set_ylabel(r"diffusion $D_{ij}$ (rad$^2$ / step)")
             if np.all(panel.values == np.rint(panel.values)):
-                axes.xaxis.set_major_locator(LogLocator(base=4))
+                axes.xaxis.set_major_locator(LogLocator(base=4, numticks=_MOST_TICKS))
                 axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
                 axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())
@@ -219,7 +223,6 @@ def draw(data: Scaling) -> Figure:
         planes = [line for line in grid[0, 0].lines if str(line.get_label()).startswith("plane")]
         if planes:
             figure.legend(handles=planes, loc="outside upper center", ncols=len(planes))
-        figure.supylabel("diffusion (rad$^2$ / step)", fontsize=9)
     return figure
 
 

@@ -80,18 +80,20 @@ def caption(data: tuple[Slope, ...]) -> str:
     allowed = critical_z(len(data), math.inf)
     verdict = "within" if furthest <= allowed else "beyond"
     known_best = (
-        " Known best is what networks show beside the perturbation series of their own deviations: "
-        "its first orders have exact means, and only what is left of the networks has to be "
+        " Known best are slopes from networks that run beside the perturbation series of their own "
+        "deviations: the first orders of that series have exact means, and only the rest has to be "
         "averaged."
         if any(slope.quantity.endswith("by rotation") for slope in data)
         else ""
     )
     return (
-        "Relative change of every number with the learning rate, at rate zero: as the next order "
-        "says and as simulations of SGD have it (bars: one standard error), at four rates, the "
-        "largest of which changes one of the numbers by about a seventh. Deviations from the "
-        "leading order are fitted by a line through zero and a square; a bar has what a cube may "
-        f"change of the line.{known_best} On the grey line both are equal; the furthest of "
+        "Relative change of every number with the learning rate, at rate zero: across, as the next "
+        "order predicts it; upwards, as simulations of SGD show it (bars: one standard error). "
+        "Slopes are per unit of the product on the axes: the learning rate times the largest "
+        "eigenvalue of the Hessian. Networks are simulated at four rates, the largest of which "
+        "changes one of the numbers by about a seventh. Their deviations from the leading order "
+        "are fitted by a linear and a quadratic term; the bars allow for what a cubic term would "
+        f"change of the slope.{known_best} On the grey line both are equal; the furthest of "
         f"{len(data)} is {furthest:.1f} standard errors away from it, as chance alone makes it "
         f"of so many in {100 * chance(furthest, len(data)):.2g} % of cases, and "
         f"{verdict} the {allowed:.1f} that so many comparisons are allowed."

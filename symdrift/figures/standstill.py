@@ -132,7 +132,11 @@ def draw(data: Standstill) -> Figure:
         similarity.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.2)
         for axis, values in enumerate(data.representation.T[:_MOST_AXES]):
             moving.plot(
-                data.time, values, color=colour(axis), linewidth=0.8, label=f"axis {axis + 1}"
+                data.time,
+                values,
+                color=colour(axis),
+                linewidth=0.8,
+                label=f"hidden axis {axis + 1}",
             )
         moving.set_ylabel("representation $h$")
         label_in_units(moving, "x", "time", "SGD steps")
@@ -147,7 +151,7 @@ def caption(data: Standstill) -> str:
         "level that the theory gives to leading order. Middle: the scalar products of the "
         "representations of pairs of stimuli, their similarity matrix, stay as well. Bottom: the "
         "representation of "
-        f"“{data.stimulus}”, by hidden axis, wanders all the same. Learning rate "
+        f"“{data.stimulus}”, a line for each hidden axis, wanders all the same. Learning rate "
         f"{data.learning_rate:.2g}, at which drift is fast enough to be seen."
     )
 

@@ -26,6 +26,7 @@ from symdrift.fitting.measurements import (
     checked,
     of_study,
     read_measurements,
+    unit_of_lags,
 )
 from symdrift.fitting.next_measurement import NextMeasurement, next_measurements, sentence
 from symdrift.fitting.other_solutions import Ends, OtherSolution, Span, other_solution
@@ -36,7 +37,7 @@ from symdrift.progress import log_stage
 from symdrift.records import Record
 from symdrift.study import Study
 from symdrift.study.problem import Array
-from symdrift.tables import Table, html_page, record_table
+from symdrift.tables import Table, as_sentence, html_page, record_table
 
 if TYPE_CHECKING:
     from symdrift.evaluation.result import Evaluation
@@ -150,7 +151,8 @@ class Fit(Record):
     level : float
         Of the intervals.
     steps_per_day : float or None
-        Where it is given, data are in days.
+        Where it is given, all times are in days, those of ``next_measurements`` too: rates per
+        day, lags in days; else in SGD steps.
     warnings : tuple of str
     """
 
@@ -167,6 +169,15 @@ class Fit(Record):
     level: float
     steps_per_day: float | None
     warnings: tuple[str, ...]
+
+    @property
+    def units(self) -> str:
+        """What times in its tables are in, for a caption."""
+        day = (
+            "SGD step" if self.steps_per_day is None else f"day of {self.steps_per_day:g} SGD steps"
+        )
+        unit = unit_of_lags(self.steps_per_day)
+        return f"Rates are per {day}; the lag of displacement@LAG is in {unit}."
 
     def written(self) -> tuple[str, ...]:
         """Without the design where nobody asked for one."""
@@ -253,7 +264,8 @@ def fit(
         )
         apart = [each.place for each in found.others]
         to_measure = next_measurements(predictions, best.place, known, apart)
-        advice = sentence(to_measure, len(numbers) - Directions.of(known[0]).known)
+        left = len(numbers) - Directions.of(known[0]).known
+        advice = sentence(to_measure, left, unit_of_lags(steps_per_day))
     return Fit(
         study=study.name,
         method=found.evaluation.method,
@@ -445,7 +457,7 @@ def fit_head(found: Fit) -> str:
     return (
         f"{found.study}: {counted(len(found.estimates), 'free number')}, "
         f"{counted(len(found.data), 'measurement')} in units of "
-        f"{'SGD steps' if found.steps_per_day is None else 'days'}, {found.method} method; "
+        f"{unit_of_lags(found.steps_per_day)}, {found.method} method; "
         f"chi-squared {goodness.chi_squared:.4g} with "
         f"{counted(goodness.degrees_of_freedom, 'degree')} of freedom{chance}"
     )
@@ -454,8 +466,7 @@ def fit_head(found: Fit) -> str:
 def fit_remarks(found: Fit) -> tuple[str, ...]:
     """What the data leave open, what else fits, and what to measure next, in sentences."""
     texts = [each.text for each in found.open] + [each.text for each in found.others]
-    said = tuple(f"{text[:1].upper()}{text[1:]}." for text in texts)
-    return said + ((f"{found.advice[:1].upper()}{found.advice[1:]}.",) if found.advice else ())
+    return tuple(map(as_sentence, filter(None, [*texts, found.advice])))
 
 
 def fit_tables(found: Fit) -> list[Table]:
@@ -488,6 +499,7 @@ def fit_tables(found: Fit) -> list[Table]:
             },
             (each.to_dict() for each in found.data),
             {"standard_error": ".2g", "deviation": ".2f"},
+            found.units,
         ),
     ]  # fmt: skip
     if found.next_measurements:
@@ -503,6 +515,7 @@ def fit_tables(found: Fit) -> list[Table]:
                 },
                 (each.to_dict() for each in found.next_measurements),
                 {"standard_error": ".2g", "gain": ".2f", "separation": ".2g"},
+                found.units,
             )
         )  # fmt: skip
     return tables

@@ -57,6 +57,11 @@ class Measurement(Record):
         return float(lag) if kind == DISPLACEMENT else None
 
 
+def unit_of_lags(steps_per_day: float | None) -> str:
+    """Unit of lags, where a day has so many steps or none is given; rates are per one of them."""
+    return "SGD steps" if steps_per_day is None else "days"
+
+
 def read_measurements(path: str | Path) -> tuple[Measurement, ...]:
     """Measurements of a CSV file with the columns of `COLUMNS`; further columns are left alone.
 

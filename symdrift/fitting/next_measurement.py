@@ -36,6 +36,8 @@ class NextMeasurement(Record):
     Attributes
     ----------
     stimulus, quantity : str
+        As of a `Measurement`: per SGD step and with a lag in steps, or in days where a fit has a
+        day.
     predicted : float
         At the best fit.
     standard_error : float
@@ -145,12 +147,13 @@ def _possible(predictions: Predictions, place: Array) -> tuple[Measurement, ...]
     )
 
 
-def sentence(found: Sequence[NextMeasurement], left_open: int) -> str:
-    """What to measure next, in words."""
+def sentence(found: Sequence[NextMeasurement], left_open: int, unit: str) -> str:
+    """What to measure next, in words, with the unit of its lag."""
     if not found:
         return "none of the measurements that are possible tells more than those made"
     best = found[0]
-    what = f'{best.quantity} of "{best.stimulus}"'
+    lag = f" (lag in {unit})" if best.quantity not in RATES else ""
+    what = f'{best.quantity} of "{best.stimulus}"{lag}'
     if best.separation is not None and best.separation > _TELLING:
         return f"{what} would tell the best fit from what else fits as well"
     if not left_open:

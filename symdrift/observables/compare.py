@@ -483,7 +483,7 @@ def rate_tables(compared: ComparedStudy) -> list[Table]:
         return tables
     added = (
         "Synaptic noise of the variance at which the mean decay rates agree: "
-        f"{printed(synaptic.synaptic_variance)} per weight and step"
+        f"{printed(synaptic.synaptic_variance)} per weight and step."
     )
     columns = {"of": "", "gradient": synaptic.comparison.study, "synaptic": "synaptic noise"}
     exponents = (
@@ -500,9 +500,9 @@ def rate_tables(compared: ComparedStudy) -> list[Table]:
         + (", and values in isotropic networks of other sizes" if synaptic.sizes else ""),
         columns,
         chain(exponents, sizes),
-        caption="At leading order in the learning rate, without the error of that",
+        caption="At leading order in the learning rate; the expected error of that is not shown.",
     )
-    first = replace(tables[0], caption=f"{added}. {tables[0].caption}".removesuffix(". "))
+    first = replace(tables[0], caption=f"{added} {tables[0].caption}".rstrip())
     return [first, *tables[1:], scaling]
 
 

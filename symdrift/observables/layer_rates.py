@@ -18,7 +18,7 @@ UNITS = {"rotation variance": "rad^2/step", "steady rotation": "rad/step"}
 
 EXPECTED = (
     "In brackets: by how much the leading order is expected to be off at the learning rate of the "
-    "study, or may be where its next order is not computed"
+    "study, or may be where its next order is not computed."
 )
 
 

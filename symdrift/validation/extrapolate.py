@@ -25,7 +25,7 @@ from symdrift.precision import double_precision
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import Array, LearningProblem
-from symdrift.tables import html_page
+from symdrift.tables import as_sentence, html_page
 from symdrift.validation.clock import Clock
 from symdrift.validation.expected import theory_at_once, theory_of
 from symdrift.validation.in_rounds import TooSlow, in_rounds
@@ -158,10 +158,11 @@ class Extrapolation(Judged[ExtrapolatedRow]):
 
     @property
     def rule(self) -> str:
-        """When the validation counts as passed, in a sentence."""
+        """When the validation counts as passed, in sentences."""
         return (
-            "passed when every extrapolated ratio that decides is 1, and every slope the predicted "
-            f"one, {rule(len(self.rows), self.units, '')}; {self.rows_that_decide}"
+            "The validation passes when every extrapolated ratio that decides is 1, and every "
+            f"slope the predicted one, {rule(len(self.rows), self.units, '')} "
+            f"{self.rows_that_decide}"
         )
 
     @property
@@ -199,51 +200,52 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         return f"{why}; a finer --precision takes smaller rates and more windows"
 
     @property
-    def summary(self) -> str:
-        """What was run, how precise it is, and what it rejects, in sentences."""
+    def compared(self) -> tuple[str, ...]:
+        """What was simulated, and what the columns of the table are, in sentences."""
         runs = ", ".join(
             f"{run.learning_rate:.4g}{'' if fitted else ' (not fitted)'}"
             for run, fitted in zip(self.runs, self.fitted, strict=True)
         )
         own = self.runs[self.own]
         sentences = [
-            f"{counted(own.replicas, 'replica')} at learning rates {runs}",
-            f"ratio at 0 and z: extrapolated against learning rate times {own.fastest}, by the "
-            "slope of the next order where that is known; slopes are those of the ratio, their "
-            "errors with what the order behind may bend",
-            self.rule,
+            f"{counted(own.replicas, 'replica')} at learning rates {runs}, seed {self.seed}.",
+            f"Ratio at 0 and z are extrapolated against learning rate times {own.fastest}, by the "
+            "slope of the next order where that is known.",
+            "Slopes are those of the ratio; their errors allow for the order behind the next.",
         ]
-        sentences += filter(None, [self.looked_again, self.objection])
+        if any(run.displacement for run in self.runs):
+            sentences.append(f"Displacements are those in half a window, {own.window // 2} steps.")
+        if any(self.synaptic_noise):
+            sentences.append(
+                "Synaptic noise is scaled with the third power of the learning rate, as diffusion "
+                "by gradient noise is."
+            )
+        return tuple(sentences)
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """What comes of it, how precise it is, and what it rejects, in sentences."""
+        sentences = [*super().found]
         if self.slopes is not None:
-            sentences.append(self.slopes)
+            sentences.append(as_sentence(self.slopes))
         if self.precision is not None:
-            known = f"standard errors are {_at_most(self.precision)}"
-            if (wider := self.precision_read_off) is not None:
-                known += (
-                    f", and {_at_most(wider)} where diffusion and norm are read off the "
-                    "representations themselves, which fluctuate more than they diffuse"
-                )
-            sentences.append(known)
+            sentences.append(f"Standard errors at rate 0 are {_at_most(self.precision)}.")
+        if self.precision_read_off is not None:
+            sentences.append(
+                f"They are {_at_most(self.precision_read_off)} where diffusion and norm are read "
+                "off the representations themselves, which fluctuate more than they diffuse."
+            )
         if self.white_noise:
             quantity, errors = max(self.white_noise, key=lambda entry: abs(entry[1]))
             sentences.append(
-                f"the white-noise approximation of {quantity} misses these data by "
-                f"{abs(errors):.1f} standard errors"
+                f"The white-noise approximation of {quantity} misses these data by "
+                f"{abs(errors):.1f} standard errors."
             )
-        if any(self.synaptic_noise):
-            sentences.append(
-                "synaptic noise is scaled with the third power of the learning rate, as diffusion "
-                "by gradient noise is"
-            )
-        if any(run.displacement for run in self.runs):
-            sentences.append(f"displacements are those in half a window, {own.window // 2} steps")
-        if self.repeat is not None:
-            sentences.append(f"the same numbers again: {self.repeat}")
-        return "; ".join(sentences)
+        return tuple(sentences)
 
     def _repr_html_(self) -> str:
         table = extrapolation_table(self.rows, self.said, self.interrupted)
-        return html_page(self.objection or AGREED, [table], [self.summary])
+        return html_page(self.objection or AGREED, [table], self.summary.splitlines())
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON record of ``symdrift validate``."""

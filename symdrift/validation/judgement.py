@@ -85,9 +85,9 @@ def is_refuted(first: float, found: float, error: float, excused: float, units: 
 
 
 def rule(rows: int, units: int, exempted: str) -> str:
-    """The end of a sentence that says when numbers agree."""
+    """The end of a sentence that says when numbers agree, and what else is asked for."""
     return (
         f"within {critical_z(rows, units):.2f} standard errors ({TOLERATED_ERRORS:g} for a single "
-        f"row, raised for {rows} rows and {units} independent units){exempted}, and errors of "
-        f"{100 * MATTERING_MISS:g} % are excluded with {100 * CONFIDENCE:g} % confidence"
+        f"row, raised for {rows} rows and {units} independent units){exempted}. Errors of "
+        f"{100 * MATTERING_MISS:g} % must be excluded, with {100 * CONFIDENCE:g} % confidence."
     )

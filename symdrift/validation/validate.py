@@ -186,21 +186,29 @@ class Validation(Record, Judged[Row]):
 
     @property
     def rule(self) -> str:
-        """When the validation counts as passed, in a sentence."""
+        """When the validation counts as passed, in sentences."""
         allowed = (
             f"{100 * TOLERATED_STIFFNESS * self.stiffness:.2g} % for corrections of higher order "
             f"({TOLERATED_STIFFNESS:g} times learning rate times {self.fastest})"
         )
         if self.rows[0].correction is not None:
             allowed = (
-                f"{SECOND_ORDER:g} times the square of its correction of next order, or what the "
-                "share of the critical rate makes of it where that is more, for the orders behind"
+                f"what the orders behind may add, {SECOND_ORDER:g} times the square of its "
+                "correction of next order, or more towards the critical rate"
             )
         limits = rule(len(self.rows), self.units, f" plus {allowed}")
         with_next = "" if self.rows[0].predicted is None else ", its next order included"
         return (
-            f"passed when every row that decides agrees with the theory{with_next}, {limits}; "
-            f"{self.rows_that_decide}"
+            "The validation passes when every row that decides agrees with the theory"
+            f"{with_next}, {limits} {self.rows_that_decide}"
+        )
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """What was simulated, in a sentence."""
+        return (
+            f"{counted(self.replicas, 'replica')} of {self.steps} steps, windows of {self.window} "
+            f"steps, seed {self.seed}.",
         )
 
     @property
@@ -215,8 +223,7 @@ class Validation(Record, Judged[Row]):
 
     def _repr_html_(self) -> str:
         table = validation_table(self.rows, self.said)
-        said = [self.rule, *filter(None, [self.looked_again])]
-        return html_page(self.objection or AGREED, [table], said)
+        return html_page(self.objection or AGREED, [table], self.summary.splitlines())
 
     @property
     def displacement_rows(self) -> tuple[Row, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic
 
+from symdrift.errors import counted
 from symdrift.quoting import printable
-from symdrift.tables import Table, record_table, short, with_error
+from symdrift.tables import Table, as_sentence, record_table, short, with_error
 from symdrift.validation.judgement import MATTERING_MISS, TOLERATED_ERRORS, Verdict, critical_z
 from symdrift.validation.rows import NEGLIGIBLE, READ_OFF, ExtrapolatedRow, Row
 from symdrift.validation.second_look import MOST_NAMES, AnyRow, SecondLook
@@ -47,12 +49,15 @@ class Judged(ABC, Generic[AnyRow]):
         Fraction of the run that was made, a second look included.
     second : SecondLook or None
         At the rows that these miss.
+    repeat : str or None
+        Options that repeat it, where they are to be said.
     """
 
     rows: tuple[AnyRow, ...]
     units: int
     completed: float
     second: SecondLook[AnyRow] | None
+    repeat: str | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -72,7 +77,7 @@ class Judged(ABC, Generic[AnyRow]):
     @property
     @abstractmethod
     def rule(self) -> str:
-        """When it counts as passed, in a sentence."""
+        """When it counts as passed, in sentences."""
 
     @property
     def critical_z(self) -> float:
@@ -139,18 +144,47 @@ class Judged(ABC, Generic[AnyRow]):
     def rows_that_decide(self) -> str:
         """The end of a rule: which rows decide, and which are shown only."""
         if self.interrupted:
-            return "no row of an interrupted run decides"
+            return "No row of an interrupted run decides."
         but = ["what is undecided"] if self.undecided else []
         if shown := self.shown_only:
-            but.append(
-                f"{listed(shown)}, read off the representations and not known to {MATTERING}: "
-                f"{SHOWN_ONLY}"
+            but.append(f"what is {SHOWN_ONLY}")
+        said = "Every row decides" + (f" but {' and '.join(but)}" if but else "") + "."
+        if shown:
+            said += (
+                f" Read off the representations, not known to {MATTERING}, and therefore "
+                f"{SHOWN_ONLY}: {listed(shown)}."
             )
-        said = "every row decides" + (f" but {', and '.join(but)}" if but else "")
         slight = [each.quantity for each in self.rows if each.is_slight]
         if names := [quantity for quantity in slight if quantity not in shown]:
-            said += f"; judged beside a natural size larger than their own: {listed(names)}"
+            said += f" Judged beside a natural size larger than their own: {listed(names)}."
         return said
+
+    @property
+    @abstractmethod
+    def compared(self) -> tuple[str, ...]:
+        """What was simulated, and what the columns of the table are, in sentences."""
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """What comes of it, in sentences."""
+        counts = Counter(map(self.said, self.rows))
+        rows = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+        said = [f"verdicts of {counted(len(self.rows), 'row')}: {rows}", self.looked_again]
+        return tuple(map(as_sentence, filter(None, said)))
+
+    @property
+    def summary(self) -> str:
+        """What was compared, what is asked for, what was found and what is open, in lines."""
+        lines = [
+            f"Compared: {' '.join(self.compared)}",
+            f"Agreement: {self.rule}",
+            f"Found: {' '.join(self.found)}",
+        ]
+        if self.verdict is Verdict.UNDECIDED and self.objection is not None:
+            lines.append(as_sentence(self.objection))
+        if self.repeat is not None:
+            lines.append(f"The same numbers again: {self.repeat}")
+        return "\n".join(lines)
 
     @property
     def looked_again(self) -> str | None:

@@ -305,7 +305,7 @@ def _orbit(evaluation: RuleEvaluation) -> Table:
 def _planes(evaluation: RuleEvaluation) -> Table:
     drift, several = evaluation.drift, len(evaluation.layers) > 1
     headings = {
-        "covariance": "covariance V",
+        "covariance": "variance V",
         "diffusion": "diffusion V/2",
         "mean_rotation": "mean rotation",
     }
