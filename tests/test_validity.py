@@ -14,6 +14,7 @@ from linearised import simulated_growth
 
 from symdrift import memory
 from symdrift.errors import RequestError
+from symdrift.evaluation import lanczos
 from symdrift.evaluation.closed_form import stability_blocks
 from symdrift.evaluation.closed_form.axis_kinds import Kinds
 from symdrift.evaluation.closed_form.coupled_powers import Coupling, largest_of_powers
@@ -544,6 +545,9 @@ def test_an_iteration_that_fails_is_said_in_a_sentence(monkeypatch: pytest.Monke
     )
     with pytest.raises(RequestError, match="critical rate is not found"):
         validity(many)
+    monkeypatch.setattr(lanczos, "MOST_STEPS", 3)
+    with pytest.raises(RequestError, match="critical rate is not found"):
+        validity(read_study("misaligned_teacher").problem())
 
 
 SIMULATED = {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from symdrift.evaluation.conjugate_directions import not_found
 from symdrift.study.problem import Array
 
 MOST_STEPS = 300
@@ -18,6 +19,9 @@ TOLERANCE = 1e-9
 
 RESIDUAL = 2e-6
 """Largest relative residual with which it ends: eigenvalues that are closer count as one."""
+
+CLOSE = 1e-4
+"""The same after `MOST_STEPS`, which many eigenvalues next to the largest take."""
 
 
 def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
@@ -32,11 +36,16 @@ def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
         The operator, symmetric on vectors of shape ``(k,)``; what it returns is changed.
     start : Array
         A vector with a share of the eigenvector that is looked for.
+
+    Raises
+    ------
+    RequestError
+        When it is not found.
     """
     before, vector, coupling = np.zeros_like(start), start / np.linalg.norm(start), 0.0
     diagonal: list[float] = []
     couplings: list[float] = []
-    largest = 0.0
+    largest, residual = 0.0, np.inf
     for _ in range(MOST_STEPS):
         following = apply(vector)
         diagonal.append(float(vector @ following))
@@ -53,8 +62,10 @@ def largest_eigenvalue(apply: Callable[[Array], Array], start: Array) -> float:
         if residual <= RESIDUAL * abs(largest) and (
             residual**2 <= TOLERANCE * abs(largest) * apart
         ):
-            break
+            return largest
         couplings.append(coupling)
         following /= coupling
         before, vector = vector, following
+    if residual > CLOSE * abs(largest):
+        raise not_found()
     return largest
