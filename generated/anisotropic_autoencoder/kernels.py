@@ -2050,7 +2050,8 @@ class _Sums:
     ) -> None:
         # Without a direction that is left out there are no strengths of such.
         self._zero = zero + tuple(zero[_MISSED] or part for part in zero[6:])
-        self._axes = np.empty((PARTS + 2 + BESIDE, len(count), networks))
+        # What no network has is never given, and yet multiplied: by no number found in memory.
+        self._axes = np.zeros((PARTS + 2 + BESIDE, len(count), networks))
         self._gamma = np.empty(networks)
         self._areas = np.empty((rows, rows, networks))
         self._terms = TERMS[white]
