@@ -22,6 +22,7 @@ from symdrift.evaluation.dense import (
     solve_minimum,
 )
 from symdrift.evaluation.dense.coordinates import hidden_planes
+from symdrift.evaluation.evaluate import evaluate as evaluate_in_full
 from symdrift.evaluation.parts import DEGENERACY_TOLERANCE, Drift
 from symdrift.evaluation.result import Evaluation
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
@@ -582,6 +583,25 @@ def test_a_stimulus_without_representation_does_not_drift(size: float) -> None:
     assert (nothing.squared_norm, nothing.diffusion, nothing.decay_rate) == (0, 0, 0)
     assert nothing.mean_speed == 0
     assert little.squared_norm == pytest.approx(0.9 * 1e-24, rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("quantities", ["all", "stimuli"])
+def test_stimuli_at_right_angles_rotate_nothing_at_any_order(size: int, quantities: str) -> None:
+    """Every step of SGD changes one axis alone: rounding is no rotation, however axes stand."""
+    rng = np.random.default_rng(size)
+    axes = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    stimuli = StimulusSet(2 * axes, rng.dirichlet(np.full(size, 20)))
+    problem = problem_of(stimuli, np.eye(size), 0.01, 0.01)
+    found = evaluate_in_full(problem, quantities=quantities, order=2)
+    assert found.fluctuation.weight_variance > 0
+    assert [each.decay_rate for each in found.stimuli] == [0.0] * size
+    assert not found.drift.covariance.any()
+    assert not found.decay_matrix.any()
+    assert not found.mean_rotation.any()
+    assert found.next_order is not None
+    assert {each.decay_rate for each in found.next_order.stimuli} == {None}
+    assert found.warnings == ()
 
 
 # --- The result -------------------------------------------------------------------------

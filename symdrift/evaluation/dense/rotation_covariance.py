@@ -54,7 +54,8 @@ def hidden_drift(
     Returns
     -------
     Drift
-        Rates per SGD step; planes in lexicographic order, counted from 1.
+        Rates per SGD step; planes in lexicographic order, counted from 1.  Exactly 0 in planes
+        where variances are rounding.
     """
     rank = len(point)
     planes = moving_planes(rank, rank)
@@ -67,6 +68,7 @@ def hidden_drift(
     first, second = np.triu_indices(rank, 1)
     lengths = _squared_lengths(point)[first, second]
     covariance = learning_rate**2 * area_covariance / lengths / lengths[:, np.newaxis]
+    _round_off(covariance, learning_rate**2 * _possible_area(fluctuation) / lengths**2)
     return Drift(
         planes=planes,
         covariance=0.5 * (covariance + covariance.T),
@@ -107,6 +109,7 @@ def decay_matrix(
             turned *= (sign / lengths)[others, shared, np.newaxis, np.newaxis]
             flat = turned.reshape(len(others), -1)
             delta[np.ix_(others, others)] += _spread(turned, fluctuation.covariance) @ flat.T
+    _round_off(delta, _possible_area(fluctuation) * np.sum(1 / lengths**2, axis=1))
     delta *= 0.5 * learning_rate**2
     return np.asarray(0.5 * (delta + delta.T))
 
@@ -205,6 +208,17 @@ def _spread(responses: Array, covariance: Array) -> Array:
     """``L' Y Gamma`` of some planes, each flattened: one product of matrices for all of them."""
     reached = len(covariance)
     return (responses.reshape(-1, reached) @ covariance).reshape(len(responses), -1)
+
+
+def _possible_area(fluctuation: NormalFluctuation) -> float:
+    """``tr C tr Gamma``: what areas are as large as where noise is along the fluctuation."""
+    return float(np.sum(fluctuation.noise_factor**2) * np.trace(fluctuation.covariance))
+
+
+def _round_off(variances: Array, possible: Array) -> None:
+    """Make zeros of rows and columns whose diagonal is the square of rounding."""
+    still = np.diagonal(variances) <= CANCELLED**2 * possible
+    variances[still] = variances[:, still] = 0.0
 
 
 def _squared_lengths(point: Array) -> Array:

@@ -32,7 +32,13 @@ from symdrift.evaluation.next_order.expansion import (
     noise_node_count,
     two_times,
 )
-from symdrift.evaluation.next_order.orders import Orders, Pair, Synaptic, general_orders
+from symdrift.evaluation.next_order.orders import (
+    ROUNDING,
+    Orders,
+    Pair,
+    Synaptic,
+    general_orders,
+)
 from symdrift.evaluation.next_order.subnetworks import (
     affordable_mean,
     aligned_by_synapses,
@@ -54,9 +60,6 @@ MOST_DIRECTIONS, MOST_POINTS = 100, 10**5
 """Of a problem whose mean weights are found in a second or so by the general expansion."""
 
 Relative = Callable[[float, float, float], float | None]
-
-ROUNDING = 1e-12
-"""Size, relative to the largest of its kind, below which a number is zero and has no correction."""
 
 
 def orders(problem: LearningProblem, method: str = "auto", longest: float = LONGEST) -> Orders:

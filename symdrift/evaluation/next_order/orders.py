@@ -12,12 +12,29 @@ from symdrift.evaluation.next_order.expansion import Expansion
 from symdrift.evaluation.parts import moving_planes
 from symdrift.study.problem import Array
 
+ROUNDING = 1e-12
+"""Size, beside the largest of its kind or what it is made of, below which a number is zero."""
+
 
 class Pair(NamedTuple):
     """An array at leading order and what the next adds."""
 
     leading: Array
     following: Array
+
+    def without_rounding(self, size: float) -> Pair:
+        """Exactly 0 where both orders are rounding beside numbers of this size."""
+        nothing = (np.abs(self.leading) <= ROUNDING * size) & (
+            np.abs(self.following) <= ROUNDING * size
+        )
+        return Pair(*(np.where(nothing, 0.0, part) for part in self))
+
+    def without_still(self, size: float) -> Pair:
+        """The same of variances, whose rounding is squared, with all covariances of those."""
+        leading, following = map(np.diagonal, self)
+        still = (leading <= ROUNDING**2 * size) & (np.abs(following) <= ROUNDING * size)
+        moves = np.outer(~still, ~still)
+        return Pair(*(np.where(moves, part, 0.0) for part in self))
 
 
 class Synaptic(NamedTuple):
@@ -129,24 +146,30 @@ def general_orders(expansion: Expansion, silent: int = 0) -> Orders:
     rank = int(np.count_nonzero(slice_.point[0].any(axis=1)))
     still = slice_.point[0][:rank]
     axes = slice_.normal[: slice_.point[0].size].T.reshape(-1, *slice_.point[0].shape)
-    leading, following = (_of_all_planes(part, rank, silent) for part in rotation.covariance)
+    weight_variance = float(np.trace(stationary.covariance))
+    size = weight_variance**2
+    covariance = Pair(
+        *(_of_all_planes(part, rank, silent) for part in rotation.covariance)
+    ).without_still(size)
     turning = (np.tensordot(part, slice_.generators, 1) for part in rotation.mean)
     return Orders(
         weight_variance=(
-            float(np.trace(stationary.covariance)),
+            weight_variance,
             float(np.trace(stationary.second) - stationary.mean @ stationary.mean),
         ),
         excess_loss=expansion.excess_loss,
         first_layer=Pair(still, np.tensordot(stationary.mean, axes, 1)[:rank]),
         spread=np.einsum("dki,de,ekj->ij", axes, stationary.covariance, axes, optimize=True),
-        variances=Pair(np.diagonal(leading), np.diagonal(following)),
-        covariance=Pair(leading, following),
-        mean_rotation=Pair(*(part[:rank, :rank] for part in turning)),
+        variances=Pair(*map(np.diagonal, covariance)),
+        covariance=covariance,
+        mean_rotation=Pair(*(part[:rank, :rank] for part in turning)).without_rounding(
+            weight_variance
+        ),
         decay=Pair(*(
             decay[:rank, :rank]
-            + (0.5 * (silent - 1) * _into_silent(covariance, rank) if silent > 1 else 0.0)
-            for decay, covariance in zip(rotation.decay, rotation.covariance, strict=True)
-        )),
+            + (0.5 * (silent - 1) * _into_silent(between, rank) if silent > 1 else 0.0)
+            for decay, between in zip(rotation.decay, rotation.covariance, strict=True)
+        )).without_still(size),
     )  # fmt: skip
 
 
