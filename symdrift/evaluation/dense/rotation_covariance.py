@@ -29,6 +29,9 @@ PLANES_AT_A_TIME = 32
 CANCELLED = 1e-13
 """Sum, relative to the sum of its absolute terms, that is rounding."""
 
+STILL = 2e-14
+"""Root of a variance, relative to the largest that is possible, that is rounding."""
+
 
 def hidden_drift(
     point: Array,
@@ -217,7 +220,7 @@ def _possible_area(fluctuation: NormalFluctuation) -> float:
 
 def _round_off(variances: Array, possible: Array) -> None:
     """Make zeros of rows and columns whose diagonal is the square of rounding."""
-    still = np.diagonal(variances) <= CANCELLED**2 * possible
+    still = np.diagonal(variances) <= STILL**2 * possible
     variances[still] = variances[:, still] = 0.0
 
 
