@@ -35,6 +35,7 @@ from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
 from symdrift.figures.ratios import plot_extrapolation
+from symdrift.inputs import StimulusSet
 from symdrift.simulation.descent import kernel_for
 from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.estimators import Estimate, WindowSums, observables
@@ -239,7 +240,7 @@ def test_table_sentence_and_picture(coarse: Extrapolation, tmp_path: Path) -> No
     assert {row[-1] for row in table.rows} == {"agree"}
     assert "Standard errors at rate 0 are at most" in coarse.summary
     assert f"seed {coarse.seed}." in coarse.summary
-    assert "fitted slopes none is further than 3 standard errors" in coarse.summary
+    assert "that the next order predicts none is further than 3 standard errors" in coarse.summary
     part = replace(coarse, completed=0.5)
     cut = extrapolation_table(part.rows, part.said, part.interrupted)
     assert {row[cut.head.index("slopes")] for row in cut.rows} == {""}
@@ -282,8 +283,8 @@ def test_slopes_that_no_cell_shows_have_no_word_in_the_table_and_are_counted_as_
         assert [row[column] for row in table.rows] == ["", "agree", "agree"]
         assert [bool(row[table.head.index("by theory")]) for row in table.rows] == [0, 1, 1]
         said = str(replace(coarse, rows=rows, second=None).slopes)
-        assert said.startswith(f"of 3 fitted slopes {found}")
-        assert said.endswith("; the table leaves out 1, whose ratio at 0 is not known")
+        assert said.startswith(f"of 3 fitted slopes that the next order predicts {found}")
+        assert said.endswith("; the table leaves out 1 of them, whose ratio at 0 is not known")
 
 
 def test_synaptic_noise_keeps_its_share_at_every_rate() -> None:
@@ -1051,6 +1052,17 @@ def test_a_network_too_wide_for_its_rotations_is_refused(monkeypatch: pytest.Mon
     schedule = Schedule(burn_in=1, window=1, windows=8, segments=1)
     with pytest.raises(RequestError, match=r"replicas = 8 is too many: .* GiB"):
         require_memory(given, 600, observables(600, 600), schedule, 8)
+
+
+def test_what_stands_still_beside_what_drifts_is_no_row() -> None:
+    """Stimuli of two axes in the plane of the first and the third alone: only that one turns."""
+    stimuli = np.array([[1.0, 0, 1.0], [1.0, 0, -1.0], [1.3, 0, 0], [0, 1.6, 0]])
+    some = replace(STIMULI, inputs=StimulusSet(stimuli, np.array([0.2, 0.2, 0.3, 0.3])))
+    extrapolation = validate_limit(some, seed=1, precision=0.1)
+    rows = [row.quantity for row in extrapolation.rows if row.quantity.startswith("V")]
+    assert rows == ["V[13]"]
+    assert extrapolation.verdict is not Verdict.DISAGREE
+    assert [quantity for quantity, _ in extrapolation.white_noise] == rows
 
 
 def test_extrapolation_needs_two_rates() -> None:

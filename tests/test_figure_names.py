@@ -114,6 +114,7 @@ def test_no_name_covers_another_or_leaves_a_figure_of_a_report(kind: str, tmp_pa
     comparisons = compare(problem)
     assert comparisons is not None
     beside = counterparts.numbers(comparisons.synaptic, comparisons.isotropic)
+    assert beside is not None
     for figure in (
         decay_rates.draw(rates),
         counterparts.draw(beside),

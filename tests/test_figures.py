@@ -27,6 +27,7 @@ from symdrift.figures import (
     frequency,
     irrelevant_variance,
     learning_rate,
+    scaling,
     slopes,
     validation,
     weight_decay,
@@ -45,6 +46,7 @@ from symdrift.figures.learning_rate import (
 from symdrift.figures.style import rendered, save
 from symdrift.figures.validation import ValidationRatios
 from symdrift.figures.weight_decay import WeightDecaySweep
+from symdrift.inputs import StimulusSet
 from symdrift.study import read_study
 from symdrift.study.problem import LearningProblem
 from symdrift.typesetting.formula import Formula
@@ -386,6 +388,7 @@ def test_synaptic_noise_of_equal_strength_stands_beside_the_study() -> None:
     comparisons = compare(PROBLEM)
     assert comparisons is not None
     shown = counterparts.numbers(comparisons.synaptic, comparisons.isotropic)
+    assert shown is not None
     evaluation = evaluate(PROBLEM)
     assert shown.stimuli == ("axis 1", "axis 2", "axis 3")
     rates = {label: rate for label, rate, _ in shown.rates}
@@ -416,6 +419,8 @@ def test_counterparts_stand_beside_gradient_noise_alone() -> None:
     shown, expected = (
         counterparts.numbers(each.synaptic, each.isotropic) for each in (with_noise, without)
     )
+    assert shown is not None
+    assert expected is not None
     for (_, rates, _), (_, others, _) in zip(shown.rates, expected.rates, strict=True):
         np.testing.assert_allclose(rates, others, rtol=1e-12)
 
@@ -442,6 +447,16 @@ def test_tables_of_comparisons_state_the_known_exponents() -> None:
     assert (minus_two.latex, "2.00" in minus_two.mathml) == ("-2.00", True)
     for table in (sides, scaling, isotropic):
         assert all(len(row) == len(table.head) for row in table.rows)
+
+
+def test_what_stands_still_has_no_lines_and_no_bars() -> None:
+    """Stimuli at right angles to each other: no plane turns, and no stimulus drifts."""
+    still = replace(PROBLEM, inputs=StimulusSet(1.7 * np.eye(3), np.array([0.3, 0.33, 0.37])))
+    evaluation, compared = evaluate(still), compare(still)
+    assert compared is not None
+    assert counterparts.numbers(compared.synaptic, compared.isotropic) is None
+    assert scaling.numbers(still, evaluation, None) is None
+    assert weight_decay.numbers(still, evaluation, None).diffusion == ()
 
 
 def test_what_cannot_rotate_has_no_comparison() -> None:

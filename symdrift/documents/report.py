@@ -261,12 +261,13 @@ class Results(Findings):
             area = kept("area", lambda: swept_area.numbers(problem, exact))
             yield Drawing("area", swept_area, area)
         yield Drawing("blocks", blocks, blocks.numbers(problem, exact.minimum.rank))
-        if exact.drift.planes:
+        if exact.drift.variances.any():
             sweep = kept("weight_decay", lambda: weight_decay.numbers(problem, exact, limits))
             yield Drawing("weight_decay", weight_decay, sweep)
             laws = kept("scaling", lambda: scaling.numbers(problem, exact, limits))
             yield Drawing("scaling", scaling, laws)
             yield Drawing("decay_rates", decay_rates, decay_rates.numbers(exact, self.white))
+        if exact.drift.planes:
             observation = kept("observables", lambda: observe(problem, seed=_SEED))
             yield Drawing("observables", observables, observation)
         if validated is not None:

@@ -66,9 +66,11 @@ class Counterparts:
     sizes: tuple[SizeCurve, ...]
 
 
-def numbers(synaptic: SynapticComparison, isotropic: DriftComparison | None) -> Counterparts:
-    """Decay rates of all stimuli that have a representation, and the scaling with size."""
+def numbers(synaptic: SynapticComparison, isotropic: DriftComparison | None) -> Counterparts | None:
+    """Decay rates of all stimuli that drift, and the scaling with size; None where none does."""
     pairs = [pair for pair in synaptic.comparison.stimuli if pair.study > 0][:_MOST_STIMULI]
+    if not pairs:
+        return None
     names = tuple(pair.name for pair in pairs)
     rates = [
         _with_errors(

@@ -22,6 +22,7 @@ from symdrift.figures.simulated import (
     draw_points,
     measured,
     simulated,
+    turning_planes,
     upon_lines,
     weights_of,
 )
@@ -122,20 +123,20 @@ def numbers(
         Its simulations at several learning rates, one of them that of the problem; without
         them nothing is simulated at all.
     """
-    if not evaluation.drift.planes or problem.synaptic_noise > 0:
+    planes = turning_planes(evaluation.drift)
+    if not planes or problem.synaptic_noise > 0:
         return None
     rate = problem.learning_rate
     cheap = weights_of(problem) <= FEW_WEIGHTS or evaluation.method == "closed-form"
     points = _POINTS if cheap else _FEW_POINTS
     batches = _BATCHES if cheap else _BATCHES[::3]
     rates = rate * np.geomspace(*_RATE_RANGE, points)
-    planes = evaluation.drift.planes
     lines = {plane: line for line, plane in enumerate(planes[:MOST_PLANES])}
     at_rates = at_batches = None
     if extrapolation is not None:
         runs = extrapolation.runs
-        known = [measured(run.learning_rate, planes, run, evaluation) for run in runs]
-        own = measured(float(problem.batch), planes, runs[extrapolation.own], evaluation)
+        known = [measured(run.learning_rate, run, evaluation) for run in runs]
+        own = measured(float(problem.batch), runs[extrapolation.own], evaluation)
         larger = [problem.batch * factor for factor in _SIMULATED_BATCHES]
         more = simulated((float(batch), replace(problem, batch=batch)) for batch in larger)
         at_rates, at_batches = upon_lines(known, lines), upon_lines([own, *more], lines)

@@ -11,6 +11,7 @@ import numpy as np
 from symdrift.errors import RequestError
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.parts import Drift
 from symdrift.evaluation.result import Evaluation
 from symdrift.figures.style import percent
 from symdrift.study.problem import Array, LearningProblem
@@ -87,10 +88,15 @@ def weights_of(problem: LearningProblem) -> int:
     return problem.hidden * sum(problem.teacher.shape)
 
 
-def measured(
-    value: float, planes: Sequence[Plane], run: Validation, evaluation: Evaluation
-) -> Measured:
+def turning_planes(drift: Drift) -> tuple[Plane, ...]:
+    """Planes that do not stand still."""
+    found = zip(drift.planes, drift.variances, strict=True)
+    return tuple(plane for plane, variance in found if variance > 0)
+
+
+def measured(value: float, run: Validation, evaluation: Evaluation) -> Measured:
     """What one run found of each plane; the evaluation may be that of another learning rate."""
+    planes = turning_planes(evaluation.drift)
     share = run.learning_rate / evaluation.parameters["learning_rate"]
     errors = [evaluation.expected_error(f"drift.diffusion.{i}-{j}", share) for i, j in planes]
     variances = [
@@ -119,7 +125,7 @@ def simulated(problems: Iterable[tuple[float, LearningProblem]]) -> list[Measure
             found.append(None)
             continue
         run = run_planned(followed, evaluation, schedule, _REPLICAS, seed)
-        found.append(measured(value, evaluation.drift.planes, run, evaluation))
+        found.append(measured(value, run, evaluation))
     return found
 
 

@@ -102,7 +102,8 @@ def numbers(
         evaluated.append((here, found))
         for plane, diffusion in zip(found.drift.planes, found.drift.diffusion, strict=True):
             learned = max(plane) <= found.minimum.rank
-            if plane not in known or learned == (max(plane) <= evaluation.minimum.rank):
+            alike = plane not in known or learned == (max(plane) <= evaluation.minimum.rank)
+            if alike and diffusion > 0:
                 planes.setdefault(plane, np.full(len(grid), np.nan))[place] = diffusion
     diffusion, firsts = _distinct(sorted(planes.items()))
     columns = [f"drift.diffusion.{i}-{j}" for i, j in firsts]
@@ -168,7 +169,7 @@ def _simulations(
     }
     values = [problem.weight_decay * factor for factor in _SIMULATED]
     more = simulated((value, replace(problem, weight_decay=value)) for value in values)
-    own = measured(problem.weight_decay, planes, extrapolation.runs[extrapolation.own], evaluation)
+    own = measured(problem.weight_decay, extrapolation.runs[extrapolation.own], evaluation)
     return upon_lines([own, *more], lines)
 
 

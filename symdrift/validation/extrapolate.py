@@ -176,11 +176,15 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         if not known:
             return None
         hidden = sum(row.ratio is None for row in known)
-        unseen = f"; the table leaves out {hidden}, whose ratio at 0 is not known" if hidden else ""
+        unseen = (
+            f"; the table leaves out {hidden} of them, whose ratio at 0 is not known"
+            if hidden
+            else ""
+        )
         return (
-            f"of {counted(len(known), 'fitted slope')} {len(apart) or 'none'} "
-            f"{'is' if len(apart) < 2 else 'are'} further than {TOLERATED_ERRORS:g} standard "
-            f"errors from what the next order predicts{': ' if apart else ''}{listed(apart)}"
+            f"of {counted(len(known), 'fitted slope')} that the next order predicts "
+            f"{len(apart) or 'none'} {'is' if len(apart) < 2 else 'are'} further than "
+            f"{TOLERATED_ERRORS:g} standard errors from that{': ' if apart else ''}{listed(apart)}"
             f"{unseen}"
         )
 
@@ -592,8 +596,9 @@ def _white_noise(
     approximate: Array, exact: Array, rows: Sequence[ExtrapolatedRow]
 ) -> tuple[tuple[str, float], ...]:
     """Standard errors between extrapolated variances and the white-noise approximation."""
+    moves = exact > 0
     return tuple(
         (row.quantity, float((ratio.value - white / variance) / ratio.standard_error))
-        for row, white, variance in zip(rows, approximate, exact, strict=False)
+        for row, white, variance in zip(rows, approximate[moves], exact[moves], strict=False)
         if (ratio := row.ratio) is not None
     )

@@ -357,7 +357,8 @@ def white_noise_difference(problem: LearningProblem, theory: Evaluation) -> floa
     """Largest relative error of the white-noise approximation in a rotation variance."""
     exact = theory.drift.variances
     white = evaluate(problem, "auto", "white").drift.variances
-    return float(np.max(np.abs(white / exact - 1.0), initial=0.0))
+    moves = exact > 0
+    return float(np.max(np.abs(white[moves] / exact[moves] - 1.0), initial=0.0))
 
 
 def window_variance(drift: Drift, rate: float, slowest: float) -> float:

@@ -313,7 +313,10 @@ def row_of(
 def rows_of(
     theory: Evaluation, observed: Observables, measured: Estimates, rate: float, slowest_rate: float
 ) -> Iterator[Row]:
-    """Every quantity that is predicted, beside its estimate from one run."""
+    """Every quantity that is predicted, beside its estimate from one run.
+
+    What stands still has no size that a deviation could be compared with, and no rows.
+    """
     stiffness = rate * theory.minimum.hessian_max
     ratio = rate / theory.validity.critical_rate
     row = partial(row_of, rate=rate, stiffness=stiffness, ratio=ratio)
@@ -323,13 +326,13 @@ def rows_of(
         names = [f"{first},{second}" for first, second in drift.planes]
     variances = drift.variances
     for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
-        if left == right:
-            variance, term = variances[left], later.variances[left]
+        if left == right and (variance := variances[left]) > 0:
+            term = later.variances[left]
             yield row(f"V[{names[left]}]", variance, found, variance, term)
     crossed = [
         (pair, found)
         for pair, found in zip(observed.pairs, measured.covariance, strict=True)
-        if pair[0] != pair[1]
+        if pair[0] != pair[1] and variances[list(pair)].all()
     ]
     # Made when it is asked for, where planes are independent: once, and of few planes only.
     covariance = drift.covariance if crossed else None
@@ -348,10 +351,11 @@ def rows_of(
         later.mean_rotation,
         strict=True,
     ):
-        mean = row(f"mu[{name}]", expected, found, scale, term)
-        if mean.correction is None:
-            mean = replace(mean, allowance=TOLERATED_STIFFNESS * stiffness * abs(expected))
-        yield mean
+        if scale > 0:
+            mean = row(f"mu[{name}]", expected, found, scale, term)
+            if mean.correction is None:
+                mean = replace(mean, allowance=TOLERATED_STIFFNESS * stiffness * abs(expected))
+            yield mean
     for stimulus, found, term in zip(
         theory.stimuli, measured.stimulus_diffusion, later.stimulus_diffusion, strict=False
     ):
