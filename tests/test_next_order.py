@@ -146,6 +146,38 @@ def test_a_plane_turned_back_is_corrected_by_the_same() -> None:
     assert rotation_correction(moved) == pytest.approx(rotation_correction(given), rel=1e-9)
 
 
+def test_a_plane_that_only_the_next_order_turns_is_said_to() -> None:
+    """Two stimuli that come equally often: by symmetry areas vanish at leading order.
+
+    Where they do not quite, relative corrections are large, and have the same limit.  Simulated
+    steps of SGD at the rate 0.02 turn them by (1.498 +- 0.025)e-11 each.
+    """
+
+    def at(apart: float) -> LearningProblem:
+        return problem(
+            np.eye(2), np.eye(2), weight_decay=0.1, learning_rate=0.02,
+            inputs=StimulusSet(
+                np.array([[1.5, 0.5], [0.5, 1.5]]), np.array([0.5 + apart, 0.5 - apart])
+            ),
+        )  # fmt: skip
+
+    found = evaluate(at(0.0), order=2)
+    assert found.next_order is not None
+    assert not found.drift.covariance.any()
+    assert found.next_order.drift is not None
+    assert found.next_order.drift.diffusion == (None,)
+    ((plane, later),) = found.next_order.late
+    assert plane == (1, 2)
+    near = evaluate(at(1e-4), order=2)
+    change = rotation_correction(at(1e-4)) * float(near.drift.variances[0]) / 0.02**3
+    assert later == pytest.approx(change, rel=1e-6)
+    assert later * 0.02**4 == pytest.approx(1.498e-11, rel=0.05)
+    assert f"turns it by a variance of {later * 0.02**4:.3g} rad^2 per step" in found.warnings[-1]
+    process, error = with_next_order(drift_process(at(0.0)), "exact")
+    assert process.decay[0, 0] == pytest.approx(0.5 * later * 0.02**4)
+    assert error.rotation >= found.validity.expected_error
+
+
 def test_units_change_a_correction_as_they_change_the_learning_rate() -> None:
     scaled = replace(
         MISALIGNED,

@@ -128,12 +128,21 @@ class Corrections(Record):
 
     Without ``drift`` where the evaluation leaves the planes out, and without ``minimum`` for what
     is observed of stimuli.
+
+    Attributes
+    ----------
+    late : tuple of ((int, int), float)
+        Planes that stand still at leading order and turn at the next, and their ``V`` over
+        ``eta^4``: of these zero has no relative correction.
     """
+
+    unwritten = ("late",)
 
     minimum: MinimumCorrections | None
     fluctuation: FluctuationCorrections
     drift: DriftCorrections | None
     stimuli: tuple[StimulusCorrections, ...]
+    late: tuple[tuple[tuple[int, int], float], ...] = ()
 
     def written(self) -> tuple[str, ...]:
         """Minimum and planes where there are any."""
@@ -186,6 +195,21 @@ class Corrections(Record):
                 change += validity.later_orders(change)
             found[name] = change
         return found
+
+
+def turning_later(corrections: Corrections, learning_rate: float) -> tuple[str, ...]:
+    """Say which planes turn though they stand still at leading order, in one sentence."""
+    if not corrections.late:
+        return ()
+    (i, j), most = max(corrections.late, key=lambda found: found[1])
+    others = len(corrections.late) - 1
+    return (
+        f"plane {i}, {j}{f' and {others} more' if others else ''} stand"
+        f"{'' if others else 's'} still at leading order only: the next order turns "
+        f"{'the first of them' if others else 'it'} by a variance of "
+        f"{most * learning_rate**4:.3g} rad^2 per step, which rates and time scales of leading "
+        "order do not have",
+    )
 
 
 def rough_numbers(errors: Mapping[str, float], foreseen: float) -> tuple[str, ...]:

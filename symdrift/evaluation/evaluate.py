@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symdrift.errors import RequestError, require_known
-from symdrift.evaluation.corrections import rough_numbers
+from symdrift.evaluation.corrections import rough_numbers, turning_later
 from symdrift.evaluation.next_order.cost import AT_ONCE, LEAST, LONGEST
 from symdrift.evaluation.parts import APPROXIMATIONS, IndependentDrift
 from symdrift.evaluation.result import QUANTITIES
@@ -255,8 +255,11 @@ def _corrected(problem: LearningProblem, evaluation: Evaluation, longest: float)
     corrected = replace(evaluation, next_order=found)
     if not np.isfinite(list(corrected.errors.values())).all():
         raise beyond_double_precision(problem.study)
-    rough = rough_numbers(corrected.errors, evaluation.validity.expected_error)
-    return replace(corrected, warnings=(*evaluation.warnings, *rough))
+    said = (
+        *rough_numbers(corrected.errors, evaluation.validity.expected_error),
+        *turning_later(found, problem.learning_rate),
+    )
+    return replace(corrected, warnings=(*evaluation.warnings, *said))
 
 
 def require_next_order(problem: LearningProblem, longest: float = LONGEST) -> None:

@@ -132,7 +132,8 @@ def with_next_order(
         return _leading(_displaced(process, problem))
     assert isinstance(process.validity, Validity)
     change = _natural_rate(problem) * _largest_change(found)
-    errors = observed_corrections(problem, found).errors(problem.learning_rate, process.validity)
+    corrections = observed_corrections(problem, found)
+    errors = corrections.errors(problem.learning_rate, process.validity)
     if change >= 1:
         left_out = (
             f"the next order in the learning rate changes numbers by {at_most_off(change)} "
@@ -144,6 +145,9 @@ def with_next_order(
     if corrected is None:
         return _leading(process)
     error = max(change**2, process.validity.later_orders(change))
+    if corrections.late:
+        # What follows the first order that turns a plane is not known.
+        error = max(error, process.validity.expected_error)
     carried = _carried(rough_numbers(errors, process.validity.expected_error), error)
     corrected = replace(corrected, warnings=(*process.warnings, *carried))
     moved = errors.get("fluctuation.weight_variance", 0.0)

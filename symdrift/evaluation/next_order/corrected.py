@@ -330,7 +330,18 @@ def observed_corrections(problem: LearningProblem, found: Orders) -> Corrections
         ),
         drift=None,
         stimuli=tuple(_of_stimuli(units.problem(problem).stimuli, found, relative)),
+        late=tuple(_late(found, problem.hidden, units.curvature)),
     )
+
+
+def _late(found: Orders, hidden: int, curvature: float) -> Iterator[tuple[tuple[int, int], float]]:
+    """Planes that stand still at leading order only."""
+    leading, following = found.variances
+    rank = len(found.first_layer.leading)
+    moving = moving_planes(rank, rank if found.by_synapses is None else hidden)
+    for plane, first, later in zip(moving, leading, following, strict=True):
+        if first == 0 < later:
+            yield plane, float(later) / curvature**4
 
 
 def _relative_to(problem: LearningProblem) -> Relative:

@@ -30,11 +30,19 @@ class Pair(NamedTuple):
         return Pair(*(np.where(nothing, 0.0, part) for part in self))
 
     def without_still(self, size: float) -> Pair:
-        """The same of variances, whose rounding is squared, with all covariances of those."""
-        leading, following = map(np.diagonal, self)
-        still = (leading <= ROUNDING**2 * size) & (np.abs(following) <= ROUNDING * size)
-        moves = np.outer(~still, ~still)
-        return Pair(*(np.where(moves, part, 0.0) for part in self))
+        """Of variances, whose rounding is squared, with all covariances of what stands still.
+
+        What stands still at leading order may turn at the next.
+        """
+        leading, following = self
+        still = np.diagonal(leading) <= ROUNDING**2 * size
+        never = still & (np.abs(np.diagonal(following)) <= ROUNDING * size)
+        return Pair(
+            *(
+                np.where(np.logical_or.outer(none, none), 0.0, part)
+                for none, part in ((still, leading), (never, following))
+            )
+        )
 
 
 class Synaptic(NamedTuple):
