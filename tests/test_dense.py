@@ -607,6 +607,22 @@ def test_stimuli_at_right_angles_rotate_nothing_at_any_order(size: int, quantiti
 # --- The result -------------------------------------------------------------------------
 
 
+def test_a_stimulus_on_the_axis_of_a_steady_rotation_does_not_move() -> None:
+    """Mirrored there, these stimuli are the same: the steady rotation is about that axis."""
+    one = np.eye(3)
+    pairs = [one[0] + one[1], one[1] + one[2], one[0] + one[2], one[1] - one[0], one[2] - one[1]]
+    inputs = StimulusSet(
+        np.array([*one, *pairs, one[0] - one[2]]), np.array([*[0.1] * 6, 0.133, 0.133, 0.134])
+    )
+    problem = replace(
+        problem_of(inputs, np.eye(3), 0.1, 0.01),
+        stimuli=(Stimulus("axis", one[0] - one[2]), Stimulus("other", one[0])),
+    )
+    still, moved = evaluate(problem).stimuli
+    assert still.mean_speed == 0 < moved.mean_speed
+    assert still.diffusion > 0
+
+
 def test_rank_one_has_no_planes() -> None:
     result = evaluate(replace(MISALIGNED, hidden=1))
     assert result.minimum.rank == 1

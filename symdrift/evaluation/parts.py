@@ -333,7 +333,7 @@ def stimulus_drifts(
     """
     # Without a copy of the matrix.
     size = max(first_layer.max(initial=0.0), -first_layer.min(initial=0.0))
-    turns = mean_rotation.any()
+    turns = float(np.linalg.norm(mean_rotation))
 
     def followed(stimulus: Stimulus) -> StimulusDrift:
         representation = first_layer @ stimulus.vector
@@ -342,12 +342,16 @@ def stimulus_drifts(
             representation = np.zeros_like(representation)
         squared_norm = float(representation @ representation)
         diffusion = float(representation @ delta @ representation)
+        speed = float(np.linalg.norm(mean_rotation @ representation)) if turns else 0.0
+        # Along the axis of a steady rotation nothing moves.
+        if speed < REPRESENTATION_TOLERANCE * turns * np.sqrt(squared_norm):
+            speed = 0.0
         return StimulusDrift(
             name=stimulus.name,
             squared_norm=squared_norm,
             diffusion=diffusion,
             decay_rate=diffusion / squared_norm if squared_norm > 0 else 0.0,
-            mean_speed=float(np.linalg.norm(mean_rotation @ representation)) if turns else 0.0,
+            mean_speed=speed,
         )
 
     return tuple(map(followed, stimuli))
