@@ -284,7 +284,7 @@ def test_slopes_that_no_cell_shows_have_no_word_in_the_table_and_are_counted_as_
         assert [bool(row[table.head.index("by theory")]) for row in table.rows] == [0, 1, 1]
         said = str(replace(coarse, rows=rows, second=None).slopes)
         assert said.startswith(f"of 3 fitted slopes that the next order predicts {found}")
-        assert said.endswith("; the table leaves out 1 of them, whose ratio at 0 is not known")
+        assert said.endswith("; the table leaves out 1 of them, with no ratio at 0")
 
 
 def test_synaptic_noise_keeps_its_share_at_every_rate() -> None:

@@ -176,11 +176,7 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         if not known:
             return None
         hidden = sum(row.ratio is None for row in known)
-        unseen = (
-            f"; the table leaves out {hidden} of them, whose ratio at 0 is not known"
-            if hidden
-            else ""
-        )
+        unseen = f"; the table leaves out {hidden} of them, with no ratio at 0" if hidden else ""
         return (
             f"of {counted(len(known), 'fitted slope')} that the next order predicts "
             f"{len(apart) or 'none'} {'is' if len(apart) < 2 else 'are'} further than "
