@@ -185,6 +185,55 @@ def test_near_thresholds_the_critical_rate_is_that_of_the_largest_eigenvalue(see
             assert found == pytest.approx(expected, rel=1e-7), (method, size)
 
 
+@pytest.mark.parametrize("inputs", ["aligned", "elliptical", "misaligned", "one at a time"])
+def test_wherever_the_search_begins_it_ends_at_the_same_critical_rate(
+    inputs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the strongest outputs, or everywhere; and for a Gaussian beside the closed form."""
+    from symdrift.evaluation.dense import stability
+
+    size, random = 16, np.random.default_rng(3)
+    variances = np.linspace(2.0, 0.6, size)
+    axes = random.standard_normal((size, size)) / 12
+    frequencies = variances / variances.sum()
+    given = problem_of(
+        {
+            "aligned": Gaussian(np.diag(variances)),
+            "elliptical": Elliptical(np.diag(variances), 0.3),
+            "misaligned": Gaussian(np.diag(variances) + axes @ axes.T),
+            "one at a time": StimulusSet(4.0 * np.eye(size), frequencies),
+        }[inputs],
+        np.diag(np.linspace(1.2, 0.9, size)), size, 0.1, 0.2,
+    )  # fmt: skip
+    few = evaluate(given, "dense", quantities="stimuli").validity.critical_rate
+    if inputs == "aligned":
+        closed = evaluate(given, "closed-form", quantities="stimuli").validity.critical_rate
+        assert few == pytest.approx(closed, rel=1e-7)
+    monkeypatch.setattr(stability, "FEW", size)
+    everywhere = evaluate(given, "dense", quantities="stimuli").validity.critical_rate
+    assert few == pytest.approx(everywhere, rel=1e-8)
+
+
+def test_the_search_begins_close_to_what_it_finds() -> None:
+    """Within 3 per cent, where all directions alike are off by a third."""
+    from symdrift.evaluation.dense.landscape import solve_minimum
+    from symdrift.evaluation.dense.stability import MeanSquare
+
+    size = 16
+    given = problem_of(Gaussian(np.diag(np.linspace(2.0, 0.6, size))), np.eye(size), size, 0.1)
+    minimum = solve_minimum(given.teacher, given.input_covariance, given.weight_decay, size)
+    square = MeanSquare.of(given, minimum)
+    guess = square._first_guess()
+    assert np.array_equal(guess, guess.T)
+    length = np.linalg.norm(guess)
+    quotient = float(guess.ravel() @ square._growth(guess.ravel())) / length**2
+    largest = 1 / square.critical_rate()
+    start = np.eye(len(guess)).ravel()
+    from_everywhere = float(start @ square._growth(start)) / len(guess)
+    assert 0.97 * largest < quotient < largest
+    assert from_everywhere < 0.7 * largest
+
+
 @pytest.mark.parametrize(
     "case", ["two axes", "label noise and a batch", "bottleneck", "more inputs", "more outputs"]
 )

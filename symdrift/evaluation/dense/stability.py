@@ -13,7 +13,7 @@ orbit from which deviations are counted, so that the map is that of their part a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -33,13 +33,13 @@ from symdrift.study.problem import Array, LearningProblem
 Sparse: TypeAlias = Any
 """A sparse matrix by rows: SciPy ships no types."""
 
-Turns: TypeAlias = tuple[tuple[slice, Array | Sparse], ...]
+Turns: TypeAlias = tuple[tuple[slice, Array], ...]
 """Orthogonal matrices by the coordinates that they turn among each other."""
 
 Entry = tuple[Indices, Indices, Array | float]
 """Rows, columns and values of a sparse matrix, which broadcast."""
 
-ROUNDING = 1e-14
+ROUNDING = 1e-13
 """Relative size of an entry of a turned matrix that is rounding."""
 
 PARTS = 8
@@ -47,6 +47,18 @@ PARTS = 8
 
 DENSE_ABOVE = 0.05
 """Share of entries above which a matrix is not held as a sparse one."""
+
+FEWER = 4
+"""The search begins with one of so many outputs."""
+
+FEW = 4
+"""Least number of outputs with which it begins; with fewer it takes no time from the start."""
+
+ABOUT = 1e-3
+"""Relative residual to which their second moments are found."""
+
+ELSEWHERE = 1e-3
+"""Length of what the start has in all directions, so that none is left out."""
 
 
 def dense_validity(
@@ -107,15 +119,19 @@ class MeanSquare:
         Of that problem.
     silent : bool
         Whether a silent hidden unit is followed too: with synaptic noise it fluctuates.
+    followed : int
+        Of how many outputs the deviations are followed: with all ``m`` also imbalances are.
     """
 
     problem: LearningProblem
     minimum: MinimumPoint
     silent: bool
+    followed: int
 
     @classmethod
     def of(cls, problem: LearningProblem, minimum: MinimumPoint) -> MeanSquare:
-        return cls(problem, minimum, problem.synaptic_noise > 0 and problem.hidden > minimum.rank)
+        silent = problem.synaptic_noise > 0 and problem.hidden > minimum.rank
+        return cls(problem, minimum, silent, problem.teacher.shape[0])
 
     @property
     def frame(self) -> CanonicalFrame:
@@ -136,7 +152,21 @@ class MeanSquare:
     def covariance(self) -> Array:
         """``R' Sigma R``."""
         axes = self.frame.input_axes
-        return np.asarray(axes.T @ self.problem.input_covariance @ axes)
+        return _uncoupled(axes.T @ self.problem.input_covariance @ axes)
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether the input axes are principal ones."""
+        return not (self.covariance - np.diag(np.diag(self.covariance))).any()
+
+    @property
+    def excess(self) -> float:
+        """``kappa`` of the inputs, and -1 where fourth moments are not those of a Gaussian.
+
+        `scattered` leaves ``kappa`` times what the expected Hessian does to be added.
+        """
+        kurtosis = self.problem.inputs.kurtosis
+        return -1.0 if kurtosis is None else kurtosis
 
     @cached_property
     def error_map(self) -> Array:
@@ -151,20 +181,39 @@ class MeanSquare:
         return np.asarray((axes.T * self.problem.label_noise) @ axes)
 
     @cached_property
+    def slope(self) -> Array:
+        """``E Sigma``, shape ``(m, n)``."""
+        return np.asarray(self.minimum.error_map @ self.problem.input_covariance)
+
+    @cached_property
+    def hessian(self) -> Array:
+        """On the directions that gradient noise reaches, as far as they are followed."""
+        problem, kept = self.problem, self.directions
+        whole = reached_hessian(
+            self.frame, self.slope, problem.input_covariance, problem.weight_decay
+        )
+        return _uncoupled(whole[np.ix_(kept, kept)])
+
+    @property
+    def directions(self) -> Indices:
+        """Numbers of the reached directions that are followed."""
+        positions = self.frame.positions[: self.followed]
+        return positions[positions >= 0]
+
+    @cached_property
     def modes(self) -> tuple[Array, Turns]:
-        """Curvatures, and the eigenvectors of the Hessian that are not coordinates of `normal`."""
+        """Curvatures, and the eigenvectors of the Hessian that are not coordinates `across`."""
         frame, gamma = self.frame, self.problem.weight_decay
-        slope = self.minimum.error_map @ self.problem.input_covariance
-        hessian = reached_hessian(frame, slope, self.problem.input_covariance, gamma)
-        reached, axes = eigensystem(hessian)
-        sparse = np.count_nonzero(axes) <= DENSE_ABOVE * axes.size
-        turns = [(slice(len(axes)), scipy.sparse.csr_array(axes) if sparse else axes)]
+        reached, axes = eigensystem(self.hessian)
+        turns = [(slice(0, len(axes)), axes)]
+        if self.followed < frame.outputs:
+            return reached, tuple(turns)
         # Imbalances are eigenvectors.
         imbalances = len(self.minimum.spectrum.imbalance)
         curvatures = [reached, np.full(imbalances, 2 * gamma)]
         if self.silent:
             rank = frame.rank
-            left_out = frame.turned(slope)[rank:, rank:]
+            left_out = frame.turned(self.slope)[rank:, rank:]
             inputs = left_out.shape[1]
             silent = gamma * np.eye(sum(left_out.shape))
             silent[inputs:, :inputs], silent[:inputs, inputs:] = -left_out, -left_out.T
@@ -175,7 +224,28 @@ class MeanSquare:
         return np.concatenate(curvatures), tuple(turns)
 
     @cached_property
+    def turns(self) -> Turns:
+        """Those of `modes` that `normal` has not in it."""
+        turns = self.modes[1]
+        return () if all(_is_sparse(turn) for _, turn in turns) else turns
+
+    @cached_property
     def normal(self) -> Sparse:
+        """Weight vectors, one per column: the modes, or `across` where these have no structure."""
+        if self.turns:
+            return self.across
+        count, turns = self.across.shape[1], self.modes[1]
+        kept = np.ones(count, dtype=bool)
+        entries: list[Entry] = []
+        for place, turn in turns:
+            kept[place] = False
+            rows, columns = np.nonzero(turn)
+            entries.append((place.start + rows, place.start + columns, turn[rows, columns]))
+        left = np.flatnonzero(kept)
+        return self.across @ _sparse((count, count), [*entries, (left, left, 1.0)])
+
+    @cached_property
+    def across(self) -> Sparse:
         """Coordinates across the orbit, one weight vector per column."""
         frame, places, roots = self.frame, self.places, self.roots
         rank, inputs, outputs = frame.rank, frame.inputs, frame.outputs
@@ -193,6 +263,8 @@ class MeanSquare:
             entries.append((places[one, other], number, scale * roots[other]))
             entries.append((places[other, inputs + one], number, -scale * roots[one]))
         count += len(i)
+        if self.followed < outputs:
+            return _sparse((places.size, count), entries)[:, self.directions]
         if self.silent:
             own = np.arange(rank)
             entries.append((places[rank, own], count + own, np.sqrt(0.5)))
@@ -208,6 +280,12 @@ class MeanSquare:
     @cached_property
     def reading(self) -> Sparse:
         """Rows of all ``F``, of all ``V`` and of those ``M`` that belong to learned axes."""
+        rows, there = self._rows
+        return rows[there]
+
+    @cached_property
+    def _rows(self) -> tuple[Sparse, Array]:
+        """Rows, and which of them are of blocks that are not zero."""
         frame, places, roots = self.frame, self.places, self.roots
         rank, inputs, units = frame.rank, frame.inputs, len(roots)
         weights = scipy.sparse.eye_array(places.size).tocsr()
@@ -220,13 +298,14 @@ class MeanSquare:
             ],
         )
         errors = scipy.sparse.kron(np.eye(units), self.error_map.T)
-        return _pruned(
+        rows = _pruned(
             scipy.sparse.vstack([
                 errors @ weights[places[:, inputs:].ravel()],
                 weights[places[:, :inputs].ravel()],
                 learned,
             ]) @ self.normal
         )  # fmt: skip
+        return rows, np.repeat(np.diff(rows.indptr).reshape(-1, inputs).any(axis=1), inputs)
 
     @cached_property
     def writing(self) -> Sparse:
@@ -245,9 +324,8 @@ class MeanSquare:
             ],
         )
         errors = scipy.sparse.kron(np.eye(units), self.error_map)
-        return _pruned(
-            self.normal.T @ scipy.sparse.hstack([-onto_inputs, -onto_outputs @ errors, learned])
-        )
+        columns = scipy.sparse.hstack([-onto_inputs, -onto_outputs @ errors, learned]).tocsr()
+        return _pruned(self.normal.T @ columns[:, self._rows[1]])
 
     @cached_property
     def _parts(self) -> list[tuple[slice, Sparse, Sparse]]:
@@ -263,43 +341,71 @@ class MeanSquare:
     def unlearned(self) -> Indices:
         """Weights from learned units to outputs that are not, ``(m - r, r)``."""
         frame = self.frame
-        return self.places[: frame.rank, frame.inputs + frame.rank :].T
+        first = frame.inputs + frame.rank
+        return self.places[: frame.rank, first : frame.inputs + self.followed].T
 
     @cached_property
     def products(self) -> Array:
-        """``Cov(x_a x_b, x_c x_d)`` for learned axes ``a, b``, shape ``(r, r, n, n)``."""
+        """``E[x_a x_b x_c x_d] - (1 + kappa) Sigma_ab Sigma_cd``, shape ``(r, r, n, n)``.
+
+        Of learned axes ``a, b``; `excess` is ``kappa``.
+        """
         rank, covariance = self.frame.rank, self.covariance
         forms = np.zeros((rank, rank, *covariance.shape))
         own = np.arange(rank)
         forms[own[:, np.newaxis], own, own[:, np.newaxis], own] = 1.0
-        return self.quartic(forms) - covariance[:rank, :rank, None, None] * covariance
+        known = covariance[:rank, :rank, None, None] * covariance
+        return self.quartic(forms) - (1 + self.excess) * known
 
     @cached_property
     def quartic(self) -> QuarticMap:
         """Fourth moments of the inputs on the input axes."""
         return self.problem.inputs.fourth_moments(self.frame.input_axes)
 
+    def spread(self, forms: Array) -> Array:
+        """``E[x x' P x x'] - (1 + kappa) Sigma P Sigma`` of blocks ``P``.
+
+        For Gaussian inputs that is ``Sigma P' Sigma + Sigma tr(P Sigma)``; what is left out is of
+        the expected Hessian, which in its own modes needs no product of matrices.
+
+        Parameters
+        ----------
+        forms : Array
+            Shape ``(a, n, b, n)``.
+
+        Returns
+        -------
+        Array
+            Of the same shape.
+        """
+        if self.problem.inputs.kurtosis is None:
+            return self.quartic(forms.swapaxes(1, 2)).swapaxes(1, 2)
+        covariance, inputs = self.covariance, self.frame.inputs
+        powers = (1 + self.excess) * np.einsum("aibj,ij->ab", forms, covariance, optimize=True)
+        if self.diagonal:
+            variances = np.diag(covariance)
+            spread = forms.swapaxes(1, 3) * ((1 + self.excess) * variances)
+            spread *= variances[:, np.newaxis, np.newaxis]
+            np.einsum("aibi->iab", spread)[:] += np.multiply.outer(variances, powers)
+            return spread
+        # Long axes last: few products of large matrices.
+        left = covariance @ forms.reshape(len(forms), inputs, -1)
+        around = (left.reshape(-1, inputs) @ ((1 + self.excess) * covariance)).reshape(forms.shape)
+        return np.asarray(
+            powers[:, np.newaxis, :, np.newaxis] * covariance[:, np.newaxis] + around.swapaxes(1, 3)
+        )
+
     def scattered(self, moments: Array) -> Array:
-        """``E[Delta G Delta']`` for second moments ``G``, in the coordinates of `normal`."""
-        inputs, covariance = self.frame.inputs, self.covariance
-        kurtosis = self.problem.inputs.kurtosis
+        """``E[Delta G Delta'] - kappa (H - gamma) G (H - gamma)``, in coordinates of `normal`.
+
+        For second moments ``G``; `excess` is ``kappa``.
+        """
+        inputs = self.frame.inputs
         rows = self.reading @ moments
         for part, readings, writings in self._parts:
             forms = readings @ rows[part].T
             count = forms.shape[1] // inputs
-            # Long axes last: few products of large matrices.
-            expected = covariance @ forms.reshape(-1, inputs, count * inputs)
-            expected = expected.reshape(-1, inputs) @ covariance
-            forms = forms.reshape(-1, inputs, count, inputs)
-            expected = expected.reshape(forms.shape)
-            if kurtosis is None:
-                spread = self.quartic(forms.swapaxes(1, 2)).swapaxes(1, 2) - expected
-            else:
-                # As of Gaussian inputs, of which the transpose is known already.
-                powers = np.einsum("aibj,ij->ab", forms, covariance)[:, np.newaxis, :, np.newaxis]
-                spread = powers * covariance[:, np.newaxis] + expected.swapaxes(1, 3)
-                if kurtosis != 0:
-                    spread = (1 + kurtosis) * spread + kurtosis * expected
+            spread = self.spread(forms.reshape(-1, inputs, count, inputs))
             # Pairs within the part are there in both orders.
             spread[:count] *= 0.5
             # What is read of these rows is not needed any more.
@@ -375,22 +481,68 @@ class MeanSquare:
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
         times ``H Gamma H + E[Delta Gamma Delta'] / B``.
         """
-        curvatures, turns = self.modes
-        back = tuple((place, turn.T) for place, turn in turns)
-        scale = np.sqrt(curvatures[:, np.newaxis] + curvatures)
-        inverse, half_expected = 1 / scale, np.outer(curvatures, curvatures) / scale**2 / 2
-        half_per_sample = inverse / self.problem.batch / 2
+        return 1 / largest_eigenvalue(self._growth, self._first_guess().ravel())
 
-        def apply(vector: Array) -> Array:
-            moments = vector.reshape(scale.shape)
-            found = _turned(back, self.scattered(_turned(turns, moments * inverse)))
-            found *= half_per_sample
-            found += half_expected * moments
-            # Rounding that is not symmetric is no second moment, and may grow faster than these.
-            return (found + found.T).ravel()
+    @cached_property
+    def _scale(self) -> Array:
+        """``sqrt(h_x + h_y)`` of the modes."""
+        curvatures = self.modes[0]
+        return np.sqrt(curvatures[:, np.newaxis] + curvatures)
 
-        # As much along each curvature: what grows fastest has its share, however slow it decays.
-        return 1 / largest_eigenvalue(apply, np.eye(len(scale)).ravel())
+    @cached_property
+    def _half_expected(self) -> Array:
+        """Half of what the expected Hessian does to moments times `_scale`."""
+        curvatures = self.modes[0]
+        beyond = curvatures - self.problem.weight_decay
+        expected = np.outer(curvatures, curvatures)
+        expected += self.excess / self.problem.batch * np.outer(beyond, beyond)
+        return np.asarray(expected / self._scale**2 / 2)
+
+    def _growth(self, vector: Array) -> Array:
+        """Of moments times `_scale`, in the modes."""
+        back = tuple((place, turn.T) for place, turn in self.turns)
+        moments = vector.reshape(self._scale.shape)
+        found = _turned(back, self.scattered(_turned(self.turns, moments / self._scale)))
+        found /= 2 * self.problem.batch * self._scale
+        found += self._half_expected * moments
+        # Rounding that is not symmetric is no second moment, and may grow faster than these.
+        return np.asarray(found + found.T).ravel()
+
+    def _first_guess(self) -> Array:
+        """About the moments that grow fastest, times `_scale`.
+
+        As much along each curvature: what grows fastest has its share, however slow it decays.  In
+        a large network that is little beside what grows fastest of the strongest outputs alone,
+        which is most of it and costs little: about half of the steps are saved.
+        """
+        from scipy.sparse.linalg import LinearOperator, eigsh
+
+        size = len(self._scale)
+        everywhere: Array = np.eye(size) / np.sqrt(size)
+        if (count := self.frame.rank // FEWER) < FEW:
+            return everywhere
+        quiet = replace(self.problem, label_noise=np.zeros_like(self.problem.label_noise))
+        few = replace(self, problem=quiet, silent=False, followed=count)
+        start = np.eye(len(few._scale))
+
+        def growth(vector: Array) -> Array:
+            # What is not symmetric is no second moment: none of it returns.
+            return few._growth(_symmetric(vector.reshape(start.shape)).ravel())
+
+        operator = LinearOperator((start.size, start.size), growth, dtype=start.dtype)
+        vectors: Array = eigsh(operator, 1, which="LA", v0=start.ravel(), tol=ABOUT)[1]
+        found = vectors.reshape(start.shape)
+        reached = self.modes[1][0][1]
+        onto = reached[few.directions].T @ few.modes[1][0][1]
+        moments = np.sign(np.trace(found)) * found / few._scale
+        guess = ELSEWHERE * everywhere
+        among = slice(len(reached))
+        guess[among, among] += onto @ moments @ onto.T * self._scale[among, among]
+        return _symmetric(guess)
+
+
+def _symmetric(matrix: Array) -> Array:
+    return np.asarray(0.5 * (matrix + matrix.T))
 
 
 def _around(factor: Array | Sparse, moments: Array) -> Array:
@@ -408,6 +560,16 @@ def _turned(turns: Turns, moments: Array) -> Array:
     for place, _ in turns:
         turned[place.stop :, place] = turned[place, place.stop :].T
     return turned
+
+
+def _uncoupled(matrix: Array) -> Array:
+    """A symmetric positive matrix without couplings that are rounding."""
+    size = np.sqrt(np.diagonal(matrix))
+    return np.where(np.abs(matrix) > ROUNDING * size * size[:, np.newaxis], matrix, 0.0)
+
+
+def _is_sparse(matrix: Array) -> bool:
+    return bool(np.count_nonzero(matrix) <= DENSE_ABOVE * matrix.size)
 
 
 def _pruned(matrix: Sparse) -> Sparse:
