@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from symdrift.evaluation.dense.frame import CanonicalFrame, Indices, reached_hessian
 from symdrift.evaluation.dense.landscape import MinimumPoint
@@ -513,10 +514,8 @@ class MeanSquare:
 
         As much along each curvature: what grows fastest has its share, however slow it decays.  In
         a large network that is little beside what grows fastest of the strongest outputs alone,
-        which is most of it and costs little: about half of the steps are saved.
+        which is most of it and costs little: about a third of the steps are saved.
         """
-        from scipy.sparse.linalg import LinearOperator, eigsh
-
         size = len(self._scale)
         everywhere: Array = np.eye(size) / np.sqrt(size)
         if (count := self.frame.rank // FEWER) < FEW:
