@@ -196,15 +196,14 @@ def test_wherever_the_search_begins_it_ends_at_the_same_critical_rate(
     variances = np.linspace(2.0, 0.6, size)
     axes = random.standard_normal((size, size)) / 12
     frequencies = variances / variances.sum()
-    given = problem_of(
-        {
-            "aligned": Gaussian(np.diag(variances)),
-            "elliptical": Elliptical(np.diag(variances), 0.3),
-            "misaligned": Gaussian(np.diag(variances) + axes @ axes.T),
-            "one at a time": StimulusSet(4.0 * np.eye(size), frequencies),
-        }[inputs],
-        np.diag(np.linspace(1.2, 0.9, size)), size, 0.1, 0.2,
-    )  # fmt: skip
+    distributions: dict[str, InputDistribution] = {
+        "aligned": Gaussian(np.diag(variances)),
+        "elliptical": Elliptical(np.diag(variances), 0.3),
+        "misaligned": Gaussian(np.diag(variances) + axes @ axes.T),
+        "one at a time": StimulusSet(4.0 * np.eye(size), frequencies),
+    }
+    teacher = np.diag(np.linspace(1.2, 0.9, size))
+    given = problem_of(distributions[inputs], teacher, size, 0.1, 0.2)
     few = evaluate(given, "dense", quantities="stimuli").validity.critical_rate
     if inputs == "aligned":
         closed = evaluate(given, "closed-form", quantities="stimuli").validity.critical_rate
