@@ -189,7 +189,9 @@ def test_near_thresholds_the_critical_rate_is_that_of_the_largest_eigenvalue(see
 def test_wherever_the_search_begins_it_ends_at_the_same_critical_rate(
     inputs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the strongest outputs, or everywhere; and for a Gaussian beside the closed form."""
+    """With the strongest outputs, everywhere, or with no guess; beside the closed form of one."""
+    from scipy.sparse.linalg import ArpackError
+
     from symdrift.evaluation.dense import stability
 
     size, random = 16, np.random.default_rng(3)
@@ -208,9 +210,15 @@ def test_wherever_the_search_begins_it_ends_at_the_same_critical_rate(
     if inputs == "aligned":
         closed = evaluate(given, "closed-form", quantities="stimuli").validity.critical_rate
         assert few == pytest.approx(closed, rel=1e-7)
-    monkeypatch.setattr(stability, "FEW", size)
-    everywhere = evaluate(given, "dense", quantities="stimuli").validity.critical_rate
-    assert few == pytest.approx(everywhere, rel=1e-8)
+
+    def not_found(*_: object, **__: object) -> None:
+        raise ArpackError(-9999)
+
+    for name, other in (("FEW", size), ("eigsh", not_found)):
+        with monkeypatch.context() as patch:
+            patch.setattr(stability, name, other)
+            everywhere = evaluate(given, "dense", quantities="stimuli").validity.critical_rate
+        assert few == pytest.approx(everywhere, rel=1e-8)
 
 
 def test_the_search_begins_close_to_what_it_finds() -> None:

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from symdrift.evaluation.dense.frame import CanonicalFrame, Indices, reached_hessian
 from symdrift.evaluation.dense.landscape import MinimumPoint
@@ -529,7 +529,10 @@ class MeanSquare:
             return few._growth(_symmetric(vector.reshape(start.shape)).ravel())
 
         operator = LinearOperator((start.size, start.size), growth, dtype=start.dtype)
-        vectors: Array = eigsh(operator, 1, which="LA", v0=start.ravel(), tol=ABOUT)[1]
+        try:
+            vectors: Array = eigsh(operator, 1, which="LA", v0=start.ravel(), tol=ABOUT)[1]
+        except ArpackError:
+            return everywhere
         found = vectors.reshape(start.shape)
         reached = self.modes[1][0][1]
         onto = reached[few.directions].T @ few.modes[1][0][1]
