@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 import pytest
 from linearised import simulated_growth
+from scipy.linalg import block_diag
 
 from symdrift import memory
 from symdrift.errors import RequestError
@@ -19,6 +20,7 @@ from symdrift.evaluation.closed_form import stability_blocks
 from symdrift.evaluation.closed_form.axis_kinds import Kinds
 from symdrift.evaluation.closed_form.coupled_powers import Coupling, largest_of_powers
 from symdrift.evaluation.closed_form.moment_map import MomentMap
+from symdrift.evaluation.dense.sparse import blocks, turned
 from symdrift.evaluation.evaluate import evaluate, validity
 from symdrift.evaluation.validity import Validity
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, StimulusSet
@@ -90,6 +92,13 @@ SMALL: dict[str, Callable[[], LearningProblem]] = {
     ),
     "axes one at a time, about alike": lambda: problem_of(
         StimulusSet(np.diag([2.00002, 2.0, 2.0, 2.0]), np.ones(4) / 4), np.eye(4), 4, 0.2
+    ),
+    "one axis at a time, one of them not learned": lambda: problem_of(
+        StimulusSet(
+            np.diag([2.0, 1.5, 1.0, -1.0])[[0, 1, 2, 3, 1]] * [[1.0], [1.0], [1.0], [1.0], [-0.5]],
+            np.array([0.3, 0.2, 0.25, 0.15, 0.1]),
+        ),
+        np.diag([1.0, 0.9, 1.1, 0.8])[[2, 0, 1, 3]], 3, 0.05, batch=2,
     ),
 }  # fmt: skip
 
@@ -239,6 +248,50 @@ def test_the_search_begins_close_to_what_it_finds() -> None:
     from_everywhere = float(start @ square._growth(start)) / len(guess)
     assert 0.97 * largest < quotient < largest
     assert from_everywhere < 0.7 * largest
+
+
+@pytest.mark.parametrize("case", ["all learned", "bottleneck", "silent units", "more outputs"])
+def test_one_axis_at_a_time_what_grows_fastest_is_within_a_family_of_weights(case: str) -> None:
+    """The search goes over all second moments, and from anywhere ends where small matrices do."""
+    from symdrift.evaluation.dense.landscape import solve_minimum
+    from symdrift.evaluation.dense.stability import MeanSquare
+
+    random, size = np.random.default_rng(5), 7
+    lengths = random.uniform(0.7, 1.5, size + 2)
+    stimuli = np.append(np.eye(size), [[0.0] * (size - 1) + [1.0], [1.0] + [0.0] * (size - 1)], 0)
+    inputs = StimulusSet(stimuli * lengths[:, np.newaxis], np.ones(size + 2) / (size + 2))
+    scale = np.sqrt(np.diagonal(inputs.covariance))
+    outputs = size + 2 * (case == "more outputs")
+    teacher = np.eye(outputs)[:, :size] * np.linspace(1.3, 0.8, size) / scale**2
+    hidden = size + {"bottleneck": -1, "silent units": 2}.get(case, 0)
+    given = problem_of(inputs, teacher, hidden, 0.05, batch=2)
+    if case == "silent units":
+        given = replace(given, synaptic_noise=1e-12)
+    minimum = solve_minimum(teacher, inputs.covariance, given.weight_decay, hidden)
+    square = MeanSquare.of(given, minimum)
+    assert square.silent == (case == "silent units")
+    within = square._growth_of_single_axes()
+    assert within is not None
+    start = random.standard_normal((len(square._scale), 2 * len(square._scale)))
+    searched = lanczos.largest_eigenvalue(square._growth, (start @ start.T).ravel())
+    assert within == pytest.approx(searched, rel=1e-8)
+    assert searched <= within * (1 + 1e-12)
+    slightly = replace(inputs, stimuli=inputs.stimuli + 1e-9 * random.standard_normal((9, size)))
+    off_axis = MeanSquare.of(replace(given, inputs=slightly), minimum)
+    assert off_axis._growth_of_single_axes() is None
+    assert off_axis.critical_rate() == pytest.approx(square.critical_rate(), rel=1e-7)
+
+
+def test_turns_by_blocks_are_the_same_turns() -> None:
+    random = np.random.default_rng(2)
+    axes = [np.linalg.qr(random.standard_normal((size, size)))[0] for size in (3, 1, 4, 2)]
+    turn = block_diag(*axes[:3])
+    parts = blocks([(slice(1, 9), turn), (slice(10, 12), axes[3])])
+    assert [(place.start, place.stop) for place, _ in parts] == [(1, 4), (4, 5), (5, 9), (10, 12)]
+    whole = block_diag(np.eye(1), turn, np.eye(1), axes[3], np.eye(1))
+    moments = random.standard_normal((13, 13))
+    moments += moments.T
+    assert turned(parts, moments) == pytest.approx(whole @ moments @ whole.T, abs=1e-14)
 
 
 @pytest.mark.parametrize(

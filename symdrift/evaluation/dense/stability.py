@@ -12,42 +12,39 @@ orbit from which deviations are counted, so that the map is that of their part a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
+from symdrift.evaluation.dense.families import fastest_within_families, single_axes
 from symdrift.evaluation.dense.frame import CanonicalFrame, Indices, reached_hessian
 from symdrift.evaluation.dense.landscape import MinimumPoint
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation
 from symdrift.evaluation.dense.sizes import MOMENTS, require_validity_memory
+from symdrift.evaluation.dense.sparse import (
+    ROUNDING,
+    Entry,
+    Sparse,
+    Turns,
+    around,
+    assembled,
+    blocks,
+    is_sparse,
+    pruned,
+    turned,
+    uncoupled,
+)
 from symdrift.evaluation.dense.spectrum import eigensystem
 from symdrift.evaluation.lanczos import largest_eigenvalue
 from symdrift.evaluation.validity import Validity
 from symdrift.inputs.distribution import QuarticMap
 from symdrift.study.problem import Array, LearningProblem
 
-Sparse: TypeAlias = Any
-"""A sparse matrix by rows: SciPy ships no types."""
-
-Turns: TypeAlias = tuple[tuple[slice, Array], ...]
-"""Orthogonal matrices by the coordinates that they turn among each other."""
-
-Entry = tuple[Indices, Indices, Array | float]
-"""Rows, columns and values of a sparse matrix, which broadcast."""
-
-ROUNDING = 1e-13
-"""Relative size of an entry of a turned matrix that is rounding."""
-
 PARTS = 8
 """Into which the rows are cut."""
-
-DENSE_ABOVE = 0.05
-"""Share of entries above which a matrix is not held as a sparse one."""
 
 FEWER = 4
 """The search begins with one of so many outputs."""
@@ -153,7 +150,7 @@ class MeanSquare:
     def covariance(self) -> Array:
         """``R' Sigma R``."""
         axes = self.frame.input_axes
-        return _uncoupled(axes.T @ self.problem.input_covariance @ axes)
+        return uncoupled(axes.T @ self.problem.input_covariance @ axes)
 
     @property
     def diagonal(self) -> bool:
@@ -193,7 +190,7 @@ class MeanSquare:
         whole = reached_hessian(
             self.frame, self.slope, problem.input_covariance, problem.weight_decay
         )
-        return _uncoupled(whole[np.ix_(kept, kept)])
+        return uncoupled(whole[np.ix_(kept, kept)])
 
     @property
     def directions(self) -> Indices:
@@ -228,7 +225,7 @@ class MeanSquare:
     def turns(self) -> Turns:
         """Those of `modes` that `normal` has not in it."""
         turns = self.modes[1]
-        return () if all(_is_sparse(turn) for _, turn in turns) else turns
+        return () if all(is_sparse(turn) for _, turn in turns) else blocks(turns)
 
     @cached_property
     def normal(self) -> Sparse:
@@ -243,7 +240,7 @@ class MeanSquare:
             rows, columns = np.nonzero(turn)
             entries.append((place.start + rows, place.start + columns, turn[rows, columns]))
         left = np.flatnonzero(kept)
-        return self.across @ _sparse((count, count), [*entries, (left, left, 1.0)])
+        return self.across @ assembled((count, count), [*entries, (left, left, 1.0)])
 
     @cached_property
     def across(self) -> Sparse:
@@ -265,7 +262,7 @@ class MeanSquare:
             entries.append((places[other, inputs + one], number, -scale * roots[one]))
         count += len(i)
         if self.followed < outputs:
-            return _sparse((places.size, count), entries)[:, self.directions]
+            return assembled((places.size, count), entries)[:, self.directions]
         if self.silent:
             own = np.arange(rank)
             entries.append((places[rank, own], count + own, np.sqrt(0.5)))
@@ -276,57 +273,46 @@ class MeanSquare:
             ])  # fmt: skip
             entries.append((rest, count + np.arange(len(rest)), 1.0))
             count += len(rest)
-        return _sparse((places.size, count), entries)
+        return assembled((places.size, count), entries)
 
     @cached_property
-    def reading(self) -> Sparse:
-        """Rows of all ``F``, of all ``V`` and of those ``M`` that belong to learned axes."""
-        rows, there = self._rows
-        return rows[there]
+    def _rows(self) -> tuple[Sparse, Sparse]:
+        """How rows are read, and what they times ``X`` do to deviations.
 
-    @cached_property
-    def _rows(self) -> tuple[Sparse, Array]:
-        """Rows, and which of them are of blocks that are not zero."""
+        Rows of all ``F``, of all ``V`` and of those ``M`` that belong to learned axes, where they
+        do both; outputs not learned take part by ``V``.
+        """
         frame, places, roots = self.frame, self.places, self.roots
         rank, inputs, units = frame.rank, frame.inputs, len(roots)
         weights = scipy.sparse.eye_array(places.size).tocsr()
+        first, second = (weights[part.ravel()] for part in np.split(places, [inputs], axis=1))
         numbers = np.arange(rank * inputs).reshape(rank, inputs)
-        learned = _sparse(
+        learned = assembled(
             (rank * inputs, places.size),
             [
                 (numbers, places[:rank, :inputs], roots[:rank, np.newaxis]),
                 (numbers[:, :rank], places[:rank, inputs : inputs + rank].T, roots[:rank]),
             ],
         )
-        errors = scipy.sparse.kron(np.eye(units), self.error_map.T)
-        rows = _pruned(
-            scipy.sparse.vstack([
-                errors @ weights[places[:, inputs:].ravel()],
-                weights[places[:, :inputs].ravel()],
-                learned,
-            ]) @ self.normal
-        )  # fmt: skip
-        return rows, np.repeat(np.diff(rows.indptr).reshape(-1, inputs).any(axis=1), inputs)
+        errors = scipy.sparse.kron(np.eye(units), self.error_map.T) @ second
+        reading = pruned(scipy.sparse.vstack([errors, first, learned]) @ self.normal)
+        writing = pruned(scipy.sparse.vstack([-first, -errors, learned]) @ self.normal)
+        # By blocks, one of `inputs` rows for each.
+        there = np.all(
+            [np.diff(part.indptr).reshape(-1, inputs).any(axis=1) for part in (reading, writing)],
+            axis=0,
+        ).repeat(inputs)
+        return reading[there], writing[there].T.tocsr()
 
-    @cached_property
+    @property
+    def reading(self) -> Sparse:
+        """Rows, of deviations in the coordinates of `normal`."""
+        return self._rows[0]
+
+    @property
     def writing(self) -> Sparse:
-        """What the rows times ``X`` do to deviations; outputs not learned take part by ``V``."""
-        frame, places, roots = self.frame, self.places, self.roots
-        rank, inputs, units = frame.rank, frame.inputs, len(roots)
-        weights = scipy.sparse.eye_array(places.size).tocsr()
-        onto_inputs = weights[:, places[:, :inputs].ravel()]
-        onto_outputs = weights[:, places[:, inputs:].ravel()]
-        numbers = np.arange(rank * inputs).reshape(rank, inputs)
-        learned = _sparse(
-            (places.size, rank * inputs),
-            [
-                (places[:rank, inputs : inputs + rank].T, numbers[:, :rank], roots[:rank]),
-                (places[:rank, :inputs], numbers, roots[:rank, np.newaxis]),
-            ],
-        )
-        errors = scipy.sparse.kron(np.eye(units), self.error_map)
-        columns = scipy.sparse.hstack([-onto_inputs, -onto_outputs @ errors, learned]).tocsr()
-        return _pruned(self.normal.T @ columns[:, self._rows[1]])
+        """What the rows times ``X`` do to these coordinates."""
+        return self._rows[1]
 
     @cached_property
     def _parts(self) -> list[tuple[slice, Sparse, Sparse]]:
@@ -416,8 +402,8 @@ class MeanSquare:
         if len(self.unlearned):
             self._add_unlearned(total, moments)
         if self.problem.label_noise.any():
-            weights = self._label_response(_around(self.normal, moments))
-            total += _around(self.normal.T, weights)
+            weights = self._label_response(around(self.normal, moments))
+            total += around(self.normal.T, weights)
         return total
 
     def _add_unlearned(self, total: Array, moments: Array) -> None:
@@ -437,7 +423,7 @@ class MeanSquare:
         inside = weighted[:, :, :rank, :rank] * roots[:, None] * roots
         among = (onto @ sent).reshape(outputs, rank, outputs, rank)
         changed = np.einsum("oepf,ekfl->okpl", among, inside, optimize=True)
-        total += _around(onto.T, changed.reshape(len(flat), len(flat)))
+        total += around(onto.T, changed.reshape(len(flat), len(flat)))
 
     def _label_response(self, moments: Array) -> Array:
         """What label noise makes of second moments of all weights."""
@@ -482,7 +468,28 @@ class MeanSquare:
         Where the map of second moments has the eigenvalue 1, ``H Gamma + Gamma H`` is ``eta``
         times ``H Gamma H + E[Delta Gamma Delta'] / B``.
         """
-        return 1 / largest_eigenvalue(self._growth, self._first_guess().ravel())
+        growth = self._growth_of_single_axes()
+        if growth is None:
+            growth = largest_eigenvalue(self._growth, self._first_guess().ravel())
+        return 1 / growth
+
+    def _growth_of_single_axes(self) -> float | None:
+        """Largest eigenvalue of `_growth` if no sample, nor its label, couples many weights."""
+        problem, rank, inputs = self.problem, self.frame.rank, self.frame.inputs
+        if problem.inputs.kurtosis is not None or problem.label_noise.any() or self.turns:
+            return None
+        fourth = single_axes(self.quartic, inputs)
+        if fourth is None:
+            return None
+        hessians = []
+        for axis, size in enumerate(np.sqrt(fourth / problem.batch)):
+            rows = slice(axis, None, inputs)
+            hessian = self.writing[:, rows] @ self.reading[rows]
+            if axis < rank:
+                onto = self.normal[self.unlearned[:, axis]]
+                hessian += self.frame.singular_values[axis] * (onto.T @ onto)
+            hessians.append(size * hessian)
+        return fastest_within_families(hessians, self._scale, 2 * self._half_expected)
 
     @cached_property
     def _scale(self) -> Array:
@@ -503,7 +510,7 @@ class MeanSquare:
         """Of moments times `_scale`, in the modes."""
         back = tuple((place, turn.T) for place, turn in self.turns)
         moments = vector.reshape(self._scale.shape)
-        found = _turned(back, self.scattered(_turned(self.turns, moments / self._scale)))
+        found = turned(back, self.scattered(turned(self.turns, moments / self._scale)))
         found /= 2 * self.problem.batch * self._scale
         found += self._half_expected * moments
         # Rounding that is not symmetric is no second moment, and may grow faster than these.
@@ -545,45 +552,3 @@ class MeanSquare:
 
 def _symmetric(matrix: Array) -> Array:
     return np.asarray(0.5 * (matrix + matrix.T))
-
-
-def _around(factor: Array | Sparse, moments: Array) -> Array:
-    """``F X F'`` of a symmetric ``X``."""
-    return np.asarray(factor @ (factor @ moments).T)
-
-
-def _turned(turns: Turns, moments: Array) -> Array:
-    """A symmetric matrix in other coordinates."""
-    turned = moments.copy()
-    for place, turn in turns:
-        turned[place] = turn @ turned[place]
-    for place, turn in turns:
-        turned[: place.stop, place] = turned[: place.stop, place] @ turn.T
-    for place, _ in turns:
-        turned[place.stop :, place] = turned[place, place.stop :].T
-    return turned
-
-
-def _uncoupled(matrix: Array) -> Array:
-    """A symmetric positive matrix without couplings that are rounding."""
-    size = np.sqrt(np.diagonal(matrix))
-    return np.where(np.abs(matrix) > ROUNDING * size * size[:, np.newaxis], matrix, 0.0)
-
-
-def _is_sparse(matrix: Array) -> bool:
-    return bool(np.count_nonzero(matrix) <= DENSE_ABOVE * matrix.size)
-
-
-def _pruned(matrix: Sparse) -> Sparse:
-    """Without what is left of differences of equal numbers: no imbalance changes ``M``."""
-    matrix = matrix.tocsr()
-    matrix.data[np.abs(matrix.data) < ROUNDING * np.abs(matrix.data).max()] = 0.0
-    matrix.eliminate_zeros()
-    return matrix
-
-
-def _sparse(shape: tuple[int, int], entries: Sequence[Entry]) -> Sparse:
-    """A matrix from rows, columns and values, which broadcast; what meets is added."""
-    parts = [[part.ravel() for part in np.broadcast_arrays(*entry)] for entry in entries]
-    rows, columns, values = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return scipy.sparse.coo_array((values, (rows, columns)), shape=shape).tocsr()
