@@ -601,7 +601,24 @@ def test_stimuli_at_right_angles_rotate_nothing_at_any_order(size: int, quantiti
     assert not found.mean_rotation.any()
     assert found.next_order is not None
     assert {each.decay_rate for each in found.next_order.stimuli} == {None}
-    assert found.warnings == ()
+    (said,) = found.warnings
+    assert "nothing drifts at leading order" in said
+
+
+@pytest.mark.parametrize("frequencies", [(0.25, 0.25, 0.25, 0.25), (0.35, 0.35, 0.2, 0.1)])
+def test_what_stands_still_has_no_correction_that_is_rounding(
+    frequencies: tuple[float, ...],
+) -> None:
+    """Stimuli at right angles that come equally often: axes of equal singular values."""
+    stimuli = StimulusSet(np.eye(4), np.array(frequencies))
+    problem = problem_of(stimuli, np.eye(4), 0.05, 0.05)
+    found = evaluate_in_full(problem, order=2)
+    assert not found.drift.covariance.any()
+    assert found.next_order is not None
+    assert found.next_order.drift is not None
+    assert set(found.next_order.drift.diffusion) == {None}
+    assert {each.decay_rate for each in found.next_order.stimuli} == {None}
+    assert found.next_order.late == ()
 
 
 # --- The result -------------------------------------------------------------------------

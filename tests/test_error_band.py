@@ -315,6 +315,25 @@ def test_a_next_order_as_large_as_the_numbers_is_left_out() -> None:
     assert any("says nothing: it is left out" in text for text in found.warnings)
 
 
+@pytest.mark.parametrize(
+    ("rate", "carried", "simulated"),
+    [(0.028, True, 8.52e-4), (0.03, False, 9.97e-4), (0.04, False, 1.98e-3)],
+)
+def test_bands_hold_what_is_simulated_where_the_next_order_doubles_it(
+    rate: float, carried: bool, simulated: float
+) -> None:
+    """Displacement in 100 steps by a program of its own, known to 0.2 %."""
+    given, lags = replace(shipped("bottleneck"), learning_rate=rate), np.array([1.0, 100.0])
+    leading = mean_squared_displacement(drift_process(given), given.stimuli[0], lags)
+    assert leading.total[1] < 0.7 * simulated
+    found = observe(given, lags)
+    (around, *_) = (band for band in found.bands if band.observable == "displacement")
+    assert around.low[1] < simulated < around.high[1]
+    assert (found.expected_error.fluctuation < 1) == carried
+    left_out = [text for text in found.warnings if "those of leading order" in text]
+    assert bool(left_out) != carried
+
+
 def test_errors_of_a_bottleneck_with_little_weight_decay_reach_simulations() -> None:
     """Simulated ``V`` is 4.6e-7 and the first squared norm 0.51, about half of what is printed."""
     found = evaluate(replace(shipped("bottleneck"), weight_decay=0.01), order=None)

@@ -49,7 +49,7 @@ from symdrift.validation import expected
 from symdrift.validation import extrapolate as extrapolation
 from symdrift.validation import plan as planning
 from symdrift.validation.clock import Clock
-from symdrift.validation.expected import theory_at_once, theory_of
+from symdrift.validation.expected import following, theory_at, theory_at_once, theory_of
 from symdrift.validation.extrapolate import (
     Extrapolation,
     _extrapolated_rows,
@@ -722,6 +722,25 @@ def test_nothing_is_compiled_at_the_cost_of_a_budget() -> None:
     assert all(known)
     run_planned(TWO, evaluate(TWO), Schedule(10, 20, 8, 2, 1), 4, 0)
     assert [len(function.signatures) for function in functions] == known
+
+
+def test_trials_at_a_small_rate_do_not_turn_by_synaptic_noise() -> None:
+    """That of the study would turn them by 0.4 rad within the longer window of a smaller rate."""
+    noisy = replace(SYNAPTIC, learning_rate=0.01, synaptic_noise=1e-6)
+    at_small_rate(noisy)(Schedule(0, 1000, 500, 2, 1), 8, 0, 1, None)
+
+
+def test_a_share_of_synaptic_noise_is_another_at_every_rate() -> None:
+    """What follows by gradient noise goes with the square of the rate, and is the same number."""
+    given = replace(read_study("synaptic_noise").problem(), synaptic_noise=2.5e-8)
+    theory = theory_of(given)
+    terms = []
+    for rate in (0.005, 0.01):
+        after = following(theory_at(at_learning_rate(given, rate), theory))
+        terms.append((after.weight_variance / rate, after.excess_loss / rate))
+    np.testing.assert_allclose(terms[1], terms[0], rtol=1e-9)
+    most = replace(given, synaptic_noise=1e-6)
+    assert math.isnan(following(theory_of(most)).weight_variance)
 
 
 @pytest.mark.slow

@@ -788,6 +788,26 @@ def test_the_loss_has_what_synaptic_noise_adds() -> None:
     assert loss == pytest.approx(0.62673, abs=1e-4)
 
 
+def test_what_synaptic_noise_adds_is_not_changed_by_the_next_order() -> None:
+    """By a program of its own weights vary by (0.70 +- 0.10) % more than printed with 1e-5."""
+    quiet = problem(
+        np.diag([2.0, 1.0, 0.7]), np.eye(3), hidden=5, learning_rate=0.005, weight_decay=0.3
+    )
+    changes = []
+    for noise in (0.0, 1e-9, 1e-5):
+        found = evaluate(replace(quiet, synaptic_noise=noise), order=2)
+        assert found.next_order is not None
+        own, printed = found.next_order.fluctuation, found.fluctuation
+        assert own.weight_variance is not None
+        assert own.excess_loss is not None
+        changes.append(
+            (own.weight_variance * printed.weight_variance, own.excess_loss * printed.excess_loss)
+        )
+    np.testing.assert_allclose(changes[1:], [changes[0]] * 2, rtol=1e-9)
+    assert 0.0070 < found.expected_error("fluctuation.weight_variance") < 0.03
+    assert 0.0114 < found.expected_error("fluctuation.excess_loss") < 0.03
+
+
 @pytest.mark.parametrize("silent", [0, 1, 3])
 def test_one_axis_is_as_long_as_moments_of_two_weights_say(silent: int) -> None:
     """Synaptic noise alone: ``w`` and ``u`` have ``varsigma^2 / (2 eta) H^-1``.

@@ -75,7 +75,7 @@ def test_json_has_every_observable_and_only_finite_numbers(
     ]
     problem = read_study("anisotropic_autoencoder").problem()
     lags = np.geomspace(1, 1e9, 5)
-    process = with_two_times(*with_next_order(drift_process(problem), "exact"))
+    process, _ = with_two_times(*with_next_order(drift_process(problem), "exact"))
     moved = mean_squared_displacement(process, problem.stimuli[1], lags)
     assert record["displacement"][1]["total"] == pytest.approx(moved.total.tolist(), rel=1e-12)
     parts = (record["displacement"][1][part] for part in ("fluctuation", "rotation", "diffusion"))

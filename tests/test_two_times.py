@@ -317,7 +317,7 @@ def test_the_curves_carry_it_and_begin_at_one() -> None:
     given = SMALL["misaligned"]
     lags = np.array([1.0, 100.0, 1e5])
     plain, error = with_next_order(drift_process(given), "exact")
-    process = with_two_times(plain, error)
+    process, _ = with_two_times(plain, error)
     first, *later = two_time_products(given, np.append(0.0, lags))
     for stimulus in given.stimuli:
         x = stimulus.vector

@@ -282,6 +282,11 @@ def test_one_axis_at_a_time_what_grows_fastest_is_within_a_family_of_weights(cas
     assert off_axis.critical_rate() == pytest.approx(square.critical_rate(), rel=1e-7)
 
 
+def test_no_noise_is_none_whatever_its_type() -> None:
+    given = replace(SMALL["misaligned"](), synaptic_noise=np.float64(0.0))
+    assert evaluate(given, "dense").validity == evaluate(SMALL["misaligned"]()).validity
+
+
 def test_turns_by_blocks_are_the_same_turns() -> None:
     random = np.random.default_rng(2)
     axes = [np.linalg.qr(random.standard_normal((size, size)))[0] for size in (3, 1, 4, 2)]

@@ -27,10 +27,29 @@ class MinimumCorrections(Record):
 
 @dataclass(frozen=True)
 class FluctuationCorrections(Record):
-    """Of the variance of the weights about their mean, and of the excess loss."""
+    """Of the variance of the weights about their mean, and of the excess loss.
+
+    Attributes
+    ----------
+    by_gradients : (float, float)
+        Share of gradient noise in both.  The rest is by synaptic noise, of the order of the
+        correction itself where it is small; its own is not known.
+    """
+
+    unwritten = ("by_gradients",)
 
     weight_variance: Correction
     excess_loss: Correction
+    by_gradients: tuple[float, float] = (1.0, 1.0)
+
+    def with_shares(self, shares: tuple[float, float]) -> FluctuationCorrections:
+        """The same of numbers in which gradient noise has other shares."""
+        corrections = (self.weight_variance, self.excess_loss)
+        variance, loss = (
+            None if correction is None else correction * share / own
+            for correction, share, own in zip(corrections, shares, self.by_gradients, strict=True)
+        )
+        return FluctuationCorrections(variance, loss, shares)
 
 
 @dataclass(frozen=True)
@@ -173,6 +192,7 @@ class Corrections(Record):
 
         By how much the next order changes it, ``|c| eta``, and what later orders are expected to:
         those of fluctuation and drift grow towards the critical rate (`Validity.later_orders`),
+        that of synaptic noise is taken to be changed as that of gradient noise,
         that of the loss with the excess loss that it leaves out.  The change of a squared norm is
         fluctuation itself, and what follows is taken as twice its share of the critical rate
         beside it: simulations have shown up to 1.6 times.
@@ -184,9 +204,11 @@ class Corrections(Record):
             At that rate.
         """
         ratio = validity.rate_over_critical
+        names = ("fluctuation.weight_variance", "fluctuation.excess_loss")
+        shares = dict(zip(names, self.fluctuation.by_gradients, strict=True))
         found = {}
         for name, correction in self.listed():
-            change = learning_rate * abs(correction)
+            change = learning_rate * abs(correction) / shares.get(name, 1.0)
             if name == "minimum.loss":
                 change = change / (1 - ratio) if ratio < 1 else inf
             elif name.endswith(".squared_norm"):

@@ -107,5 +107,6 @@ def several_warnings(number: int, others: Sequence[StrictMinimum]) -> tuple[str,
     return (
         f"these are the numbers of strict minimum {number} in the order of losses, and {beside}, "
         f"where learning can end as well: {named}{f'; and {more} more' if more > 0 else ''}; "
-        f"--minimum {others[0].number} gives its numbers",
+        f"--minimum {others[0].number}, or learning.minimum = {others[0].number} in a study, gives "
+        "its numbers",
     )

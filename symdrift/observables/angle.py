@@ -36,7 +36,7 @@ class PopulationAngle(Record):
         `symdrift.observables.rotations.LARGEST_SQUARE` active axes in correlated planes.
     following : float or None
         Largest relative change, by the next order, of what is lost to fluctuation at any lag; None
-        where the cosine does not carry it.
+        where it is not known. The cosine carries it where it is below 1.
     """
 
     behind = MappingProxyType({"angle": "spread"})
@@ -85,7 +85,7 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     change, lost, variance = (np.concatenate(column) for column in zip(*parts, strict=True))
     more = process.later.forgotten_direction(stimulus, times) if process.later else None
     following = _following(process, stimulus, still / length, length)
-    if more is not None and following is not None:
+    if more is not None and following is not None and following < 1:
         lost = lost + more
     cosine = (1 + change) * (1 - lost)
     spread = None
@@ -114,7 +114,7 @@ def mean_direction(process: DriftProcess, stimulus: Stimulus) -> Array:
 def _following(
     process: DriftProcess, stimulus: Stimulus, direction: Array, length: float
 ) -> float | None:
-    """Largest relative change of what is lost to fluctuation, where the next order says it."""
+    """Largest relative change of what is lost to fluctuation, where it is known."""
     lags = process.every_lag
     more = process.later.forgotten_direction(stimulus, lags) if process.later else None
     if more is None:
@@ -123,14 +123,13 @@ def _following(
     return relative_change(np.trace(_across(forgotten, direction), axis1=1, axis2=2), more)
 
 
-def relative_change(leading: Array, following: Array) -> float | None:
+def relative_change(leading: Array, following: Array, least: float = 0.0) -> float:
     """Largest change of a curve by its next order, which says nothing where that doubles it.
 
-    Both at all lags of `DriftProcess.every_lag`.
+    Both at all lags of `DriftProcess.every_lag`, where the curve is larger than ``least``.
     """
-    some = leading > 0
-    largest = float(np.max(np.abs(following[some] / leading[some]), initial=0.0))
-    return largest if largest < 1 else None
+    some = leading > least
+    return float(np.max(np.abs(following[some] / leading[some]), initial=0.0))
 
 
 def rotation_cosine(process: DriftProcess, direction: Array, times: Array) -> Array:

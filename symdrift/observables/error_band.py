@@ -11,7 +11,6 @@ whatever other lags are asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -140,7 +139,8 @@ def with_next_order(
             "and says nothing: it is left out, and the curves are those of leading order"
         )
         rough = rough_numbers(errors, process.validity.expected_error)
-        return _leading(replace(process, warnings=(*process.warnings, *rough, left_out)))
+        process = replace(process, warnings=(*process.warnings, *rough, left_out))
+        return _leading(process, _without(change))
     corrected = _corrected(process, problem, found)
     if corrected is None:
         return _leading(process)
@@ -154,10 +154,15 @@ def with_next_order(
     return corrected, ExpectedError(True, error, moved, known_until(corrected, error))
 
 
-def _leading(process: DriftProcess) -> tuple[DriftProcess, ExpectedError]:
+def _leading(process: DriftProcess, least: float = 0.0) -> tuple[DriftProcess, ExpectedError]:
     """The process of leading order, and what the numbers that should be small say of it."""
-    error = process.validity.expected_error
+    error = max(process.validity.expected_error, least)
     return process, ExpectedError(False, error, error, known_until(process, error))
+
+
+def _without(change: float) -> float:
+    """Error of what the next order changes by so much and does not carry it."""
+    return change + change**2
 
 
 def _carried(warnings: Iterable[str], left: float) -> Iterator[str]:
@@ -171,21 +176,36 @@ def _carried(warnings: Iterable[str], left: float) -> Iterator[str]:
 
 def with_two_times(
     process: DriftProcess, error: ExpectedError, longest: float = QUICK
-) -> DriftProcess:
+) -> tuple[DriftProcess, ExpectedError]:
     """The process with the next order of its products at two times.
 
     Without it where the process does not have the next order, where it would take longer than
-    that, or where it doubles a displacement by fluctuation at some lag, so that it says nothing.
+    that, or where it doubles a displacement by fluctuation at some lag: it says nothing then but
+    how far off leading order may be.
     """
     if isinstance(process.problem, Learner) or not error.next_order:
-        return process
+        return process, error
     later = NextProducts(process.problem)
-    with suppress(RequestError):
+    try:
         later.matrices(np.append(0.0, process.every_lag), longest)
-        carrying = replace(process, later=later)
-        if all(_following(carrying, item) is not None for item in process.problem.stimuli):
-            return carrying
-    return process
+    except RequestError:
+        return process, error
+    carrying = replace(process, later=later)
+    lags, stimuli = process.every_lag, process.problem.stimuli
+    changes = [_changes(carrying, item, lags) for item in stimuli]
+    # What hardly moves beside the others has no digits.
+    least = RESOLVED * max(leading.max() for leading, _ in changes)
+    change = max(relative_change(*orders, least) for orders in changes)
+    if change < 1:
+        return carrying, error
+    left_out = (
+        "the next order in the learning rate changes what representations move by fluctuation by "
+        f"{at_most_off(change)} and says nothing of it: there the curves are those of leading order"
+    )
+    return (
+        replace(process, warnings=(*process.warnings, left_out)),
+        replace(error, fluctuation=max(error.fluctuation, _without(change))),
+    )
 
 
 def _changes(process: DriftProcess, stimulus: Stimulus, lags: Array) -> tuple[Array, Array]:
@@ -196,8 +216,8 @@ def _changes(process: DriftProcess, stimulus: Stimulus, lags: Array) -> tuple[Ar
     return forgotten(rates, weights, lags), start - kept
 
 
-def _following(process: DriftProcess, stimulus: Stimulus) -> float | None:
-    """Largest relative change of a displacement by fluctuation at any lag; None if it doubles."""
+def _following(process: DriftProcess, stimulus: Stimulus) -> float:
+    """Largest relative change of a displacement by fluctuation at any lag."""
     return relative_change(*_changes(process, stimulus, process.every_lag))
 
 
@@ -423,17 +443,20 @@ def _of_fluctuation(
         return np.full(len(lags), error.fluctuation)
     leading, more = _changes(process, stimulus, lags)
     largest = _following(process, stimulus)
-    assert largest is not None
     change = np.divide(more, leading, out=np.zeros_like(more), where=leading > 0)
+    if largest >= 1:
+        return np.full(len(lags), _without(largest))
     going_on = np.abs(change) / (1 + change) * largest / (1 - largest)
     towards = [process.validity.later_orders(abs(float(own))) for own in change]
     return np.asarray(np.maximum(np.minimum(going_on, largest**2), towards))
 
 
 def _left(process: DriftProcess, following: float | None, error: ExpectedError) -> float:
-    """The same of a part that the next order, where it has it, changes by so much at most."""
+    """The same of a part that the next order, where it is known, changes by so much at most."""
     if following is None:
         return error.fluctuation
+    if following >= 1:
+        return _without(following)
     return max(following**2, process.validity.later_orders(following))
 
 

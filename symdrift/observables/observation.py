@@ -245,10 +245,9 @@ def observe(
         lags = default_times(process)
         _require_memory(process, len(lags))
     stimuli = problem.stimuli
-    warnings = list(process.warnings)
     lags, cut = _known(lags, error, problem)
-    process = with_two_times(process, error)
-    warnings += cut
+    process, error = with_two_times(process, error)
+    warnings = [*process.warnings, *cut]
     represented = [item for item in stimuli if process.representation(item).any()]
     log_stage(f"observing {len(stimuli)} stimuli at {len(lags)} lags")
     decoder: tuple[DecoderDecay, ...] = ()

@@ -41,8 +41,8 @@ class RepresentationalSimilarity(Record):
     representation_change : Array
         ``sum_a E|h_{t+tau} - h_t|^2 / sum_a E|h|^2``, shape ``(T,)``: it reaches 2.
     following : float or None
-        Largest relative change of ``gram_change`` by the next order at any lag; None where it
-        lacks it.
+        Largest relative change of ``gram_change`` by the next order at any lag; None where it is
+        not known. It carries it where that is below 1.
     """
 
     stimuli: tuple[str, ...]
@@ -84,7 +84,7 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     changed = 2 * forgotten(moving.rates, moving.weights, times)
     more = process.later.forgotten_gram(times) if process.later else None
     following = _following(process, moving)
-    if more is not None and following is not None:
+    if more is not None and following is not None and following < 1:
         changed = changed + 2 * more
     return RepresentationalSimilarity(
         stimuli=tuple(stimulus.name for stimulus in stimuli),
@@ -100,7 +100,7 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
 
 
 def _following(process: DriftProcess, moving: GramFluctuation) -> float | None:
-    """Largest relative change of the change of the Gram matrix, where the next order says it."""
+    """Largest relative change of the change of the Gram matrix, where it is known."""
     lags = process.every_lag
     more = process.later.forgotten_gram(lags) if process.later else None
     if more is None:

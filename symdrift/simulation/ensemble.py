@@ -292,13 +292,13 @@ class Gauge:
 
 
 def refuse_rotation(
-    largest: float, rate: float, defect: float = 0.0, possible: float = 1.0
+    largest: float, rate: float, defect: float = 0.0, possible: float = 1.0, beside: str = ""
 ) -> None:
     """Refuse rotations within a window that are too large to be followed, in rad.
 
     At half the rate, which is named, they are half as large.  How large they are by chance, or as
     networks run away, says no more of smaller rates; but where the theory of a plan expects it,
-    half of the share that it has as ``possible`` is named.
+    half of the share that it has as ``possible`` is named, and what has to be lowered ``beside``.
 
     Raises
     ------
@@ -310,7 +310,7 @@ def refuse_rotation(
             "learning.rate",
             f"= {rate:g} is too large for the rotation of the hidden layer to be followed: it "
             f"turns by about {largest:.3g} rad within one window, and at most {LARGEST_ROTATION} "
-            f"is allowed; try {0.5 * possible * rate:.2g} or less",
+            f"is allowed; try {0.5 * possible * rate:.2g} or less{beside}",
         )
 
 

@@ -16,12 +16,15 @@ from symdrift.evaluation.parts import IndependentDrift
 from symdrift.evaluation.result import Evaluation
 from symdrift.study.problem import Array, LearningProblem
 
+LEAST_SHARE = 0.9
+"""Of gradient noise in a number whose next order is known: that of synaptic noise is not."""
+
 
 @dataclass(frozen=True, eq=False)
 class Following:
     """The terms that follow those of the theory: what its numbers change by per learning rate.
 
-    They are not a number where the next order is not known.
+    They are not a number where the next order is not known, or is that of a part only.
 
     Attributes
     ----------
@@ -79,6 +82,29 @@ def theory_of(problem: LearningProblem) -> Evaluation:
     return theory
 
 
+def theory_at(problem: LearningProblem, theory: Evaluation) -> Evaluation:
+    """The theory of a problem at another learning rate, with the next order that is known.
+
+    Parameters
+    ----------
+    problem : LearningProblem
+        At that rate, with synaptic noise as by `at_learning_rate`.
+    theory : Evaluation
+        At the first rate.
+    """
+    leading, found = evaluate(problem), theory.next_order
+    if found is not None and problem.synaptic_noise > 0:
+        # What synaptic noise makes of the fluctuation grows with the square of the rate.
+        before, now = (
+            np.array([one.fluctuation.weight_variance, one.fluctuation.excess_loss])
+            / one.parameters["learning_rate"]
+            for one in (theory, leading)
+        )
+        variance, loss = (found.fluctuation.by_gradients * before / now).tolist()
+        found = replace(found, fluctuation=found.fluctuation.with_shares((variance, loss)))
+    return replace(leading, next_order=found)
+
+
 def following(theory: Evaluation) -> Following:
     """The terms behind those of a theory.
 
@@ -108,6 +134,10 @@ def following(theory: Evaluation) -> Following:
     covariance = None
     if not isinstance(drift, IndependentDrift):
         covariance = _terms(drift.covariance, found.drift.covariance)
+    own = found.fluctuation
+    variance = float(_terms(fluctuation.weight_variance, own.weight_variance))
+    loss = float(_terms(fluctuation.excess_loss, own.excess_loss))
+    of_variance, of_loss = own.by_gradients
     return Following(
         variances=variances,
         covariance=covariance,
@@ -119,10 +149,8 @@ def following(theory: Evaluation) -> Following:
         squared_norm=_terms(
             np.ones(len(theory.stimuli)), [stimulus.squared_norm for stimulus in found.stimuli]
         ),
-        weight_variance=float(
-            _terms(fluctuation.weight_variance, found.fluctuation.weight_variance)
-        ),
-        excess_loss=float(_terms(fluctuation.excess_loss, found.fluctuation.excess_loss)),
+        weight_variance=variance if of_variance > LEAST_SHARE else np.nan,
+        excess_loss=loss if of_loss > LEAST_SHARE else np.nan,
     )
 
 

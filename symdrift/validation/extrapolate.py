@@ -27,7 +27,7 @@ from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import as_sentence, html_page
 from symdrift.validation.clock import Clock
-from symdrift.validation.expected import theory_at_once, theory_of
+from symdrift.validation.expected import theory_at, theory_at_once, theory_of
 from symdrift.validation.in_rounds import TooSlow, in_rounds
 from symdrift.validation.judgement import TOLERATED_ERRORS, rule
 from symdrift.validation.ladder import COARSEST_AIM, FEWEST_WINDOWS
@@ -477,7 +477,7 @@ def _extrapolate(
     planned = []
     for index, (rate, schedule) in enumerate(zip(plan.rates, plan.schedules, strict=True)):
         at_rate = at_learning_rate(problem, rate)
-        expected = replace(evaluate(at_rate), next_order=theory.next_order)
+        expected = theory_at(at_rate, theory)
         planned.append(Run(at_rate, expected, schedule, plan.replicas, seed_of_run(seed, index)))
     found = extrapolated(
         planned, plan, problem.learning_rate, seed, progress, threads, executor, clock
@@ -566,6 +566,7 @@ def _extrapolated_rows(
     by_quantity = [
         {row.quantity: row for row in (*run.rows, *run.displacement_rows)} for run in used
     ]
+    displaced = {row.quantity for row in runs[own].displacement_rows}
     for measured in (*runs[own].rows, *runs[own].displacement_rows):
         # A run cut short may lack displacements.
         has = np.array([measured.quantity in rows for rows in by_quantity], dtype=bool)
@@ -578,8 +579,12 @@ def _extrapolated_rows(
         errors = np.array([row.standard_error / row.scale for row in rows])
         # A displacement's term depends on its lag: that nearest to the limit counts.
         nearest = int(np.argmin(at))
-        term = rows[nearest].correction
+        terms = np.array([row.correction for row in rows], dtype=float)
+        term = float(terms[nearest]) if np.isfinite(terms).all() else None
         predicted = None if term is None else term * rates[has][nearest] / at[nearest]
+        if term and measured.quantity not in displaced:
+            # Where synaptic noise has a share of a number it is not the same at every rate.
+            at = at * terms / term
         # Beyond what is allowed of a prediction at each rate no slope excuses what is missed.
         largest = np.array([np.inf if row.predicted is None else row.excused for row in rows])
         deviation, slope, curvature = weighted_line(at, deviations, errors, predicted, largest)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
 from symdrift.study.problem import LearningProblem
-from symdrift.validation.expected import theory_of
+from symdrift.validation.expected import theory_at, theory_of
 from symdrift.validation.extrapolate import seed_of_run
 from symdrift.validation.one_look import planned_rate
 from symdrift.validation.plan import SINGLE_BUDGET_SECONDS, at_learning_rate
@@ -91,15 +90,14 @@ def measured_slopes(
         Empty where the next order is not known, or a network turns too far in one window.
     """
     theory = theory_of(problem) if theory is None else theory
-    following = theory.next_order
-    if following is None:
+    if theory.next_order is None:
         return ()
     steepest = steepest_correction(theory)
     top = LARGEST_CORRECTION / steepest
 
     def run(index: int, rate: float) -> Validation:
         given = at_learning_rate(problem, rate)
-        leading = replace(evaluate(given), next_order=following)
+        leading = theory_at(given, theory)
         return planned_rate(given, precision, seed_of_run(seed, index), leading, seconds)
 
     with suppress(RequestError):

@@ -298,7 +298,7 @@ def require_budget(
     cheapest = _planned(problem, theory, minimum, aim, count)
     require_slow_rotation(
         theory.drift, cheapest.schedules[cheapest.rates.index(problem.learning_rate)], count,
-        problem.learning_rate,
+        problem.learning_rate, problem.synaptic_noise,
     )  # fmt: skip
     speed = modelled_speed(problem, processors)
     if spent + cheapest.seconds(FASTEST * speed, processors) > budget:
@@ -437,7 +437,9 @@ def followed_rate(drift: Drift, rate: float, slowest: float) -> float:
     return rate * LARGEST_ROTATION / turned if turned > 0 else math.inf
 
 
-def require_slow_rotation(drift: Drift, schedule: Schedule, replicas: int, rate: float) -> None:
+def require_slow_rotation(
+    drift: Drift, schedule: Schedule, replicas: int, rate: float, synaptic_noise: float = 0.0
+) -> None:
     """Refuse a run in which some window will turn further than can be followed.
 
     The largest of ``N`` independent rotations is about ``sqrt(2 ln N)`` standard deviations.
@@ -450,7 +452,13 @@ def require_slow_rotation(drift: Drift, schedule: Schedule, replicas: int, rate:
     turned = np.abs(drift.mean_rotation) * schedule.window
     turned += deviations * np.sqrt(drift.variances * schedule.window)
     largest = float(np.max(turned, initial=0.0))
-    refuse_rotation(largest, rate, possible=LARGEST_ROTATION / max(largest, LARGEST_ROTATION))
+    share = LARGEST_ROTATION / max(largest, LARGEST_ROTATION)
+    beside = (
+        f", with learning.synaptic_noise = {synaptic_noise:.3g} lowered like its third power"
+        if synaptic_noise > 0
+        else ""
+    )
+    refuse_rotation(largest, rate, possible=share, beside=beside)
 
 
 def _correction_per_rate(

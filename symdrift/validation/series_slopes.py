@@ -21,7 +21,6 @@ import numpy as np
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.dense.landscape import MinimumPoint, minimum_of
-from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import Diverged
 from symdrift.simulation.estimators import observables
@@ -34,6 +33,7 @@ from symdrift.simulation.perturbation_series import (
 from symdrift.simulation.setup import model_of, padded_layers, rows_of_stimuli, simulated_hidden
 from symdrift.simulation.timescales import relaxation
 from symdrift.study.problem import LearningProblem
+from symdrift.validation.expected import theory_at
 from symdrift.validation.measured_slopes import (
     LARGEST_CORRECTION,
     SHARES,
@@ -127,7 +127,7 @@ def slopes_beside_series(
             padded_layers(minimum, hidden)[0] @ model.basis,
             stimuli @ model.basis,
         )
-        leading = replace(evaluate(given), next_order=following)
+        leading = theory_at(given, replace(theory, next_order=following))
         own = tuple(
             replace(row, quantity=f"{row.quantity} by rotation")
             if row.quantity.startswith("D_h")

@@ -139,7 +139,12 @@ def _speed(simulate: Simulate, window: int, threads: int | None) -> Speed:
 
 def at_small_rate(problem: LearningProblem) -> Simulate:
     """Runs that are about time, at a rate so small that they cannot diverge."""
-    slow = replace(problem, learning_rate=1e-3 * problem.learning_rate)
+    # Synaptic noise that were kept would turn slow networks far.
+    slow = replace(
+        problem,
+        learning_rate=1e-3 * problem.learning_rate,
+        synaptic_noise=1e-9 * problem.synaptic_noise,
+    )
     minimum = minimum_of(slow)
     hidden = simulated_hidden(slow, minimum)
     observed, stimuli = observables(minimum.rank, hidden), rows_of_stimuli(slow)

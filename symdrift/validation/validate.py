@@ -441,7 +441,9 @@ class Run:
         self._observed = observables(self._minimum.rank, self._hidden)
         self._stimuli = rows_of_stimuli(problem)
         require_memory(problem, self._hidden, self._observed, self.schedule, replicas)
-        require_slow_rotation(theory.drift, self.schedule, replicas, problem.learning_rate)
+        require_slow_rotation(
+            theory.drift, self.schedule, replicas, problem.learning_rate, problem.synaptic_noise
+        )
         self._displaced = expected_displacements(
             problem, self._minimum, np.array(self.schedule.lags, dtype=np.float64)
         )

@@ -50,6 +50,11 @@ UNSEEN_TOLERANCE = 1e-9
 ROUNDED = 1e-13
 """Relative distance of singular values that is rounding."""
 
+STANDSTILL = (
+    "nothing drifts at leading order in the learning rate: no sample's gradient turns the hidden "
+    "layer; every rate of drift is zero"
+)
+
 
 def evaluate(
     problem: LearningProblem,
@@ -125,6 +130,8 @@ def evaluate(
         if noise > 0:
             delta[np.diag_indices(minimum.rank)] += synaptic_decay(values, problem.hidden, noise)
         mean_rotation = mean_rotation_matrix(*turning)
+    if minimum.rank > 1 and not delta.any():
+        warnings += (STANDSTILL,)
     return Evaluation(
         study=problem.study,
         method="dense",

@@ -128,7 +128,7 @@ class MeanSquare:
 
     @classmethod
     def of(cls, problem: LearningProblem, minimum: MinimumPoint) -> MeanSquare:
-        silent = problem.synaptic_noise > 0 and problem.hidden > minimum.rank
+        silent = bool(problem.synaptic_noise > 0 and problem.hidden > minimum.rank)
         return cls(problem, minimum, silent, problem.teacher.shape[0])
 
     @property

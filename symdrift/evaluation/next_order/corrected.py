@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.closed_form import AlignedNetwork, applies
@@ -47,7 +48,7 @@ from symdrift.evaluation.next_order.subnetworks import (
     aligned_two_times,
 )
 from symdrift.evaluation.next_order.two_times import TwoTimes
-from symdrift.evaluation.parts import moving_planes
+from symdrift.evaluation.parts import Fluctuation, moving_planes
 from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.units import natural_units
 from symdrift.inputs.distribution import InputDistribution
@@ -89,8 +90,10 @@ def orders(problem: LearningProblem, method: str = "auto", longest: float = LONG
     minimum = in_units(minimum, units)
     own = units.problem(problem)
     point = _followed(minimum.first_layer, minimum.second_layer, silent)
-    found = general_orders(expand(own, point), silent)
-    if problem.synaptic_noise > 0:
+    noisy = problem.synaptic_noise > 0
+    standing = None if noisy else _standing_planes(own, minimum)
+    found = general_orders(expand(own, point), silent, standing)
+    if noisy:
         shift, spread = mean_layer_by_synapses(own, point, silent)
         found = replace(found, by_synapses=Synaptic(shift[: minimum.rank], spread))
     return found
@@ -118,6 +121,19 @@ def affordable_minimum(problem: LearningProblem, longest: float = LONGEST) -> Mi
 def _silent_units(problem: LearningProblem, minimum: MinimumPoint) -> int:
     """Of which the expansion knows: noise on synapses alone moves them."""
     return problem.hidden - minimum.rank if problem.synaptic_noise > 0 else 0
+
+
+def _standing_planes(problem: LearningProblem, minimum: MinimumPoint) -> NDArray[np.bool_]:
+    """Planes in which nothing turns at leading order, shape ``(planes,)``.
+
+    An expansion, in which it is a difference, has fewer digits of that.
+    """
+    from symdrift.evaluation.dense.lyapunov import gradient_fluctuation
+    from symdrift.evaluation.dense.rotation_covariance import hidden_drift
+
+    fluctuation = gradient_fluctuation(problem, minimum)
+    drift = hidden_drift(minimum.point, fluctuation, problem.learning_rate, "exact")
+    return np.asarray(np.diagonal(drift.covariance) == 0)
 
 
 def _followed(first: Array, second: Array, silent: int) -> tuple[Array, Array]:
@@ -306,8 +322,12 @@ def corrections(
     found = orders(problem, method, longest)
     by_plane = evaluation.quantities == "all"
     hidden = problem.hidden if problem.synaptic_noise > 0 else evaluation.minimum.rank
+    observed = observed_corrections(problem, found)
+    if problem.synaptic_noise > 0:
+        shares = _shares_of_gradients(problem, evaluation.fluctuation, found)
+        observed = replace(observed, fluctuation=observed.fluctuation.with_shares(shares))
     return replace(
-        observed_corrections(problem, found),
+        observed,
         # The excess loss is what the loss has beyond the minimum, synaptic noise included.
         minimum=MinimumCorrections(
             evaluation.fluctuation.excess_loss / (evaluation.minimum.loss * problem.learning_rate)
@@ -331,6 +351,18 @@ def observed_corrections(problem: LearningProblem, found: Orders) -> Corrections
         drift=None,
         stimuli=tuple(_of_stimuli(units.problem(problem).stimuli, found, relative)),
         late=tuple(_late(found, problem.hidden, units.curvature)),
+    )
+
+
+def _shares_of_gradients(
+    problem: LearningProblem, printed: Fluctuation, found: Orders
+) -> tuple[float, float]:
+    """What gradient noise makes of the variance of the weights and of the excess loss."""
+    units = natural_units(problem.teacher, problem.input_covariance)
+    rate = problem.learning_rate / units.curvature
+    return (
+        float(rate * found.weight_variance[0] / (units.maps * printed.weight_variance)),
+        float(rate * found.excess_loss[0] / (units.loss * printed.excess_loss)),
     )
 
 

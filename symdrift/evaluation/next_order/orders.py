@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symdrift.evaluation.next_order.expansion import Expansion
 from symdrift.evaluation.parts import moving_planes
@@ -29,13 +30,12 @@ class Pair(NamedTuple):
         )
         return Pair(*(np.where(nothing, 0.0, part) for part in self))
 
-    def without_still(self, size: float) -> Pair:
-        """Of variances, whose rounding is squared, with all covariances of what stands still.
+    def without_still(self, still: NDArray[np.bool_], size: float) -> Pair:
+        """Of variances and all covariances, with zeros where ``still`` at leading order.
 
         What stands still at leading order may turn at the next.
         """
         leading, following = self
-        still = np.diagonal(leading) <= ROUNDING**2 * size
         never = still & (np.abs(np.diagonal(following)) <= ROUNDING * size)
         return Pair(
             *(
@@ -140,7 +140,9 @@ class Orders:
         return Pair(leading @ still, following @ still + leading @ shift)
 
 
-def general_orders(expansion: Expansion, silent: int = 0) -> Orders:
+def general_orders(
+    expansion: Expansion, silent: int = 0, standing: NDArray[np.bool_] | None = None
+) -> Orders:
     """Those of a problem that has been expanded.
 
     Parameters
@@ -149,6 +151,9 @@ def general_orders(expansion: Expansion, silent: int = 0) -> Orders:
         With one silent hidden unit where there is any that moves.
     silent : int
         Of them there are so many.
+    standing : array of bool or None
+        Which planes stand still at leading order, shape ``(planes,)``; without it those whose
+        variance is the square of rounding.
     """
     slice_, stationary, rotation = expansion.slice_, expansion.stationary, expansion.rotation
     rank = int(np.count_nonzero(slice_.point[0].any(axis=1)))
@@ -156,9 +161,13 @@ def general_orders(expansion: Expansion, silent: int = 0) -> Orders:
     axes = slice_.normal[: slice_.point[0].size].T.reshape(-1, *slice_.point[0].shape)
     weight_variance = float(np.trace(stationary.covariance))
     size = weight_variance**2
-    covariance = Pair(
-        *(_of_all_planes(part, rank, silent) for part in rotation.covariance)
-    ).without_still(size)
+    covariance = Pair(*(_of_all_planes(part, rank, silent) for part in rotation.covariance))
+    if standing is None:
+        standing = np.diagonal(covariance.leading) <= ROUNDING**2 * size
+    standing_axes = np.ones(rank + silent, dtype=bool)
+    for (i, j), stands in zip(moving_planes(rank, rank + silent), standing, strict=True):
+        standing_axes[[i - 1, j - 1]] &= stands
+    covariance = covariance.without_still(standing, size)
     turning = (np.tensordot(part, slice_.generators, 1) for part in rotation.mean)
     return Orders(
         weight_variance=(
@@ -177,7 +186,7 @@ def general_orders(expansion: Expansion, silent: int = 0) -> Orders:
             decay[:rank, :rank]
             + (0.5 * (silent - 1) * _into_silent(between, rank) if silent > 1 else 0.0)
             for decay, between in zip(rotation.decay, rotation.covariance, strict=True)
-        )).without_still(size),
+        )).without_still(standing_axes[:rank], size),
     )  # fmt: skip
 
 
