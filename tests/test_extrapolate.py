@@ -49,7 +49,13 @@ from symdrift.validation import expected
 from symdrift.validation import extrapolate as extrapolation
 from symdrift.validation import plan as planning
 from symdrift.validation.clock import Clock
-from symdrift.validation.expected import following, theory_at, theory_at_once, theory_of
+from symdrift.validation.expected import (
+    following,
+    patience,
+    theory_at,
+    theory_at_once,
+    theory_of,
+)
 from symdrift.validation.extrapolate import (
     Extrapolation,
     _extrapolated_rows,
@@ -728,6 +734,17 @@ def test_trials_at_a_small_rate_do_not_turn_by_synaptic_noise() -> None:
     """That of the study would turn some network by half a radian within a window."""
     noisy = replace(SYNAPTIC, synaptic_noise=1e-5)
     at_small_rate(noisy)(Schedule(0, 10000, 5000, 2, 1), 8, 0, 1, None)
+
+
+def test_a_next_order_may_take_half_of_a_budget() -> None:
+    """That of eleven different axes takes 21 seconds, as foreseen."""
+    given = problem(np.linspace(1.0, 1.6, 11), weight_decay=0.2, learning_rate=0.002)
+    leading = evaluate(given)
+    for budget, taken in ((None, True), (60.0, True), (20.0, False)):
+        theory, ahead = theory_at_once(given, leading, patience(budget))
+        assert theory.next_order is None
+        assert (10 < ahead < 30) == taken
+        assert bool(ahead) == taken
 
 
 def test_a_share_of_synaptic_noise_is_another_at_every_rate() -> None:

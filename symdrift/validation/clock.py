@@ -80,3 +80,12 @@ class Clock:
             return False
         slowness = 1.0 if elapsed >= PATIENCE * (end - since) else 2.0
         return self.spent > end or elapsed > slowness * share * (end - since)
+
+
+def used_up(clock: Clock) -> RequestError:
+    """The refusal of a budget in which nothing was measured."""
+    return RequestError(
+        "budget",
+        f"= {clock.seconds:g} s was used up before anything was measured: the machine is "
+        "busier than when its speed was measured; give it more time",
+    )

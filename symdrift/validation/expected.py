@@ -16,6 +16,9 @@ from symdrift.evaluation.parts import IndependentDrift
 from symdrift.evaluation.result import Evaluation
 from symdrift.study.problem import Array, LearningProblem
 
+PATIENT = 60.0
+"""Seconds that the next order may take where there is no budget."""
+
 LEAST_SHARE = 0.9
 """Of gradient noise in a number whose next order is known: that of synaptic noise is not."""
 
@@ -57,7 +60,9 @@ class Following:
         return float(self.covariance[left, right])
 
 
-def theory_at_once(problem: LearningProblem, theory: Evaluation) -> tuple[Evaluation, float]:
+def theory_at_once(
+    problem: LearningProblem, theory: Evaluation, longest: float = QUICK
+) -> tuple[Evaluation, float]:
     """What `theory_of` a problem says, but for a next order that takes seconds, and those seconds.
 
     Parameters
@@ -65,20 +70,27 @@ def theory_at_once(problem: LearningProblem, theory: Evaluation) -> tuple[Evalua
     problem : LearningProblem
     theory : Evaluation
         Of it, at leading order.
+    longest : float
+        Seconds that the next order may take.
     """
     try:
         return replace(theory, next_order=corrections(problem, theory, AT_ONCE)), 0.0
     except TooExpensive as error:
-        return theory, error.cost.seconds if AT_ONCE < error.cost.seconds <= QUICK else 0.0
+        return theory, error.cost.seconds if AT_ONCE < error.cost.seconds <= longest else 0.0
     except RequestError:
         return theory, 0.0
 
 
-def theory_of(problem: LearningProblem) -> Evaluation:
-    """The theory of a problem, with its next order where that takes a few seconds at most."""
+def patience(budget: float | None) -> float:
+    """Seconds that the next order may take: half of a budget, and always a few."""
+    return PATIENT if budget is None else max(QUICK, 0.5 * budget)
+
+
+def theory_of(problem: LearningProblem, longest: float = QUICK) -> Evaluation:
+    """The theory of a problem, with its next order where that takes no longer, in seconds."""
     theory = evaluate(problem)
     with suppress(RequestError):
-        return replace(theory, next_order=corrections(problem, theory, QUICK))
+        return replace(theory, next_order=corrections(problem, theory, longest))
     return theory
 
 

@@ -26,8 +26,8 @@ from symdrift.progress import Progress, log_stage
 from symdrift.simulation.estimators import Estimate
 from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import as_sentence, html_page
-from symdrift.validation.clock import Clock
-from symdrift.validation.expected import theory_at, theory_at_once, theory_of
+from symdrift.validation.clock import Clock, used_up
+from symdrift.validation.expected import patience, theory_at, theory_at_once, theory_of
 from symdrift.validation.in_rounds import TooSlow, in_rounds
 from symdrift.validation.judgement import TOLERATED_ERRORS, rule
 from symdrift.validation.ladder import COARSEST_AIM, FEWEST_WINDOWS
@@ -43,7 +43,7 @@ from symdrift.validation.plan import (
     schedule_of,
     warn_of_coarse,
 )
-from symdrift.validation.rounds import Plan, cut_to, further, occupied
+from symdrift.validation.rounds import Plan, cut_to, further, occupied, seed_of_run
 from symdrift.validation.rows import READ_OFF, ExtrapolatedRow
 from symdrift.validation.second_look import SecondLook
 from symdrift.validation.speed import Speed, at_small_rate, compile_for, measured_speed
@@ -330,7 +330,7 @@ def validate_limit(
     require_counts(replicas=replicas, threads=threads, seed=seed)
     require_plannable(precision, windows, clock)
     if clock is None:
-        theory = theory_of(problem)
+        theory = theory_of(problem, patience(None))
         plan = plan_extrapolation(
             problem,
             theory,
@@ -374,11 +374,17 @@ def validate_limit(
     window = schedule_of(problem, minimum, rate, FEWEST_WINDOWS, 1).window
     speed = measured_speed(at_small_rate(problem), window, threads)
     require_time_left()
-    theory, ahead = theory_at_once(problem, leading)
+    longest = patience(clock.seconds)
+    theory, ahead = theory_at_once(problem, leading, longest)
     if ahead:
         # Its next order takes seconds, and would come too late for a refusal.
-        planned(leading, replace(speed, now=speed.now / BUDGET_MARGIN), ahead)
-        theory = theory_of(problem)
+        try:
+            planned(leading, replace(speed, now=speed.now / BUDGET_MARGIN), ahead)
+        except RequestError:
+            if ahead <= patience(0):
+                raise
+        else:
+            theory = theory_of(problem, longest)
     clock.be_ready()
     plan = planned(theory, speed)
     warn_of_coarse(plan, precision)
@@ -400,15 +406,6 @@ def require_plannable(precision: float | None, windows: int | None, clock: Clock
         raise RequestError("windows", f"= {windows} must be at least 1, and at most {MOST_STEPS:g}")
     if windows is not None and clock is not None:
         raise RequestError("windows", "and a budget exclude each other")
-
-
-def used_up(clock: Clock) -> RequestError:
-    """The refusal of a budget in which nothing was measured."""
-    return RequestError(
-        "budget",
-        f"= {clock.seconds:g} s was used up before anything was measured: the machine is "
-        "busier than when its speed was measured; give it more time",
-    )
 
 
 @double_precision()
@@ -550,11 +547,6 @@ def extrapolated(
     if other.interrupted:
         return replace(found, completed=cut_to(1.0))
     return found.confirmed_by(other)
-
-
-def seed_of_run(seed: int, index: int) -> int:
-    """Of one run: runs of one seed are independent of each other and of those of other seeds."""
-    return int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
 
 
 def _extrapolated_rows(

@@ -17,9 +17,9 @@ from symdrift.errors import RequestError
 from symdrift.evaluation.result import Evaluation
 from symdrift.study.problem import LearningProblem
 from symdrift.validation.expected import theory_at, theory_of
-from symdrift.validation.extrapolate import seed_of_run
 from symdrift.validation.one_look import planned_rate
 from symdrift.validation.plan import SINGLE_BUDGET_SECONDS, at_learning_rate
+from symdrift.validation.rounds import seed_of_run
 from symdrift.validation.rows import Row
 from symdrift.validation.validate import Validation
 

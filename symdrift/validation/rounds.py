@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from symdrift.simulation.ensemble import Schedule
 from symdrift.simulation.lanes import LANES
 
@@ -111,3 +113,8 @@ class Plan:
 def occupied(replicas: int, processors: int) -> int:
     """Replicas that would take as long with every lane of every processor in use."""
     return LANES * processors * math.ceil(replicas / LANES / processors)
+
+
+def seed_of_run(seed: int, index: int) -> int:
+    """Of one run: runs of one seed are independent of each other and of those of other seeds."""
+    return int(np.random.SeedSequence((seed, index)).generate_state(1)[0])

@@ -22,14 +22,8 @@ from symdrift.simulation.orbit_gauge import orbit_of
 from symdrift.simulation.rule_ensemble import measure_rule, rule_model
 from symdrift.simulation.step_program import Combine, step_program
 from symdrift.study.learner import Learner
-from symdrift.validation.clock import Clock
-from symdrift.validation.extrapolate import (
-    Extrapolation,
-    extrapolated,
-    require_plannable,
-    seed_of_run,
-    used_up,
-)
+from symdrift.validation.clock import Clock, used_up
+from symdrift.validation.extrapolate import Extrapolation, extrapolated, require_plannable
 from symdrift.validation.in_rounds import TooSlow
 from symdrift.validation.ladder import (
     BURN_IN_RELAXATIONS,
@@ -56,7 +50,7 @@ from symdrift.validation.plan import (
     warn_of_coarse,
     window_variance,
 )
-from symdrift.validation.rounds import Plan
+from symdrift.validation.rounds import Plan, seed_of_run
 from symdrift.validation.rule_run import RuleRun, plane_drift, returns
 from symdrift.validation.speed import MODEL_PROCESSORS, Speed, measured_speed
 from symdrift.validation.validate import Validation, at_one_rate
