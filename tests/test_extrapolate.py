@@ -655,7 +655,7 @@ def test_a_budget_that_a_busy_machine_uses_up_names_the_least_at_its_speed(
     monkeypatch.setattr(extrapolation, "measured_speed", lambda *_: steady(1e12))
     monkeypatch.setattr(extrapolation, "require_budget", lambda *_: None)
     # Without its next order, which takes seconds.
-    monkeypatch.setattr(extrapolation, "theory_at_once", lambda _, theory: (theory, 0.0))
+    monkeypatch.setattr(extrapolation, "theory_at_once", lambda _, theory, longest: (theory, 0.0))
     monkeypatch.setattr(Run, "simulate", stuck)
     with pytest.raises(RequestError, match=r"5 s is too little: .* --budget \d+s") as refusal:
         validate_limit(given, clock=hours.clock(5.0))
@@ -696,13 +696,19 @@ def test_a_next_order_that_takes_seconds_is_foreseen(monkeypatch: pytest.MonkeyP
     assert 0.01 < seconds < 1.0
     hours, speed = Hours(), plan_extrapolation(TWO, leading, precision=0.1).replica_steps / 2.0
     at_speed(monkeypatch, hours, speed, speed)
-    monkeypatch.setattr(extrapolation, "theory_at_once", lambda _, theory: (theory, 4.0))
-    monkeypatch.setattr(extrapolation, "theory_of", lambda _: pytest.fail("computed"))
+    monkeypatch.setattr(extrapolation, "theory_at_once", lambda _, theory, longest: (theory, 4.0))
+    monkeypatch.setattr(extrapolation, "theory_of", lambda *_: pytest.fail("computed"))
     with pytest.raises(RequestError, match=r"4 s is too little: .* --budget \d+s") as refusal:
         validate_limit(TWO, clock=hours.clock(4.0), threads=2)
     monkeypatch.setattr(extrapolation, "theory_of", theory_of)
     least = float(re.findall(r"--budget (\d+)s", str(refusal.value))[0])
     assert validate_limit(TWO, clock=hours.clock(least), threads=2).repeat is not None
+    # One that takes longer is done without.
+    quick = replace(leading, next_order=None)
+    monkeypatch.setattr(extrapolation, "theory_at_once", lambda *_: (quick, 40.0))
+    monkeypatch.setattr(extrapolation, "theory_of", lambda *_: pytest.fail("computed"))
+    found = validate_limit(TWO, clock=hours.clock(least), threads=2)
+    assert {row.predicted_slope for row in found.rows} == {None}
 
 
 def test_a_budget_that_goes_by_while_the_simulator_is_read_is_refused_then(
