@@ -632,7 +632,7 @@ def test_a_second_look_is_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> 
     def wrong(problem: LearningProblem, *options: Any) -> Evaluation:
         return spoiled(evaluate(problem, *options), 1.4)
 
-    monkeypatch.setattr(extrapolation, "evaluate", wrong)
+    monkeypatch.setattr(expected, "evaluate", wrong)
     judged = validate_limit(TWO, seed=3, clock=hours.clock(3.0), threads=2)
     assert judged.verdict is Verdict.DISAGREE
     assert judged.second is not None
@@ -1020,7 +1020,7 @@ def test_a_miss_is_looked_at_again_with_random_numbers_of_its_own(
     def wrong(problem: LearningProblem, *options: Any) -> Evaluation:
         return spoiled(evaluate(problem, *options), factor)
 
-    monkeypatch.setattr(extrapolation, "evaluate", wrong)
+    monkeypatch.setattr(expected, "evaluate", wrong)
     compare = Run.compare
 
     def lucky(self: Run, sums: WindowSums, replicas: int) -> Validation:
@@ -1073,7 +1073,7 @@ def test_a_limit_that_is_wrong_by_a_tenth_is_never_called_right(
     def wrong(problem: LearningProblem, *options: Any) -> Evaluation:
         return spoiled(evaluate(problem, *options), factor)
 
-    monkeypatch.setattr(extrapolation, "evaluate", wrong)
+    monkeypatch.setattr(expected, "evaluate", wrong)
     verdicts = [
         validate_limit(TWO, replicas, seed=2, precision=precision).verdict
         for replicas, precision in ((None, 0.3), (2, 0.1), (None, 0.05), (None, 0.015))

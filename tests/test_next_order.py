@@ -401,7 +401,8 @@ def test_fluctuation_of_one_axis_has_the_moments_of_an_exact_chain(
     for name, value in zip(("weight_variance", "excess_loss"), exact, strict=True):
         leading = getattr(quiet, name) / rate
         direct = (getattr(found.fluctuation, name) - getattr(quiet, name)) / rate**2
-        following = getattr(found.next_order.fluctuation, name) * leading + direct
+        printed = getattr(found.fluctuation, name) / rate
+        following = getattr(found.next_order.fluctuation, name) * printed + direct
         assert float(value / tiny) == pytest.approx(leading, rel=1e-6)
         assert float((value / tiny - mpf(leading)) / tiny) == pytest.approx(following, rel=1e-6)
         assert bool(direct > 0.4 * following) == (strength > 0)
@@ -763,6 +764,15 @@ def test_without_being_asked_for_it_is_the_same_or_missing() -> None:
     many = problem(np.linspace(1, 2, 12), weight_decay=0.2, learning_rate=1e-5)
     for each, kind in ((many, "exact"), (given, "white")):
         assert evaluate(each, approximation=kind, order=None).next_order is None
+
+
+@pytest.mark.parametrize(("size", "there"), [(64, True), (500, False)])
+def test_of_equal_axes_it_comes_by_itself_until_its_record_takes_a_second(
+    size: int, there: bool
+) -> None:
+    given = problem(np.ones(size), weight_decay=0.2, learning_rate=1e-6)
+    leading = evaluate(given)
+    assert (corrected_at_once(given, leading).next_order is not None) is there
 
 
 def test_the_loss_has_what_synaptic_noise_adds() -> None:

@@ -46,6 +46,9 @@ CLOSE = 1e-9
 ENTRY = 1e-6
 """Seconds that the correction of one covariance takes in a record."""
 
+PLANE = 1e-5
+"""The same of a plane that turns independently of others, with all that is printed of it."""
+
 METHODS = ("auto", "closed-form", "dense")
 
 SMALLEST = float(np.finfo(np.float64).tiny)
@@ -210,15 +213,16 @@ def corrected_at_once(
     if evaluation.approximation != "exact":
         return evaluation
     rank = evaluation.minimum.rank
-    entries = (rank * (rank - 1) // 2) ** 2 if evaluation.quantities == "all" else 0
-    expansions = 0
+    planes = rank * (rank - 1) // 2 if evaluation.quantities == "all" else 0
+    recording, expansions = ENTRY * planes**2, 0
     if evaluation.method == "closed-form":
+        recording = PLANE * planes
         # Any two axes that differ have one of their own: what is far too long is not prepared.
         values = np.sort(evaluation.minimum.singular_values)
         expansions = comb(np.count_nonzero(np.diff(values) > CLOSE * values[1:]), 2)
-    if entries * ENTRY + expansions * LEAST < longest:
+    if recording + expansions * LEAST < longest:
         with suppress(RequestError):
-            return _corrected(problem, evaluation, longest - entries * ENTRY)
+            return _corrected(problem, evaluation, longest - recording)
     return evaluation
 
 

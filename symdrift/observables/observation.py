@@ -562,7 +562,9 @@ def observation_tables(observation: Observation) -> list[Table]:
         read["tuning\ncorrelation"] = list(
             map(with_error, tuning.mean.tolist(), tuning.standard_error.tolist())
         )
-        sampled = _SAMPLED.format(percent_off(observation.expected_error.rotation))
+        error = observation.expected_error
+        # As for a decoder: what fluctuates is followed at leading order.
+        sampled = _SAMPLED.format(percent_off(error.rotation + error.fluctuation))
     tables = [("Against the lag", curves)]
     if read:
         tables.append(("Read out against the lag", lag | read))
