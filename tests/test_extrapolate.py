@@ -37,7 +37,7 @@ from symdrift.evaluation.result import Evaluation
 from symdrift.figures.ratios import plot_extrapolation
 from symdrift.inputs import StimulusSet
 from symdrift.simulation.descent import kernel_for
-from symdrift.simulation.ensemble import Schedule
+from symdrift.simulation.ensemble import Schedule, refuse_rotation
 from symdrift.simulation.estimators import Estimate, WindowSums, observables
 from symdrift.simulation.lags import compare, follow
 from symdrift.simulation.measure import observe
@@ -751,6 +751,26 @@ def test_a_next_order_may_take_half_of_a_budget() -> None:
         assert theory.next_order is None
         assert (10 < ahead < 30) == taken
         assert bool(ahead) == taken
+
+
+def test_a_rate_that_the_plan_chose_is_not_taken_for_the_study_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = replace(TWO, learning_rate=0.25 * TWO.learning_rate)
+    simulate = Run.simulate
+
+    def turned(self: Run, *options: Any) -> Any:
+        refuse_rotation(0.4 if self.rate > limit else 0.1, self.rate)
+        return simulate(self, *options)
+
+    monkeypatch.setattr(Run, "simulate", turned)
+    limit = given.learning_rate
+    chosen = rf"0\.3 is allowed; .* not the study's {limit:g}: .* a finer one takes smaller rates"
+    with pytest.raises(RequestError, match=chosen):
+        validate_limit(given, 8, precision=0.3)
+    own, limit = replace(TWO, learning_rate=8 * TWO.learning_rate), 0.0
+    with pytest.raises(RequestError, match=r"or less$"):
+        validate_limit(own, 8, precision=0.3)
 
 
 def test_a_share_of_synaptic_noise_is_another_at_every_rate() -> None:

@@ -508,7 +508,9 @@ def extrapolated(
     """
 
     def shown(rounds: Sequence[tuple[int, int]], progress: Progress | None) -> Extrapolation:
-        sums, replicas, cut = in_rounds(planned, rounds, progress, threads, executor, clock)
+        sums, replicas, cut = in_rounds(
+            planned, rounds, own_rate, progress, threads, executor, clock
+        )
         runs = [run.compare(found, replicas) for run, found in zip(planned, sums, strict=False)]
         done = replicas * sum(
             run.schedule.steps * made.completed for run, made in zip(planned, runs, strict=False)

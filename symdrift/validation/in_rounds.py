@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
+from symdrift.errors import RequestError
 from symdrift.progress import Progress, log_stage
 from symdrift.simulation.estimators import WindowSums
 from symdrift.validation.clock import Clock
@@ -33,6 +34,7 @@ class TooSlow(Exception):
 def in_rounds(
     runs: Sequence[RateRun],
     rounds: Sequence[tuple[int, int]],
+    own_rate: float,
     progress: Progress | None,
     threads: int | None,
     executor: Executor | None,
@@ -51,6 +53,9 @@ def in_rounds(
     ------
     TooSlow
         When there is no time for the first round.
+    RequestError
+        When networks turn too far or diverge; of a rate above ``own_rate``, the study's, it says
+        who chose it.
     """
     whole = sum(run.schedule.steps for run in runs)
     planned = sum(rounds[-1])
@@ -68,7 +73,9 @@ def in_rounds(
             if clock is not None and clock.is_late(begin, share):
                 raise KeyboardInterrupt
 
-        made, interrupted = _one_round(runs, first, count, planned, report, threads, executor)
+        made, interrupted = _one_round(
+            runs, first, count, planned, own_rate, report, threads, executor
+        )
         if interrupted:
             late = clock is not None and clock.is_late(begin, share)
             if clock is not None and late and not sums:
@@ -91,6 +98,7 @@ def _one_round(
     first: int,
     count: int,
     replicas: int,
+    own_rate: float,
     report: Callable[[int], None],
     threads: int | None,
     executor: Executor | None,
@@ -109,6 +117,14 @@ def _one_round(
             )
         except KeyboardInterrupt:
             return made, True
+        except RequestError as error:
+            if error.field != "learning.rate" or run.rate <= own_rate:
+                raise
+            raise RequestError(
+                error.field,
+                f"{error.problem}; it is not the study's {own_rate:g}: the precision allows it, "
+                "and a finer one takes smaller rates",
+            ) from None
         # A standard error needs two independent units.
         if part.units > 1:
             made.append(part)
