@@ -436,8 +436,9 @@ def _of_fluctuation(
     """Relative error of its products at two times, shape ``(T,)``.
 
     Later orders are expected to go on from the next by the largest ratio ``C`` that it has to the
-    leading one at any lag: together they are ``C / (1 - C)`` of the next.  Where this is large
-    all along, ``C^2`` of the number is more than they have been found to be.
+    leading one at any lag: together they are ``C / (1 - C)`` of the next, or ``C^2`` of the number
+    where that is less.  Of simulated networks at a tenth of the critical rate most were within
+    that, and some off by two to three times as much.
     """
     if process.later is None:
         return np.full(len(lags), error.fluctuation)
