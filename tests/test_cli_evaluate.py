@@ -68,6 +68,17 @@ def test_a_dense_evaluation_shows_the_certificate_of_its_minimum(
     assert "duality gap, relative" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("study", "left_out"), [("bottleneck", True), ("isotropic_autoencoder", False)]
+)
+def test_what_is_not_learned_is_not_said_to_be_silent(
+    capsys: pytest.CaptureFixture[str], study: str, left_out: bool
+) -> None:
+    assert run(["evaluate", study]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert ("Where a squared norm is 0 nothing of the stimulus is learned" in words) is left_out
+
+
 def test_unknown_quantities_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "bottleneck", "--quantities", "planes"]) == 2
     assert 'quantities = "planes" is unknown; allowed are all, stimuli' in capsys.readouterr().err

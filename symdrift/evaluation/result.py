@@ -39,6 +39,11 @@ _EXPECTED = (
     "number, and what later orders are expected to, which grow towards the critical rate."
 )
 
+_ONLY_FLUCTUATES = (
+    "Where a squared norm is 0 nothing of the stimulus is learned; what fluctuates there is among "
+    "the activities that observe prints."
+)
+
 _UNKNOWN = (
     "Numbers have no expected error here, which is that of the next order in the learning rate: it "
     "was left out, is not known, or takes more than a second (--order 2)."
@@ -287,11 +292,19 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
                 }
                 for stimulus in evaluation.stimuli
             ),
-            caption=_EXPECTED if evaluation.next_order else "",
+            caption=" ".join(_of_stimuli(evaluation)),
         ),
         lifetimes_table(evaluation.lifetimes, evaluation.steps_per_day, _of_times(evaluation)),
         _validity_table(evaluation),
     ]
+
+
+def _of_stimuli(evaluation: Evaluation) -> Iterator[str]:
+    """What is said below their table."""
+    if evaluation.next_order:
+        yield _EXPECTED
+    if any(stimulus.squared_norm == 0 for stimulus in evaluation.stimuli):
+        yield _ONLY_FLUCTUATES
 
 
 def _validity_table(evaluation: Evaluation) -> Table:
