@@ -7,10 +7,12 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 from linearised import simulated_growth
+from scipy.interpolate import CubicHermiteSpline
 from scipy.linalg import block_diag
 
 from symdrift import memory
@@ -18,7 +20,7 @@ from symdrift.errors import RequestError
 from symdrift.evaluation import lanczos
 from symdrift.evaluation.closed_form import stability_blocks
 from symdrift.evaluation.closed_form.axis_kinds import Kinds
-from symdrift.evaluation.closed_form.coupled_powers import Coupling, largest_of_powers
+from symdrift.evaluation.closed_form.coupled_powers import Coarse, Coupling, largest_of_powers
 from symdrift.evaluation.closed_form.moment_map import MomentMap
 from symdrift.evaluation.dense.sparse import blocks, turned
 from symdrift.evaluation.evaluate import evaluate, validity
@@ -640,6 +642,16 @@ def test_the_critical_rate_is_found_where_many_eigenvalues_are_next_to_the_large
     matrix = np.array([stability.map(column) for column in columns])
     expected = np.linalg.eigvalsh(matrix)[-1]
     assert stability.critical_rates()[0] == pytest.approx(1 / expected, rel=1e-11)
+
+
+def test_between_axes_of_a_smaller_network_curves_are_those_of_scipy() -> None:
+    random, places = np.random.default_rng(4), np.array([0, 2, 3, 7, 12, 13, 19])
+    numbers = random.standard_normal((3, 2, len(places)))
+    of_no_use: Any = None
+    found = Coarse(places, numbers[0], of_no_use).on(20, numbers)
+    slopes = np.gradient(numbers, places, axis=-1)
+    expected = CubicHermiteSpline(places, numbers, slopes, axis=-1)(np.arange(20))
+    np.testing.assert_allclose(found, expected, atol=1e-13)
 
 
 def test_an_iteration_that_fails_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
