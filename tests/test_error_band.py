@@ -16,6 +16,7 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order.corrected import general_two_times, orders
 from symdrift.evaluation.parts import moving_planes
 from symdrift.evaluation.units import natural_units
+from symdrift.inputs import StimulusSet
 from symdrift.observables import (
     ExpectedError,
     autocorrelation,
@@ -332,6 +333,29 @@ def test_bands_hold_what_is_simulated_where_the_next_order_doubles_it(
     assert (found.expected_error.fluctuation < 1) == carried
     left_out = [text for text in found.warnings if "those of leading order" in text]
     assert bool(left_out) != carried
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_never_fluctuates_is_exactly_nothing(seed: int) -> None:
+    """Stimuli at right angles, of which a bottleneck learns half: rounding is no fluctuation."""
+    axes = np.linalg.qr(np.random.default_rng(seed).standard_normal((4, 4)))[0]
+    given = problem(
+        np.eye(4), np.eye(4), weight_decay=0.05, learning_rate=0.05, hidden=2,
+        inputs=StimulusSet(axes * [[1.2], [1.1], [0.9], [0.8]], np.array([0.3, 0.25, 0.25, 0.2])),
+    )  # fmt: skip
+    named = given.inputs.named_stimuli(4)
+    given = replace(given, stimuli=tuple(Stimulus(name, vector) for name, vector in named))
+    found = observe(given, np.array([1.0, 10.0, 1000.0]))
+    for moved in found.displacement[2:]:
+        assert not moved.total.any()
+    for band in found.bands:
+        values = np.array([band.low, band.high])
+        assert np.isfinite(values).all()
+        assert np.all(band.low <= band.high)
+        if band.subject in ("stimulus 3", "stimulus 4"):
+            assert not values.any()
+        elif band.observable == "displacement":
+            assert 0 < values.max() < 2
 
 
 def test_errors_of_a_bottleneck_with_little_weight_decay_reach_simulations() -> None:

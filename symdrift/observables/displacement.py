@@ -115,9 +115,9 @@ def mean_squared_displacement(
         When lags are not finite, increasing and non-negative.
     """
     times = checked_lags(lags)
-    rates, weights = process.fluctuation.relaxation(stimulus.vector)
+    rates, weights = process.relaxation(stimulus)
     rotation, both = rotation_losses(process, stimulus, times)
-    start, later = process.later.of(stimulus, times) if process.later else (0.0, 0.0)
+    start, later = process.following(stimulus, times)
     return Displacement(
         stimulus=stimulus.name,
         lags=times,
@@ -136,10 +136,10 @@ def autocorrelation(process: DriftProcess, stimulus: Stimulus, lags: Array) -> A
         When lags are not finite, increasing and non-negative.
     """
     times = checked_lags(lags)
-    rates, weights = process.fluctuation.relaxation(stimulus.vector)
+    rates, weights = process.relaxation(stimulus)
     representation = process.representation(stimulus)
     rotation, both = rotation_losses(process, stimulus, times)
-    later = process.later.of(stimulus, times)[1] if process.later else 0.0
+    later = process.following(stimulus, times)[1]
     squared_norm = float(representation @ representation)
     return Autocorrelation(
         stimulus=stimulus.name,
@@ -168,7 +168,7 @@ def decorrelation_time(process: DriftProcess, stimulus: Stimulus) -> float | Non
         representation), or when there is no activity.
     """
     representation = process.representation(stimulus)
-    rates, weights = process.fluctuation.relaxation(stimulus.vector)
+    rates, weights = process.relaxation(stimulus)
     variance = float(representation @ representation + weights.sum().real)
     if variance <= 0:
         return None

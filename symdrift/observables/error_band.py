@@ -210,9 +210,8 @@ def with_two_times(
 
 def _changes(process: DriftProcess, stimulus: Stimulus, lags: Array) -> tuple[Array, Array]:
     """Half a displacement by fluctuation and what the next order adds, shape ``(T,)`` each."""
-    assert process.later is not None
-    rates, weights = process.fluctuation.relaxation(stimulus.vector)
-    start, kept = process.later.of(stimulus, lags)
+    rates, weights = process.relaxation(stimulus)
+    start, kept = process.following(stimulus, lags)
     return forgotten(rates, weights, lags), start - kept
 
 

@@ -45,6 +45,7 @@ from symdrift.observables.layer import (
     FORGOTTEN,
     Fluctuation,
     LayerFluctuation,
+    Modal,
     ModeFluctuation,
 )
 from symdrift.observables.rotations import (
@@ -65,6 +66,9 @@ LARGEST_DENSE = 64
 
 SHORTEST = 0.1
 """Shortest lag that is looked at unasked, in units of the fastest relaxation time."""
+
+NOTHING = 1e-15
+"""Share of the largest variance, beside that of any stimulus, that is rounding."""
 
 EVERY = 24
 """Lags among which the largest of a curve of the fluctuation is looked for."""
@@ -95,12 +99,12 @@ class NextProducts:
             self._known[asked] = two_time_products(self.problem, lags, longest)
         return self._known[asked]
 
-    def of(self, stimulus: Stimulus, lags: Array, longest: float = LONGEST) -> tuple[float, Array]:
+    def of(self, stimulus: Stimulus, lags: Array) -> tuple[float, Array]:
         """At lag 0, and at the lags, shape ``(T,)``; otherwise as `matrices`."""
         # Of many inputs a stimulus often shows few.
         seen = np.flatnonzero(stimulus.vector)
         x = stimulus.vector[seen]
-        matrices = self.matrices(np.append(0.0, lags), longest)[:, seen[:, np.newaxis], seen]
+        matrices = self.matrices(np.append(0.0, lags))[:, seen[:, np.newaxis], seen]
         products = matrices @ x @ x
         return float(products[0]), products[1:]
 
@@ -247,11 +251,36 @@ class DriftProcess:
         """``w = W x``, shape ``(d,)``; exactly 0 where it is 0 up to rounding."""
         return _represented(self.first_layer, stimulus)
 
+    def relaxation(self, stimulus: Stimulus) -> tuple[Modal, Modal]:
+        """As `Fluctuation.relaxation`; exactly 0 where nothing fluctuates up to rounding."""
+        rates, weights = self.fluctuation.relaxation(stimulus.vector)
+        little = float(np.abs(weights).sum()) <= self._rounding(stimulus)
+        return rates, np.zeros_like(weights) if little else weights
+
+    def following(self, stimulus: Stimulus, lags: Array) -> tuple[float, Array]:
+        """What the next order adds at lag 0 and at the lags, shape ``(T,)``, likewise."""
+        if self.later is None:
+            return 0.0, np.zeros(len(lags))
+        start, products = self.later.of(stimulus, lags)
+        largest = max(abs(start), float(np.abs(products).max(initial=0.0)))
+        if largest <= self._rounding(stimulus):
+            return 0.0, np.zeros(len(lags))
+        return start, products
+
+    def _rounding(self, stimulus: Stimulus) -> float:
+        """Variance of a stimulus that is rounding beside the largest of one of its length."""
+        return NOTHING * self._total_variance * float(stimulus.vector @ stimulus.vector)
+
+    @cached_property
+    def _total_variance(self) -> float:
+        """``tr E[N N']``."""
+        return float(np.trace(self.fluctuation.second_moment(np.eye(self.first_layer.shape[1]))))
+
     def squared_activity(self, stimulus: Stimulus) -> float:
         """``E|h|^2``: the squared mean and the variance, each to the order of the process."""
         mean = self.representation(stimulus)
-        variance = self.fluctuation.relaxation(stimulus.vector)[1].sum().real
-        more = self.later.of(stimulus, np.zeros(0))[0] if self.later else 0.0
+        variance = self.relaxation(stimulus)[1].sum().real
+        more, _ = self.following(stimulus, np.zeros(0))
         return float(mean @ mean + variance + more)
 
     def minimum_representation(self, stimulus: Stimulus) -> Array:

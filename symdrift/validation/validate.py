@@ -39,7 +39,7 @@ from symdrift.simulation.setup import (
 )
 from symdrift.simulation.stretches import half_stretch
 from symdrift.simulation.timescales import relaxation
-from symdrift.study.problem import Array, LearningProblem, Stimulus
+from symdrift.study.problem import Array, LearningProblem
 from symdrift.tables import html_page
 from symdrift.validation.expected import theory_of
 from symdrift.validation.judgement import rule
@@ -566,16 +566,19 @@ def expected_displacements(
     directions = minimum.rank * (sum(problem.teacher.shape) - minimum.rank)
     if directions > MOST_DIRECTIONS or not (problem.stimuli and lags.size):
         return ()
-    process, later = drift_process(problem), NextProducts(problem)
-
-    def following(stimulus: Stimulus) -> Array:
-        with suppress(RequestError):
-            start, kept = later.of(stimulus, lags, AT_ONCE)
-            return 2 * (start - kept)
-        return np.full(lags.shape, np.nan)
-
+    process, carrying = drift_process(problem), None
+    with suppress(RequestError):
+        later = NextProducts(problem)
+        later.matrices(np.append(0.0, lags), AT_ONCE)
+        carrying = replace(process, later=later)
     found = []
     for stimulus in problem.stimuli:
-        moved = mean_squared_displacement(process, stimulus, lags)
-        found.append((moved.total, moved.fluctuation, following(stimulus)))
+        moved, added = (
+            mean_squared_displacement(process, stimulus, lags),
+            np.full(len(lags), np.nan),
+        )
+        if carrying is not None:
+            start, kept = carrying.following(stimulus, lags)
+            added = 2 * (start - kept)
+        found.append((moved.total, moved.fluctuation, added))
     return tuple(found)
