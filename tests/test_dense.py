@@ -26,6 +26,7 @@ from symdrift.evaluation.evaluate import evaluate as evaluate_in_full
 from symdrift.evaluation.parts import DEGENERACY_TOLERANCE, Drift
 from symdrift.evaluation.result import Evaluation
 from symdrift.inputs import Elliptical, Gaussian, InputDistribution, Samples, StimulusSet
+from symdrift.observables import drift_process
 from symdrift.study.problem import Array, LearningProblem, Stimulus
 
 
@@ -603,6 +604,7 @@ def test_stimuli_at_right_angles_rotate_nothing_at_any_order(size: int, quantiti
     assert {each.decay_rate for each in found.next_order.stimuli} == {None}
     (said,) = found.warnings
     assert "nothing drifts at leading order" in said
+    assert said in drift_process(problem).warnings
 
 
 @pytest.mark.parametrize("frequencies", [(0.25, 0.25, 0.25, 0.25), (0.35, 0.35, 0.2, 0.1)])

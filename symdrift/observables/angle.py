@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from symdrift.errors import RequestError
-from symdrift.observables.process import DriftProcess, checked_lags, conjugation_change
+from symdrift.observables.process import NOTHING, DriftProcess, checked_lags, conjugation_change
 from symdrift.records import Record
 from symdrift.study.problem import Array, Stimulus
 
@@ -120,7 +120,9 @@ def _following(
     if more is None:
         return None
     forgotten = process.fluctuation.forgotten(stimulus.vector / length, lags)
-    return relative_change(np.trace(_across(forgotten, direction), axis1=1, axis2=2), more)
+    least = NOTHING * float(np.trace(forgotten, axis1=1, axis2=2).max())
+    across = np.trace(_across(forgotten, direction), axis1=1, axis2=2)
+    return relative_change(across, more, least)
 
 
 def relative_change(leading: Array, following: Array, least: float = 0.0) -> float:

@@ -24,7 +24,7 @@ from symdrift.evaluation.dense.lyapunov import (
     silent_fluctuation,
     synaptic_fluctuation,
 )
-from symdrift.evaluation.dense.matrix_road import dense_warnings
+from symdrift.evaluation.dense.matrix_road import STANDSTILL, dense_warnings
 from symdrift.evaluation.dense.rotation_covariance import (
     decay_matrix,
     hidden_drift,
@@ -369,6 +369,8 @@ def drift_process(
                 values, minimum.rank, problem.synaptic_noise
             )
         decay = extended_decay(active, silent)
+    if minimum.rank > 1 and not decay.any():
+        warnings += (STANDSTILL,)
     return DriftProcess(
         problem=problem,
         first_layer=np.pad(minimum.first_layer, [(0, silent.count), (0, 0)]),

@@ -9,7 +9,7 @@ import numpy as np
 from symdrift.observables.angle import relative_change
 from symdrift.observables.displacement import mean_squared_displacement
 from symdrift.observables.layer import GramFluctuation, forgotten
-from symdrift.observables.process import DriftProcess, checked_lags
+from symdrift.observables.process import NOTHING, DriftProcess, checked_lags
 from symdrift.records import Record
 from symdrift.study.problem import Array
 
@@ -83,7 +83,8 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
         expected = expected + vectors @ process.later.matrices(np.zeros(1))[0] @ vectors.T
     changed = 2 * forgotten(moving.rates, moving.weights, times)
     more = process.later.forgotten_gram(times) if process.later else None
-    following = _following(process, moving)
+    size = float(np.sum(expected**2))
+    following = _following(process, moving, NOTHING * size)
     if more is not None and following is not None and following < 1:
         changed = changed + 2 * more
     return RepresentationalSimilarity(
@@ -93,19 +94,19 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
         displaced=displaced,
         standard_deviation=np.sqrt(np.maximum(moving.variances, 0.0)),
         lags=times,
-        gram_change=_ratio(changed, float(np.sum(expected**2))),
+        gram_change=_ratio(changed, size),
         representation_change=representation_change(process, times),
         following=following,
     )
 
 
-def _following(process: DriftProcess, moving: GramFluctuation) -> float | None:
+def _following(process: DriftProcess, moving: GramFluctuation, least: float) -> float | None:
     """Largest relative change of the change of the Gram matrix, where it is known."""
     lags = process.every_lag
     more = process.later.forgotten_gram(lags) if process.later else None
     if more is None:
         return None
-    return relative_change(forgotten(moving.rates, moving.weights, lags), more)
+    return relative_change(forgotten(moving.rates, moving.weights, lags), more, least)
 
 
 def representation_change(process: DriftProcess, lags: Array) -> Array:
