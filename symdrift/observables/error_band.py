@@ -194,8 +194,8 @@ def with_two_times(
     lags, stimuli = process.every_lag, process.problem.stimuli
     changes = [_changes(carrying, item, lags) for item in stimuli]
     # What hardly moves beside the others has no digits.
-    least = RESOLVED * max(leading.max() for leading, _ in changes)
-    change = max(relative_change(*orders, least) for orders in changes)
+    least = RESOLVED * max((leading.max() for leading, _ in changes), default=0.0)
+    change = max((relative_change(*both, least) for both in changes), default=0.0)
     if change < 1:
         return carrying, error
     left_out = (

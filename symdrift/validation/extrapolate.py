@@ -574,9 +574,10 @@ def _extrapolated_rows(
         # A displacement's term depends on its lag: that nearest to the limit counts.
         nearest = int(np.argmin(at))
         terms = np.array([row.correction for row in rows], dtype=float)
-        term = float(terms[nearest]) if np.isfinite(terms).all() else None
+        moves, known = measured.quantity in displaced, np.isfinite(terms)
+        term = float(terms[nearest]) if (known[nearest] if moves else known.all()) else None
         predicted = None if term is None else term * rates[has][nearest] / at[nearest]
-        if term and measured.quantity not in displaced:
+        if term and not moves:
             # Where synaptic noise has a share of a number it is not the same at every rate.
             at = at * terms / term
         # Beyond what is allowed of a prediction at each rate no slope excuses what is missed.
