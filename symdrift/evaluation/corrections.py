@@ -193,9 +193,9 @@ class Corrections(Record):
         By how much the next order changes it, ``|c| eta``, and what later orders are expected to:
         those of fluctuation and drift grow towards the critical rate (`Validity.later_orders`),
         that of the loss with the excess loss that it leaves out.  What synaptic noise makes of the
-        fluctuation is taken to change as what gradient noise makes of it.  The change of a squared norm is
-        fluctuation itself, and what follows is taken as twice its share of the critical rate
-        beside it: simulations have shown up to 1.6 times.
+        fluctuation is taken to change as what gradient noise makes of it.  The change of a squared
+        norm is fluctuation itself, and what follows is taken as twice its share of the critical
+        rate beside it: simulations have shown up to 1.6 times.
 
         Parameters
         ----------
