@@ -181,15 +181,14 @@ def test_json_of_many_planes_is_refused_before_the_work_and_tables_are_not(
 @pytest.mark.slow
 @pytest.mark.parametrize(("size", "full"), [(150, False), (32, True)])
 def test_a_json_record_takes_no_more_than_is_foreseen(size: int, full: bool) -> None:
-    from symdrift.memory import PLANE_ENTRY
+    from symdrift.evaluation.evaluate import planes_memory
 
     options = ["--full-covariance"] if full else []
     tracemalloc.start()
     assert run(["evaluate", "isotropic_autoencoder", "--set", f"n={size}", "--json", *options]) == 0
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    planes = size * (size - 1) // 2
-    foreseen = PLANE_ENTRY * planes
+    foreseen = planes_memory(size * (size - 1) // 2)
     assert foreseen / 2 < peak < foreseen + 6 * 2**20
 
 

@@ -32,8 +32,8 @@ class FluctuationCorrections(Record):
     Attributes
     ----------
     by_gradients : (float, float)
-        Share of gradient noise in both.  The rest is by synaptic noise, of the order of the
-        correction itself where it is small; its own is not known.
+        Share of gradient noise in both.  The rest is by synaptic noise, whose own next order is
+        not known, and is taken to change it by the same factor.
     """
 
     unwritten = ("by_gradients",)
@@ -41,15 +41,6 @@ class FluctuationCorrections(Record):
     weight_variance: Correction
     excess_loss: Correction
     by_gradients: tuple[float, float] = (1.0, 1.0)
-
-    def with_shares(self, shares: tuple[float, float]) -> FluctuationCorrections:
-        """The same of numbers in which gradient noise has other shares."""
-        corrections = (self.weight_variance, self.excess_loss)
-        variance, loss = (
-            None if correction is None else correction * share / own
-            for correction, share, own in zip(corrections, shares, self.by_gradients, strict=True)
-        )
-        return FluctuationCorrections(variance, loss, shares)
 
 
 @dataclass(frozen=True)
@@ -192,10 +183,9 @@ class Corrections(Record):
 
         By how much the next order changes it, ``|c| eta``, and what later orders are expected to:
         those of fluctuation and drift grow towards the critical rate (`Validity.later_orders`),
-        that of the loss with the excess loss that it leaves out.  What synaptic noise makes of the
-        fluctuation is taken to change as what gradient noise makes of it.  The change of a squared
-        norm is fluctuation itself, and what follows is taken as twice its share of the critical
-        rate beside it: simulations have shown up to 1.6 times.
+        that of the loss with the excess loss that it leaves out.  The change of a squared norm is
+        fluctuation itself, and what follows is taken as twice its share of the critical rate
+        beside it: simulations have shown up to 1.6 times.
 
         Parameters
         ----------
@@ -204,11 +194,9 @@ class Corrections(Record):
             At that rate.
         """
         ratio = validity.rate_over_critical
-        names = ("fluctuation.weight_variance", "fluctuation.excess_loss")
-        shares = dict(zip(names, self.fluctuation.by_gradients, strict=True))
         found = {}
         for name, correction in self.listed():
-            change = learning_rate * abs(correction) / shares.get(name, 1.0)
+            change = learning_rate * abs(correction)
             if name == "minimum.loss":
                 change = change / (1 - ratio) if ratio < 1 else inf
             elif name.endswith(".squared_norm"):

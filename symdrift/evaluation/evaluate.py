@@ -332,10 +332,15 @@ def require_record_memory(
         )
     require_memory(
         "network",
-        PLANE_ENTRY * planes,
+        planes_memory(planes),
         f"{many} variances of their rotations would need",
         f"fewer units fit, {without}",
     )
+
+
+def planes_memory(planes: int) -> int:
+    """Bytes of planes that turn independently, and as many of their next order by itself."""
+    return PLANE_ENTRY * planes * (2 if PLANE * planes < AT_ONCE else 1)
 
 
 def _takes_closed_form(problem: LearningProblem, method: str, approximation: str) -> bool:

@@ -112,8 +112,8 @@ def theory_at(problem: LearningProblem, theory: Evaluation) -> Evaluation:
             / one.parameters["learning_rate"]
             for one in (theory, leading)
         )
-        variance, loss = (found.fluctuation.by_gradients * before / now).tolist()
-        found = replace(found, fluctuation=found.fluctuation.with_shares((variance, loss)))
+        shares = tuple((found.fluctuation.by_gradients * before / now).tolist())
+        found = replace(found, fluctuation=replace(found.fluctuation, by_gradients=shares))
     return replace(leading, next_order=found)
 
 

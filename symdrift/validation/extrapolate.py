@@ -574,12 +574,10 @@ def _extrapolated_rows(
         # A displacement's term depends on its lag: that nearest to the limit counts.
         nearest = int(np.argmin(at))
         terms = np.array([row.correction for row in rows], dtype=float)
-        moves, known = measured.quantity in displaced, np.isfinite(terms)
-        term = float(terms[nearest]) if (known[nearest] if moves else known.all()) else None
+        # Where synaptic noise has a large share of a number at a larger rate it is not known there.
+        known = np.isfinite(terms if measured.quantity not in displaced else terms[nearest])
+        term = float(terms[nearest]) if known.all() else None
         predicted = None if term is None else term * rates[has][nearest] / at[nearest]
-        if term and not moves:
-            # Where synaptic noise has a share of a number it is not the same at every rate.
-            at = at * terms / term
         # Beyond what is allowed of a prediction at each rate no slope excuses what is missed.
         largest = np.array([np.inf if row.predicted is None else row.excused for row in rows])
         deviation, slope, curvature = weighted_line(at, deviations, errors, predicted, largest)

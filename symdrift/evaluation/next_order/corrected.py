@@ -325,7 +325,8 @@ def corrections(
     observed = observed_corrections(problem, found)
     if problem.synaptic_noise > 0:
         shares = _shares_of_gradients(problem, evaluation.fluctuation, found)
-        observed = replace(observed, fluctuation=observed.fluctuation.with_shares(shares))
+        fluctuation = replace(observed.fluctuation, by_gradients=shares)
+        observed = replace(observed, fluctuation=fluctuation)
     return replace(
         observed,
         # The excess loss is what the loss has beyond the minimum, synaptic noise included.
