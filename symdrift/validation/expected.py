@@ -126,8 +126,6 @@ def following(theory: Evaluation) -> Following:
     Parameters
     ----------
     theory : Evaluation
-    representations : Array
-        Of each stimulus at the minimum, shape ``(stimuli, hidden)``.
     """
     drift, fluctuation, found = theory.drift, theory.fluctuation, theory.next_order
     planes = len(drift.planes)

@@ -19,6 +19,7 @@ import numpy as np
 from symdrift.errors import RequestError, counted
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.evaluate import evaluate
+from symdrift.evaluation.next_order.cost import QUICK
 from symdrift.evaluation.result import Evaluation
 from symdrift.execution import MOST_STEPS, available_processors, require_counts
 from symdrift.precision import double_precision
@@ -381,7 +382,7 @@ def validate_limit(
         try:
             planned(leading, replace(speed, now=speed.now / BUDGET_MARGIN), ahead)
         except RequestError:
-            if ahead <= patience(0):
+            if ahead <= QUICK:
                 raise
         else:
             theory = theory_of(problem, longest)
