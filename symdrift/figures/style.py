@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -135,8 +135,28 @@ def rendered(figure: Figure, suffix: str, style: Mapping[RcKeyType, Any] = STYLE
             figure.set_dpi(_DOTS_PER_INCH)
             engine.execute(figure)
             figure.set_layout_engine(None)
-        figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix], dpi=_DOTS_PER_INCH)
+        with _six_decimals() if suffix == ".pdf" else nullcontext():
+            figure.savefig(
+                content, format=suffix[1:], metadata=_METADATA[suffix], dpi=_DOTS_PER_INCH
+            )
     return _numbered(content.getvalue()) if suffix == ".svg" else content.getvalue()
+
+
+@contextmanager
+def _six_decimals() -> Iterator[None]:
+    """Matplotlib's PDF with six decimals of a point everywhere, as its paths and SVG have.
+
+    It writes places of letters and marks with ten, the last of which depend on the processor.
+    """
+    from matplotlib.backends import backend_pdf
+
+    written: Callable[[object], bytes] = backend_pdf.pdfRepr
+    # What is added makes a zero of its negative, which rounding leaves.
+    backend_pdf.pdfRepr = lambda it: written(round(it, 6) + 0.0 if isinstance(it, float) else it)
+    try:
+        yield
+    finally:
+        backend_pdf.pdfRepr = written
 
 
 def _settle(figure: Figure) -> None:
