@@ -149,11 +149,12 @@ def test_a_figure_repeats_to_the_byte_and_holds_no_date_and_no_version(
     assert not re.search(rb"<dc:date>|Matplotlib v|CreationDate", first)
 
 
-def test_the_last_digits_of_coordinates_are_not_in_a_drawing() -> None:
+@pytest.mark.parametrize("suffix", [".pdf", ".svg"])
+def test_the_last_digits_of_coordinates_are_not_in_a_drawing(suffix: str) -> None:
     def drawn(left: float) -> bytes:
         figure = Figure()
-        figure.add_axes((left, 0.1, 0.8, 0.8)).plot([0, 1])
-        return rendered(figure, ".svg")
+        figure.add_axes((left, 0.1, 0.8, 0.8)).plot([0, 1, 3], "o")
+        return rendered(figure, suffix)
 
     assert drawn(0.1) == drawn(0.1 + 1e-13)
     assert drawn(0.1) != drawn(0.1 + 1e-3)
