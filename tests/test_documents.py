@@ -24,7 +24,7 @@ from tex import needs_tex
 from symdrift.cli import run
 from symdrift.derivation.steps import Check, Derivation, Equation, Method, Step
 from symdrift.documents import report, write_document
-from symdrift.documents.findings import rounded, undecided
+from symdrift.documents.findings import undecided
 from symdrift.documents.html import derivation_html
 from symdrift.documents.latex import derivation_latex
 from symdrift.documents.number_tables import number, quantity
@@ -35,6 +35,7 @@ from symdrift.documents.prose import DocumentError
 from symdrift.documents.rendering import render_latex
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
+from symdrift.documents.stable_digits import rounded
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.files import write_text

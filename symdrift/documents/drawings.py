@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from matplotlib.text import Text
 from symdrift.cache import cached, digest_of
 from symdrift.documents.numbers import FigureFile
 from symdrift.documents.pages import REPORT_SUFFIXES, ReportFigure
+from symdrift.documents.stable_digits import SIMULATION_DIGITS, rounded
 from symdrift.figures.style import rendered
 from symdrift.files import write_bytes
 from symdrift.study.letters import in_notation
@@ -99,6 +100,7 @@ def write_drawings(
 
 
 def _rendered(drawing: Drawing, notation: Mapping[str, str]) -> Mapping[str, bytes]:
+    drawing = replace(drawing, data=rounded(drawing.data, SIMULATION_DIGITS))
     return cached(
         f"figure {drawing.figure.draw.__module__}",
         [digest_of(drawing.data), dict(notation), version("matplotlib")],

@@ -7,21 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from symdrift.documents.comparison_tables import Comparisons
 from symdrift.documents.drawings import Drawing
 from symdrift.documents.numbers import Table
-from symdrift.study.problem import Array
+from symdrift.documents.stable_digits import SIMULATION_DIGITS, rounded
 from symdrift.validation.extrapolate import Extrapolation
 from symdrift.validation.judgement import Verdict
 from symdrift.validation.validate import Validation
-
-THEORY_DIGITS = 10
-SIMULATION_DIGITS = 6
-
-_NOISE = 1e-11
-"""What numbers that vanish are up to rounding, relative to others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,22 +104,3 @@ def undecided(validated: Validation) -> tuple[str, ...]:
     open_ = validated.doubts if validated.verdict is Verdict.UNDECIDED else None
     said = filter(None, [open_, validated.looked_again])
     return tuple(f"at the learning rate of the study, {sentence}" for sentence in said)
-
-
-def quiet(values: Array, size: float) -> Array:
-    """Numbers that vanish up to rounding, beside a size, as zeros: no digit of them is stable."""
-    return np.where(np.abs(values) < _NOISE * size, 0.0, values)
-
-
-def rounded(value: Any, digits: int) -> Any:
-    """The same record with every float rounded to so many significant digits."""
-    if isinstance(value, float):
-        if not value:
-            # Of a diagonal covariance nearly all are the same zero, and stay it.
-            return value
-        return float(f"{value:.{digits}g}")
-    if isinstance(value, Mapping):
-        return {key: rounded(entry, digits) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(entry, digits) for entry in value]
-    return value

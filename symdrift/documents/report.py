@@ -13,7 +13,7 @@ from symdrift.derivation.steps import Derivation
 from symdrift.documents.comparison_tables import Comparisons, compare, comparison_tables
 from symdrift.documents.computed import Computed, computed
 from symdrift.documents.drawings import Drawing, write_drawings
-from symdrift.documents.findings import THEORY_DIGITS, Findings, quiet, rounded
+from symdrift.documents.findings import Findings
 from symdrift.documents.fitted_tables import fitted_tables
 from symdrift.documents.levels import at_level
 from symdrift.documents.number_tables import parameter_table, result_table, simulation_table
@@ -21,6 +21,7 @@ from symdrift.documents.numbers import NO_NUMBERS, Numbers, Table
 from symdrift.documents.pages import FORMATS, REPORT_FILES, page_of, require_level
 from symdrift.documents.rule_report import rule_findings
 from symdrift.documents.sensitivity_tables import report_sensitivities, sensitivity_tables
+from symdrift.documents.stable_digits import THEORY_DIGITS, quiet, rounded
 from symdrift.documents.writing import require_passed, write_document
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.dense.landscape import minimum_of
@@ -379,12 +380,21 @@ def _without_noise(evaluation: Evaluation) -> Evaluation:
     covariance = quiet(drift.covariance, largest)
     mean = quiet(drift.mean_rotation, float(np.sqrt(largest)))
     fastest = float(np.abs(mean).max(initial=0.0))
+    certificate = evaluation.minimum.certificate
+    if certificate is not None:
+        gap = certificate.duality_gap
+        certificate = replace(
+            certificate,
+            gradient_norm=float(quiet(certificate.gradient_norm, 1.0)),
+            duality_gap=None if gap is None else float(quiet(gap, 1.0)),
+        )
     stimuli = tuple(
         replace(entry, mean_speed=entry.mean_speed if fastest > 0 else 0.0)
         for entry in evaluation.stimuli
     )
     return replace(
         evaluation,
+        minimum=replace(evaluation.minimum, certificate=certificate),
         drift=replace(drift, covariance=covariance, mean_rotation=mean),
         stimuli=stimuli,
     )

@@ -12,10 +12,11 @@ import numpy as np
 from symdrift.documents.comparison_tables import Comparisons, comparison_tables
 from symdrift.documents.computed import computed
 from symdrift.documents.drawings import Drawing
-from symdrift.documents.findings import THEORY_DIGITS, Findings, quiet, rounded
+from symdrift.documents.findings import Findings
 from symdrift.documents.number_tables import simulation_table
 from symdrift.documents.numbers import Table
 from symdrift.documents.rule_tables import rule_parameters, rule_results
+from symdrift.documents.stable_digits import THEORY_DIGITS, quiet, rounded
 from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.evaluate import evaluate_any_rule
 from symdrift.evaluation.validity import percent_off

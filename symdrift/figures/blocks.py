@@ -10,6 +10,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from scipy.sparse.csgraph import connected_components
 
+from symdrift.evaluation.dense.frame import frame_of
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.noise_factors import gradient_noise
 from symdrift.evaluation.dense.operator import hessian_matrix
@@ -53,11 +54,11 @@ def numbers(problem: LearningProblem, rank: int) -> BlockStructure | None:
     if rank * (inputs + outputs - rank) > LARGEST_PATTERN:
         return None
     minimum = minimum_of(problem)
-    left, _, right = np.linalg.svd(minimum.second_layer @ minimum.first_layer)
+    frame = frame_of(minimum.first_layer, minimum.second_layer)
     vectors = []
     for output in range(outputs):
         for source in range(inputs):
-            force = np.outer(left[:, output], right[source])
+            force = np.outer(frame.output_axes[:, output], frame.input_axes[:, source])
             vector = np.hstack([minimum.second_layer.T @ force, minimum.first_layer @ force.T])
             if (norm := np.linalg.norm(vector)) > _ZERO * np.linalg.norm(minimum.point):
                 vectors.append(vector.ravel() / norm)
@@ -66,11 +67,8 @@ def numbers(problem: LearningProblem, rank: int) -> BlockStructure | None:
         minimum.point, problem.teacher, problem.input_covariance, problem.weight_decay
     )
     covariance = gradient_noise(minimum, problem.inputs, problem.label_noise, problem.batch)
-    hessian, noise = (basis.T @ matrix @ basis for matrix in (curvature, covariance))
-    coupled = (np.abs(hessian) > _ZERO * np.abs(hessian).max()) | (
-        np.abs(noise) > _ZERO * np.abs(noise).max()
-    )
-    _, labels = connected_components(coupled, directed=False)
+    hessian, noise = (_without_rounding(basis.T @ it @ basis) for it in (curvature, covariance))
+    _, labels = connected_components((hessian != 0) | (noise != 0), directed=False)
     sizes = np.bincount(labels)
     order = sorted(range(len(labels)), key=lambda k: (sizes[labels[k]], labels[k], k))
     members = list(dict.fromkeys(labels[k] for k in order))
@@ -81,6 +79,10 @@ def numbers(problem: LearningProblem, rank: int) -> BlockStructure | None:
     )
 
 
+def _without_rounding(matrix: Array) -> Array:
+    return np.where(np.abs(matrix) > _ZERO * np.abs(matrix).max(), matrix, 0.0)
+
+
 def draw(data: BlockStructure) -> Figure:
     """Hessian and noise covariance side by side, zeros blank, blocks framed."""
     with drawing({**STYLE, "axes.grid": False}):
@@ -89,7 +91,7 @@ def draw(data: BlockStructure) -> Figure:
         titles = ("Hessian $H$", "gradient noise $C$")
         for axes, matrix, title in zip(panels, (data.hessian, data.noise), titles, strict=True):
             largest = float(np.max(np.abs(matrix), initial=0.0)) or 1.0
-            shown = np.ma.masked_where(np.abs(matrix) <= 1e-12 * largest, matrix)
+            shown = np.ma.masked_equal(matrix, 0.0)
             norm = TwoSlopeNorm(0.0, -largest, largest)
             image = axes.imshow(shown, cmap="RdBu_r", norm=norm, interpolation="nearest")
             start = 0

@@ -12,7 +12,7 @@ from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.lyapunov import gradient_fluctuation
 from symdrift.evaluation.result import Evaluation
 from symdrift.figures.style import COLOURS, WIDTH, drawing, percent
-from symdrift.figures.trajectories import SEED, completed, unrotated
+from symdrift.figures.trajectories import SEED, completed, settled, unrotated
 from symdrift.simulation.trajectory import DEFAULT_RELAXATIONS, simulate
 from symdrift.study.problem import Array, LearningProblem
 
@@ -55,7 +55,7 @@ def numbers(problem: LearningProblem, evaluation: Evaluation) -> FluctuationSpec
     if problem.synaptic_noise > 0:
         return None
     minimum = minimum_of(problem)
-    fluctuation = gradient_fluctuation(problem, minimum)
+    fluctuation = settled(gradient_fluctuation(problem, minimum))
     relaxation_time = 1.0 / (problem.learning_rate * minimum.certificate.hessian_min)
     steps = min(
         DEFAULT_RELAXATIONS * relaxation_time,
@@ -66,7 +66,7 @@ def numbers(problem: LearningProblem, evaluation: Evaluation) -> FluctuationSpec
     modes = deviation.reshape(*deviation.shape[:2], -1) @ fluctuation.basis
     variances = np.mean(modes**2, axis=0)
     theory = np.diagonal(fluctuation.covariance)
-    shown = np.argsort(-theory, kind="stable")[:MOST_MODES]
+    shown = np.sort(np.argsort(-theory, kind="stable")[:MOST_MODES])
     shown = shown[theory[shown] > _STILL * theory.max()]
     return FluctuationSpectrum(
         stiffness=fluctuation.stiffness[shown],

@@ -8,11 +8,19 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from symdrift.evaluation.dense.frame import first_largest
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation, gradient_fluctuation
 from symdrift.evaluation.result import Evaluation
 from symdrift.figures.style import COLOURS, WIDTH, drawing, label_in_units
-from symdrift.figures.trajectories import SEED, SHOWN_STIFFNESS, at_stiffness, completed, unrotated
+from symdrift.figures.trajectories import (
+    SEED,
+    SHOWN_STIFFNESS,
+    at_stiffness,
+    completed,
+    settled,
+    unrotated,
+)
 from symdrift.simulation.trajectory import simulate
 from symdrift.study.problem import Array, LearningProblem
 
@@ -56,7 +64,7 @@ def numbers(problem: LearningProblem, evaluation: Evaluation) -> SweptArea | Non
         return None
     minimum = minimum_of(problem)
     fast = at_stiffness(problem, minimum, SHOWN_STIFFNESS)
-    fastest = int(np.argmax(evaluation.drift.diffusion))
+    fastest = first_largest(evaluation.drift.diffusion)
     first, second = (axis - 1 for axis in evaluation.drift.planes[fastest])
     if max(first, second) >= minimum.rank:
         return None
@@ -70,7 +78,8 @@ def numbers(problem: LearningProblem, evaluation: Evaluation) -> SweptArea | Non
     area = -np.sum(change * turned[:-1], axis=(1, 2)) / metric
     steps = rotation[:-1].swapaxes(-1, -2) @ rotation[1:]
     angle = 0.5 * (steps[:, first, second] - steps[:, second, first])
-    coordinates = _largest_pair(gradient_fluctuation(fast, minimum), minimum.rank, first, second)
+    fluctuation = settled(gradient_fluctuation(fast, minimum))
+    coordinates = _largest_pair(fluctuation, minimum.rank, first, second)
     path = deviation.reshape(len(deviation), -1) @ coordinates
     return SweptArea(
         plane=(first + 1, second + 1),
@@ -130,5 +139,5 @@ def _largest_pair(fluctuation: NormalFluctuation, rank: int, first: int, second:
     turn = rows[first].T @ rows[second]
     scale = np.sqrt(np.diagonal(fluctuation.covariance))
     reach = np.abs(turn - turn.T) * np.outer(scale, scale)
-    one, other = sorted(np.unravel_index(int(np.argmax(reach)), reach.shape))
+    one, other = np.unravel_index(first_largest(reach.ravel()), reach.shape)
     return fluctuation.basis[:, [one, other]]

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symdrift.evaluation.dense.frame import towards_axes
 from symdrift.evaluation.dense.landscape import MinimumPoint
+from symdrift.evaluation.dense.lyapunov import NormalFluctuation
 from symdrift.evaluation.evaluate import validity
+from symdrift.evaluation.parts import subspaces
 from symdrift.simulation.trajectory import Trajectory
 from symdrift.study.problem import Array, LearningProblem
 
@@ -47,6 +50,20 @@ def points(run: Trajectory, rank: int) -> Array:
     """``Z = [W, U']`` of every record and replica, shape ``(records, replicas, r, n + m)``."""
     layers = [run.first_layer, run.second_layer.swapaxes(-1, -2)]
     return np.concatenate(layers, axis=-1)[..., :rank, :]
+
+
+def settled(fluctuation: NormalFluctuation) -> NormalFluctuation:
+    """The fluctuation along eigenvectors that rounding does not choose where curvatures agree."""
+    turn = np.zeros_like(fluctuation.covariance)
+    for run in subspaces(fluctuation.stiffness[::-1]):
+        axes = slice(len(turn) - run.stop, len(turn) - run.start)
+        turn[axes, axes] = towards_axes(fluctuation.basis[:, axes].T)
+    return replace(
+        fluctuation,
+        basis=fluctuation.basis @ turn.T,
+        noise_factor=turn @ fluctuation.noise_factor,
+        covariance=turn @ fluctuation.covariance @ turn.T,
+    )
 
 
 def at_stiffness(

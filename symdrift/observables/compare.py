@@ -440,8 +440,11 @@ def _exponents(
 
 
 def slope(rates: list[float], step: float) -> float | None:
-    """Exponent of a rate that a change of a logarithm takes from one value to another."""
-    return float(np.log(rates[1] / rates[0])) / step if min(rates) > 0 else None
+    """Exponent of a rate that a change of a logarithm takes from one value to another.
+
+    To ten decimals: the next depend on the processor.
+    """
+    return round(float(np.log(rates[1] / rates[0])) / step, 10) + 0.0 if min(rates) > 0 else None
 
 
 def _sizes(problem: LearningProblem, variance: float) -> tuple[SizeRow, ...]:

@@ -29,6 +29,9 @@ FEW_PLANES = 3
 VANISHING = 1e-6
 """Correlations between planes below this are rows only where there are few planes."""
 
+ROUNDING = 1e-12
+"""Beside its scale, of a quantity that vanishes."""
+
 READ_OFF = ("D_h[", "excess norm of ")
 """Beginnings of quantities read off representations, whose errors no plan foresees.
 
@@ -293,6 +296,8 @@ def row_of(
     A small next order says little of those behind, which grow with the ``ratio`` to the critical
     rate; but what vanishes does so at every order.
     """
+    if abs(expected) < ROUNDING * scale:
+        expected = 0.0
     correction = None if math.isnan(term) else float(term / scale)
     allowed = TOLERATED_STIFFNESS * stiffness
     if correction is not None:

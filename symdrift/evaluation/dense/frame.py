@@ -16,11 +16,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from symdrift.study.problem import Array
 
 Indices = NDArray[np.intp]
+
+_TIED = 1e-8
+"""Relative difference below which numbers that are to be told apart are equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +139,24 @@ def frame_of(first_layer: Array, second_layer: Array) -> CanonicalFrame:
 def _completed(axes: Array) -> Array:
     """Orthonormal columns and a basis of what they leave out, square."""
     left, _, _ = np.linalg.svd(axes, full_matrices=True)
-    return np.hstack([axes, left[:, axes.shape[1] :]])
+    rest = left[:, axes.shape[1] :].T
+    return np.hstack([axes, (towards_axes(rest) @ rest).T])
+
+
+def towards_axes(basis: Array) -> Array:
+    """Rotation of orthonormal rows towards the axes that they span best, in their order.
+
+    Of axes spanned equally well the first are taken: rounding does not tell them apart.
+    """
+    falling = 1 - _TIED * np.linspace(0, 1, basis.shape[1])
+    _, _, pivots = scipy.linalg.qr(basis * falling, mode="economic", pivoting=True)
+    left, _, right = np.linalg.svd(basis[:, np.sort(pivots[: len(basis)])])
+    return np.asarray((left @ right).T)
+
+
+def first_largest(sizes: Array) -> int:
+    """Index of the first of the largest numbers: rounding does not tell equal ones apart."""
+    return int(np.argmax(sizes > (1 - _TIED) * sizes.max()))
 
 
 def reached_hessian(

@@ -15,7 +15,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 
 from symdrift.errors import RequestError
 from symdrift.evaluation.dense.balanced import (
@@ -28,7 +27,7 @@ from symdrift.evaluation.dense.balanced import (
 )
 from symdrift.evaluation.dense.bottleneck import capped_minima
 from symdrift.evaluation.dense.coordinates import joined, separated
-from symdrift.evaluation.dense.frame import CanonicalFrame, frame_of
+from symdrift.evaluation.dense.frame import CanonicalFrame, first_largest, frame_of, towards_axes
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.dense.sizes import (
     log_slow_stage,
@@ -479,19 +478,8 @@ def _canonical(point: Array, inputs: int) -> tuple[Array, Array]:
     for run in subspaces(values):
         if run.stop - run.start > 1:
             basis = canonical[run, :inputs] / np.sqrt(values[run, np.newaxis])
-            canonical[run] = _towards_input_axes(basis) @ canonical[run]
+            canonical[run] = towards_axes(basis) @ canonical[run]
     for row in canonical:
-        sizes = np.abs(row[:inputs])
-        # The first of the largest components: equal ones must not be told apart by rounding.
-        leading = int(np.argmax(sizes > (1 - 1e-8) * sizes.max()))
-        if row[leading] < 0:
+        if row[first_largest(np.abs(row[:inputs]))] < 0:
             row *= -1
     return canonical, values
-
-
-def _towards_input_axes(basis: Array) -> Array:
-    """Rotation of the rows of ``basis`` (orthonormal) towards the input axes they span best."""
-    _, _, pivots = scipy.linalg.qr(basis, mode="economic", pivoting=True)
-    overlap = basis[:, np.sort(pivots[: len(basis)])]
-    left, _, right = np.linalg.svd(overlap)
-    return np.asarray((left @ right).T)

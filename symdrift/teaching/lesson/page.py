@@ -15,6 +15,7 @@ from symdrift.derivation.symbols import latex_names, symbol
 from symdrift.documents.assembly import theory_printer
 from symdrift.documents.prose import Fragment, Inline, Text, read_prose
 from symdrift.documents.rendering import render_html
+from symdrift.documents.stable_digits import THEORY_DIGITS, rounded
 from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import Alignment
 from symdrift.evaluation.closed_form import evaluate
@@ -238,11 +239,12 @@ def _validity(evaluation: Evaluation) -> dict[str, Any]:
     """What should be small at the study's values, and by how much its diffusion is off."""
     found = evaluation.validity
     planes = (f"drift.diffusion.{i}-{j}" for i, j in evaluation.drift.planes)
-    return {
+    said: dict[str, Any] = {
         "small": [[meaning, getattr(found, name)] for name, meaning in MEANINGS.items()],
         "over_critical": found.rate_over_critical,
         "diffusion_off": at_most_off(max(map(evaluation.expected_error, planes))),
     }
+    return {name: rounded(value, THEORY_DIGITS) for name, value in said.items()}
 
 
 def _scripts(axis: str) -> list[str]:
