@@ -35,11 +35,11 @@ from symdrift.documents.prose import DocumentError
 from symdrift.documents.rendering import render_latex
 from symdrift.documents.sheet import sheet_latex
 from symdrift.documents.slides import slides_latex
-from symdrift.documents.stable_digits import rounded
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.files import write_text
 from symdrift.quoting import escape_latex
+from symdrift.rounding import rounded
 from symdrift.study import read_study
 from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.reading import read

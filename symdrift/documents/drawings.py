@@ -15,9 +15,9 @@ from matplotlib.text import Text
 from symdrift.cache import cached, digest_of
 from symdrift.documents.numbers import FigureFile
 from symdrift.documents.pages import REPORT_SUFFIXES, ReportFigure
-from symdrift.documents.stable_digits import SIMULATION_DIGITS, rounded
 from symdrift.figures.style import rendered
 from symdrift.files import write_bytes
+from symdrift.rounding import SIMULATION_DIGITS, rounded
 from symdrift.study.letters import in_notation
 
 _MATHEMATICS = re.compile(r"(?<!\\)\$(.+?)(?<!\\)\$")

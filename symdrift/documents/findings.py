@@ -10,7 +10,7 @@ from typing import Any
 from symdrift.documents.comparison_tables import Comparisons
 from symdrift.documents.drawings import Drawing
 from symdrift.documents.numbers import Table
-from symdrift.documents.stable_digits import SIMULATION_DIGITS, rounded
+from symdrift.rounding import SIMULATION_DIGITS, rounded
 from symdrift.validation.extrapolate import Extrapolation
 from symdrift.validation.judgement import Verdict
 from symdrift.validation.validate import Validation

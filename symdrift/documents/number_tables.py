@@ -22,6 +22,7 @@ from symdrift.inputs import (
     mean_share,
 )
 from symdrift.quoting import printable
+from symdrift.rounding import THEORY_DIGITS, rounded
 from symdrift.simulation.estimators import Estimate
 from symdrift.study.letters import in_notation
 from symdrift.study.problem import Array, LearningProblem
@@ -62,6 +63,8 @@ def number(value: float, digits: int = DIGITS) -> Formula:
     r"""A number with the given significant digits, such as ``1.3977 \times 10^{-11}``."""
     if value == 0 or not np.isfinite(value):
         return numeral("0") if value == 0 else word("text", "undefined")
+    # Halves are rounded alike on all processors.
+    value = rounded(float(value), THEORY_DIGITS)
     exponent = int(np.floor(np.log10(abs(value))))
     if -3 <= exponent < digits:
         return numeral(f"{value:.{digits}g}")

@@ -21,7 +21,6 @@ from symdrift.documents.numbers import NO_NUMBERS, Numbers, Table
 from symdrift.documents.pages import FORMATS, REPORT_FILES, page_of, require_level
 from symdrift.documents.rule_report import rule_findings
 from symdrift.documents.sensitivity_tables import report_sensitivities, sensitivity_tables
-from symdrift.documents.stable_digits import THEORY_DIGITS, quiet, rounded
 from symdrift.documents.writing import require_passed, write_document
 from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.dense.landscape import minimum_of
@@ -54,6 +53,7 @@ from symdrift.memory import PLANE_ENTRY, record_memory, require_memory
 from symdrift.observables import observe
 from symdrift.progress import Progress, Stages, log_stage
 from symdrift.records import json_parts
+from symdrift.rounding import THEORY_DIGITS, quiet, rounded
 from symdrift.study import Study
 from symdrift.study.learning_rules import is_derived_on_axes, require_plain
 from symdrift.study.problem import LearningProblem

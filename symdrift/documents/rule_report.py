@@ -16,7 +16,6 @@ from symdrift.documents.findings import Findings
 from symdrift.documents.number_tables import simulation_table
 from symdrift.documents.numbers import Table
 from symdrift.documents.rule_tables import rule_parameters, rule_results
-from symdrift.documents.stable_digits import THEORY_DIGITS, quiet, rounded
 from symdrift.evaluation.any_rule import RuleEvaluation
 from symdrift.evaluation.evaluate import evaluate_any_rule
 from symdrift.evaluation.validity import percent_off
@@ -32,6 +31,7 @@ from symdrift.observables import Observation, observe
 from symdrift.observables.compare_rule import compare_learner
 from symdrift.observables.rule_process import NO_NEXT_ORDER
 from symdrift.progress import Stages
+from symdrift.rounding import THEORY_DIGITS, quiet, rounded
 from symdrift.study import Study
 from symdrift.study.learner import Learner
 from symdrift.validation.extrapolate import Extrapolation

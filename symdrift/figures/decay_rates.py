@@ -17,6 +17,7 @@ from symdrift.figures.style import (
     label_stimuli,
     one_panel,
 )
+from symdrift.rounding import first_largest
 from symdrift.study.problem import Array
 
 _ROOM = 60
@@ -101,7 +102,7 @@ def caption(data: DecayRates) -> str:
         f"{beside}. {CAPTION_OF_BOXES}"
     )
     if len(data.stimuli) > 1 and not np.allclose(data.exact, data.exact[0]):
-        slowest = data.stimuli[int(np.argmin(data.exact))]
-        fastest = data.stimuli[int(np.argmax(data.exact))]
+        slowest = data.stimuli[first_largest(-data.exact)]
+        fastest = data.stimuli[first_largest(data.exact)]
         text += f" The slowest is “{slowest}”, the fastest “{fastest}”."
     return text + caption_short(data.stimuli)

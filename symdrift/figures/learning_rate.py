@@ -21,6 +21,7 @@ from symdrift.figures.style import (
     short_names,
     short_quantities,
 )
+from symdrift.rounding import SIMULATION_DIGITS, rounded
 from symdrift.study.problem import Array
 from symdrift.validation.extrapolate import Extrapolation
 from symdrift.validation.rows import ExtrapolatedRow
@@ -142,7 +143,11 @@ def numbers(extrapolation: Extrapolation) -> LearningRateLimit | None:
     rotations = [name for name in quantities if name.startswith("mu[")]
     if not variances:
         return None
-    own = {row.quantity: abs(row.measured.theory) for row in extrapolation.rows}
+    # Of equal ones the first come first, which rounding would decide.
+    own = {
+        row.quantity: rounded(abs(row.measured.theory), SIMULATION_DIGITS)
+        for row in extrapolation.rows
+    }
     variances.sort(key=own.__getitem__, reverse=True)
     rotations.sort(key=own.__getitem__, reverse=True)
     first = next(

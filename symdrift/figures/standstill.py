@@ -20,6 +20,7 @@ from symdrift.figures.style import (
     short_names,
 )
 from symdrift.figures.trajectories import SEED, SHOWN_STIFFNESS, at_stiffness, completed, points
+from symdrift.rounding import first_largest
 from symdrift.simulation.trajectory import Trajectory, simulate
 from symdrift.study.problem import Array, LearningProblem
 
@@ -84,7 +85,7 @@ def numbers(problem: LearningProblem, evaluation: Evaluation) -> Standstill | No
     rates = [entry.decay_rate for entry in evaluation.stimuli]
     if not max(rates, default=0.0) > 0:
         return None
-    fastest = int(np.argmax(rates))
+    fastest = first_largest(np.array(rates))
     chosen = problem.stimuli[fastest]
     minimum = minimum_of(problem)
     longest = min(MOST_WEIGHT_STEPS / minimum.point.size, MOST_STEPS)

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from symdrift.evaluation.dense.frame import first_largest
 from symdrift.evaluation.dense.landscape import minimum_of
 from symdrift.evaluation.dense.lyapunov import NormalFluctuation, gradient_fluctuation
 from symdrift.evaluation.result import Evaluation
@@ -21,6 +20,7 @@ from symdrift.figures.trajectories import (
     settled,
     unrotated,
 )
+from symdrift.rounding import first_largest
 from symdrift.simulation.trajectory import simulate
 from symdrift.study.problem import Array, LearningProblem
 

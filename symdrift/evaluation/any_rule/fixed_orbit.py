@@ -17,6 +17,7 @@ from symdrift.evaluation.any_rule.sample_noise import sample_noise
 from symdrift.evaluation.any_rule.stable_space import orbit_tangents, stable_space
 from symdrift.evaluation.any_rule.traced_rule import Point, SampleBlock, TracedRule
 from symdrift.records import Record
+from symdrift.rounding import first_largest
 from symdrift.study.learner import Learner
 from symdrift.study.problem import Array
 
@@ -201,8 +202,8 @@ def turned_to_axes(traced: TracedRule, point: Point, root: SampleBlock) -> Point
             ]
         turn = _common_axes([form @ form.T for form in forms])
         seen = turn @ response
-        largest = np.take_along_axis(seen, np.abs(seen).argmax(axis=1)[:, np.newaxis], axis=1)
-        rotations[layer] = np.where(largest < 0, -1.0, 1.0) * turn
+        signs = [-1.0 if row[first_largest(np.abs(row))] < 0 else 1.0 for row in seen]
+        rotations[layer] = np.array(signs)[:, np.newaxis] * turn
     after = traced.rule.turned(rotations, point)
     silent = {
         layer: ~np.any(np.abs(seen) > SILENT * np.abs(seen).max(), axis=1)
@@ -323,19 +324,19 @@ def _settled(traced: TracedRule, root: SampleBlock, weights: Array) -> tuple[Arr
 
 
 def _newton(traced: TracedRule, root: SampleBlock, weights: Array, still: float) -> Array:
-    """Where Newton's method leads, without what lies along the orbit.
+    """Where Newton's method leads, across the orbit: the last point that is any better.
 
     Rates that are up to ``still`` of the fastest are taken for none too.
     """
-    best = np.inf
+    best, reached = np.inf, weights
     for _ in range(NEWTON_STEPS):
         point = traced.separated(weights)
         left = traced.mean_update(point, root)
         if not (size := float(np.linalg.norm(left))) < 0.5 * best:
             break
-        best = size
+        best, reached = size, weights
         weights = weights - _across(traced, point, traced.jacobian(point, root), left, still)
-    return weights
+    return reached
 
 
 def _across(traced: TracedRule, point: Point, jacobian: Array, left: Array, still: float) -> Array:

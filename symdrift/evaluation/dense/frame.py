@@ -19,12 +19,10 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from symdrift.rounding import TIED
 from symdrift.study.problem import Array
 
 Indices = NDArray[np.intp]
-
-_TIED = 1e-8
-"""Relative difference below which numbers that are to be told apart are equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,15 +146,10 @@ def towards_axes(basis: Array) -> Array:
 
     Of axes spanned equally well the first are taken: rounding does not tell them apart.
     """
-    falling = 1 - _TIED * np.linspace(0, 1, basis.shape[1])
+    falling = 1 - TIED * np.linspace(0, 1, basis.shape[1])
     _, _, pivots = scipy.linalg.qr(basis * falling, mode="economic", pivoting=True)
     left, _, right = np.linalg.svd(basis[:, np.sort(pivots[: len(basis)])])
     return np.asarray((left @ right).T)
-
-
-def first_largest(sizes: Array) -> int:
-    """Index of the first of the largest numbers: rounding does not tell equal ones apart."""
-    return int(np.argmax(sizes > (1 - _TIED) * sizes.max()))
 
 
 def reached_hessian(

@@ -27,7 +27,7 @@ from symdrift.evaluation.dense.balanced import (
 )
 from symdrift.evaluation.dense.bottleneck import capped_minima
 from symdrift.evaluation.dense.coordinates import joined, separated
-from symdrift.evaluation.dense.frame import CanonicalFrame, first_largest, frame_of, towards_axes
+from symdrift.evaluation.dense.frame import CanonicalFrame, frame_of, towards_axes
 from symdrift.evaluation.dense.operator import expected_loss
 from symdrift.evaluation.dense.sizes import (
     log_slow_stage,
@@ -49,6 +49,7 @@ from symdrift.evaluation.several_minima import (
     require_numbered,
 )
 from symdrift.evaluation.units import Units, natural_units
+from symdrift.rounding import first_largest
 from symdrift.study.problem import Array, LearningProblem
 
 GRADIENT_TOLERANCE = 1e-12

@@ -15,7 +15,6 @@ from symdrift.derivation.symbols import latex_names, symbol
 from symdrift.documents.assembly import theory_printer
 from symdrift.documents.prose import Fragment, Inline, Text, read_prose
 from symdrift.documents.rendering import render_html
-from symdrift.documents.stable_digits import THEORY_DIGITS, rounded
 from symdrift.errors import RequestError
 from symdrift.evaluation.alignment import Alignment
 from symdrift.evaluation.closed_form import evaluate
@@ -25,6 +24,7 @@ from symdrift.evaluation.result import Evaluation
 from symdrift.evaluation.validity import MEANINGS, WARN_ABOVE, at_most_off, percent_off
 from symdrift.kernels.javascript import javascript_kernels
 from symdrift.quoting import script_json
+from symdrift.rounding import THEORY_DIGITS, rounded
 from symdrift.study import Study
 from symdrift.study.problem import LearningProblem, Stimulus
 from symdrift.study.roles import ROLES

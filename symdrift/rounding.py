@@ -1,4 +1,4 @@
-"""Digits that are the same wherever a number is computed: processors differ in the last ones."""
+"""What rounding would decide, decided otherwise: processors differ in the last digits."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from symdrift.study.problem import Array
 
 THEORY_DIGITS = 10
 SIMULATION_DIGITS = 6
+
+TIED = 1e-8
+"""Relative difference below which numbers of which one is chosen are equal."""
 
 _NOISE = 1e-11
 """What numbers that vanish are up to rounding, relative to others."""
 
 
-def quiet(values: Array | float, size: float) -> Array:
+def quiet(values: NDArray[np.float64] | float, size: float) -> NDArray[np.float64]:
     """Numbers that vanish up to rounding, beside a size, as zeros: no digit of them is stable."""
     return np.where(np.abs(values) < _NOISE * size, 0.0, values)
+
+
+def first_largest(sizes: NDArray[np.float64]) -> int:
+    """Index of the first of the largest numbers, of which equal ones are told apart by place."""
+    largest = sizes.max()
+    return int(np.argmax(sizes >= largest - TIED * abs(largest)))
 
 
 def rounded(value: Any, digits: int) -> Any:
