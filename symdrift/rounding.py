@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 THEORY_DIGITS = 10
 SIMULATION_DIGITS = 6
 
