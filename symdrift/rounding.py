@@ -15,6 +15,8 @@ SIMULATION_DIGITS = 6
 TIED = 1e-8
 """Relative difference below which numbers of which one is chosen are equal."""
 
+_MET = 12
+"""Digits that processors agree in."""
 _NOISE = 1e-11
 """What numbers that vanish are up to rounding, relative to others."""
 
@@ -36,7 +38,8 @@ def rounded(value: Any, digits: int) -> Any:
         if not value:
             # Of a diagonal covariance nearly all are the same zero, and stay it.
             return value
-        return float(f"{value:.{digits}g}")
+        # Halves are met from either side.
+        return float(f"{float(f'{value:.{_MET}g}'):.{digits}g}")
     if isinstance(value, Mapping):
         return {key: rounded(entry, digits) for key, entry in value.items()}
     if isinstance(value, list):

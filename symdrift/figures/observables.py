@@ -28,6 +28,7 @@ from symdrift.observables import (
     TuningChange,
 )
 from symdrift.observables.decoding import TARGETS
+from symdrift.rounding import quiet
 from symdrift.study.problem import Array
 
 if TYPE_CHECKING:
@@ -241,7 +242,8 @@ def _draw_angle(axes: Axes, data: Observation) -> None:
 
 
 def _draw_matrix(figure: Figure, axes: Axes, similarity: RepresentationalSimilarity) -> None:
-    image = axes.imshow(similarity.cosine, cmap="RdBu_r", norm=Normalize(-1, 1))
+    # The colour of what vanishes is that of zero, not one of those at its sides.
+    image = axes.imshow(quiet(similarity.cosine, 1.0), cmap="RdBu_r", norm=Normalize(-1, 1))
     figure.colorbar(image, ax=axes, shrink=0.9, label="cosine")
     count = len(similarity.stimuli)
     ticks = range(count) if count <= _MOST_TICKS else []
