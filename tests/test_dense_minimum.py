@@ -152,6 +152,19 @@ def test_equal_singular_values_are_ordered_by_input_index() -> None:
     )
 
 
+@pytest.mark.parametrize("digit", [0.0, 1e-14, -1e-14])
+def test_rounding_does_not_choose_between_axes_that_are_seen_alike(digit: float) -> None:
+    """The plane across ``(1, 1, 1)`` is as near to one pair of input axes as to another."""
+    off = np.array([[0, digit, 0], [digit, 0, 0], [0, 0, 0]])
+    minimum = solve_minimum(np.eye(3), 0.8 * np.eye(3) + 0.2 + off, 0.1, 3)
+    first = minimum.first_layer / np.sqrt(minimum.singular_values)[:, np.newaxis]
+    root = np.sqrt(1 / 3)
+    # Symmetric orthogonalisation of what the first two input axes have in the plane.
+    own, other = (1 + root) / 2, -(1 - root) / 2
+    expected = [[root, root, root], [own, other, -root], [other, own, -root]]
+    np.testing.assert_allclose(first, expected, rtol=1e-9)
+
+
 def test_inputs_that_are_never_seen_carry_no_weight() -> None:
     teacher = np.array([[1.0, 0.4, 2.0], [0.2, 1.0, -1.0]])
     covariance = np.zeros((3, 3))

@@ -39,7 +39,6 @@ from symdrift.errors import CheckFailed, RequestError
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.files import write_text
 from symdrift.quoting import escape_latex
-from symdrift.rounding import rounded
 from symdrift.study import read_study
 from symdrift.typesetting.formula import Formula
 from symdrift.typesetting.reading import read
@@ -372,14 +371,6 @@ def test_quantities_of_a_validation_are_typeset_and_names_of_stimuli_stay_text()
     assert quantity("V[12]", {}) == Formula("V_{12}")
     assert quantity("mu[2,13]", {"mean_rotation": "v"}) == Formula("v_{2,13}")
     assert quantity("D_h[50% $x$]", {}) == "diffusion of “50% $x$”"
-
-
-def test_records_are_rounded_to_significant_digits() -> None:
-    record = {"a": [1.23456789012345, 1e-20 / 3], "b": {"c": 7, "d": None, "e": True}}
-    assert rounded(record, 10) == {
-        "a": [1.23456789, 3.333333333e-21],
-        "b": {"c": 7, "d": None, "e": True},
-    }
 
 
 @pytest.fixture
