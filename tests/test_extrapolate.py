@@ -774,7 +774,7 @@ def test_a_rate_that_the_plan_chose_is_not_taken_for_the_study_s(
 
 
 def test_a_share_of_synaptic_noise_is_another_at_every_rate() -> None:
-    """It grows with the square of the rate; where it is a tenth no slope is predicted."""
+    """In fluctuation and norms; where it is a tenth of a fluctuation no slope is predicted."""
     given = replace(read_study("synaptic_noise").problem(), synaptic_noise=1e-7)
     theory = theory_of(given)
     known = []
@@ -785,6 +785,8 @@ def test_a_share_of_synaptic_noise_is_another_at_every_rate() -> None:
         assert alone.next_order is not None
         shares = found.next_order.fluctuation.by_gradients
         assert shares == pytest.approx(alone.next_order.fluctuation.by_gradients, rel=1e-9)
+        norms = [stimulus.squared_norm for stimulus in found.next_order.stimuli]
+        assert norms == pytest.approx([each.squared_norm for each in alone.next_order.stimuli])
         known.append(not math.isnan(following(found).weight_variance))
     assert known == [True, True, False]
 

@@ -123,13 +123,23 @@ class FullDriftCorrections(IndependentDriftCorrections):
 
 @dataclass(frozen=True)
 class StimulusCorrections(Record):
-    """As `StimulusDrift`."""
+    """As `StimulusDrift`.
+
+    Attributes
+    ----------
+    by_gradients : float or None
+        Part of gradient noise in the correction of the squared norm; that of synaptic noise is in
+        proportion to its variance over the square of the learning rate.
+    """
+
+    unwritten = ("by_gradients",)
 
     name: str
     squared_norm: Correction
     diffusion: Correction
     decay_rate: Correction
     mean_speed: Correction
+    by_gradients: Correction
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from symdrift.errors import RequestError
+from symdrift.evaluation.corrections import StimulusCorrections
 from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order.corrected import corrections
 from symdrift.evaluation.next_order.cost import AT_ONCE, QUICK, TooExpensive
@@ -113,8 +114,21 @@ def theory_at(problem: LearningProblem, theory: Evaluation) -> Evaluation:
             for one in (theory, leading)
         )
         shares = tuple((found.fluctuation.by_gradients * before / now).tolist())
-        found = replace(found, fluctuation=replace(found.fluctuation, by_gradients=shares))
+        growth = problem.learning_rate / theory.parameters["learning_rate"]
+        found = replace(
+            found,
+            fluctuation=replace(found.fluctuation, by_gradients=shares),
+            stimuli=tuple(_with_synapses(each, growth) for each in found.stimuli),
+        )
     return replace(leading, next_order=found)
+
+
+def _with_synapses(stimulus: StimulusCorrections, growth: float) -> StimulusCorrections:
+    """With what synaptic noise does to the norm per learning rate so many times as large."""
+    norm, own = stimulus.squared_norm, stimulus.by_gradients
+    if norm is None or own is None:
+        return stimulus
+    return replace(stimulus, squared_norm=own + growth * (norm - own))
 
 
 def following(theory: Evaluation) -> Following:

@@ -432,7 +432,9 @@ def _of_stimuli(
         leading, following = (np.sum((vectors @ part) * vectors, axis=1) for part in matrices)
         return list(zip(leading.tolist(), following.tolist(), strict=True))
 
-    fading, mean, squared = map(squares, (found.fading, found.mean_gram, found.gram))
+    fading, mean, squared, by_gradients = map(
+        squares, (found.fading, found.mean_gram, found.gram, found.gram_by_gradients)
+    )
     sizes = (np.sum(still**2) * np.sum(vectors**2, axis=1)).tolist()
     rates = float(np.trace(found.decay.leading))
     turning, later = (vectors @ part.T for part in found.turning)
@@ -448,4 +450,5 @@ def _of_stimuli(
             diffusion=diffusion,
             decay_rate=None if diffusion is None or longer is None else diffusion - longer,
             mean_speed=relative(float(speeds[k]), float(faster[k]), float(np.sqrt(size * rates))),
+            by_gradients=relative(*by_gradients[k], size),
         )

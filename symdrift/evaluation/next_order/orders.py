@@ -121,9 +121,15 @@ class Orders:
     @cached_property
     def gram(self) -> Pair:
         """``E[W' W]``: products of representations are ``x' E[W' W] y``, as measured on a day."""
-        leading, following = self.mean_gram
+        leading, following = self.gram_by_gradients
         if self.by_synapses is not None:
             following = following + self.by_synapses.gram(self.first_layer.leading)
+        return Pair(leading, following)
+
+    @cached_property
+    def gram_by_gradients(self) -> Pair:
+        """The same by gradient noise alone."""
+        leading, following = self.mean_gram
         return Pair(leading, following + self.spread)
 
     @cached_property
