@@ -90,7 +90,7 @@ from symdrift.validation.speed import (
     measured_speed,
     modelled_speed,
 )
-from symdrift.validation.straight_line import weighted_limit, weighted_line
+from symdrift.validation.straight_line import partly_known_limit, weighted_limit, weighted_line
 from symdrift.validation.validate import Run, Validation, at_one_rate
 from symdrift.validation.verdict import SHOWN_ONLY, extrapolation_table
 
@@ -880,6 +880,44 @@ def test_a_known_slope_leaves_only_the_limit_to_be_found() -> None:
     assert limit.standard_error < weighted_line(x, y, errors)[0].standard_error / 1.4
     bent, _ = weighted_limit(x, y + SECOND_ORDER * (2.0 * x) ** 2, errors, 2.0)
     assert bent.value - limit.value == pytest.approx(curvature, rel=1e-12)
+
+
+@pytest.mark.parametrize("own", [0.2, 2.0, -3.0])
+def test_what_is_known_of_a_part_leaves_the_rest_to_be_found(own: float) -> None:
+    """A line through all of it misses the limit by many of its errors; this one does not."""
+    x, errors, true = np.array([0.04, 0.02, 0.01, 0.005]), np.full(4, 1e-3), 0.01
+    share = x / (x + 0.02)
+    y = true + 2.0 * x * (1 - share) + own * x * share
+    limit, curvature = partly_known_limit(x, y, errors, 2.0 * x, share)
+    # What is taken for more likely pulls at it, by less than an error.
+    assert abs(limit.value - true) < 0.5 * limit.standard_error + curvature
+    assert limit.standard_error < 2.5e-3
+    line = weighted_line(x, y, errors)[0]
+    assert abs(own - 2.0) < 1 or abs(line.value - true) > 2 * line.standard_error
+    whole, bent = partly_known_limit(x, y, errors, 2.0 * x, np.zeros(4))
+    known, curved = weighted_limit(x, y, errors, 2.0)
+    np.testing.assert_allclose(
+        [whole.value, whole.standard_error, bent],
+        [known.value, known.standard_error, curved],
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variance", [3e-7, 1e-6])
+def test_synaptic_noise_that_makes_much_of_the_fluctuation_is_no_error(variance: float) -> None:
+    """Straight lines missed the variance of the weights by six standard errors."""
+    given = replace(
+        THREE, teacher=np.diag([1.0, 1.2, 1.5]), label_noise=np.full(3, 0.05), learning_rate=0.004,
+        weight_decay=0.2, synaptic_noise=variance,
+    )  # fmt: skip
+    found = validate_limit(given, 512, precision=0.01)
+    assert found.verdict is Verdict.AGREE, found.rows
+    rows = {row.quantity: row.deviation for row in found.rows}
+    for name in ("weight variance", "excess loss"):
+        assert (deviation := rows[name]) is not None
+        assert abs(deviation.value) < 3 * deviation.standard_error
+        assert deviation.standard_error < 0.002
 
 
 def test_a_line_through_a_curve_is_not_called_disagreement() -> None:

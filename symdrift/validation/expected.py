@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -44,6 +45,9 @@ class Following:
         Of each representation, relative to that at the minimum; 0 where that is 0, shape
         ``(stimuli,)``.
     weight_variance, excess_loss : float
+    parts : dict of str to (float, float)
+        Of both with synaptic noise: change by gradient noise per learning rate, relative to what
+        that makes, and share of synaptic noise, whose own next order is not known.
     """
 
     variances: Array
@@ -53,6 +57,7 @@ class Following:
     squared_norm: Array
     weight_variance: float
     excess_loss: float
+    parts: Mapping[str, tuple[float, float]]
 
     def crossed(self, left: int, right: int) -> float:
         """Of the covariance between two planes."""
@@ -152,6 +157,7 @@ def following(theory: Evaluation) -> Following:
             squared_norm=np.full(len(theory.stimuli), np.nan),
             weight_variance=np.nan,
             excess_loss=np.nan,
+            parts={},
         )
     assert found.drift is not None
     variances = _terms(drift.variances, found.drift.diffusion)
@@ -175,6 +181,14 @@ def following(theory: Evaluation) -> Following:
         ),
         weight_variance=variance if of_variance > LEAST_SHARE else np.nan,
         excess_loss=loss if of_loss > LEAST_SHARE else np.nan,
+        parts={
+            name: (change, 1 - share)
+            for name, change, share in (
+                ("weight variance", own.weight_variance, of_variance),
+                ("excess loss", own.excess_loss, of_loss),
+            )
+            if change is not None and theory.parameters["synaptic_noise"] > 0
+        },
     )
 
 

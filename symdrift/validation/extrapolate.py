@@ -48,7 +48,7 @@ from symdrift.validation.rounds import Plan, cut_to, further, occupied, seed_of_
 from symdrift.validation.rows import READ_OFF, ExtrapolatedRow
 from symdrift.validation.second_look import SecondLook
 from symdrift.validation.speed import Speed, at_small_rate, compile_for, measured_speed
-from symdrift.validation.straight_line import weighted_limit, weighted_line
+from symdrift.validation.straight_line import partly_known_limit, weighted_limit, weighted_line
 from symdrift.validation.validate import RateRun, Run, Validation
 from symdrift.validation.verdict import (
     AGREED,
@@ -219,7 +219,7 @@ class Extrapolation(Judged[ExtrapolatedRow]):
         if any(self.synaptic_noise):
             sentences.append(
                 "Synaptic noise is scaled with the third power of the learning rate, as diffusion "
-                "by gradient noise is."
+                "by gradient noise is; its share in fluctuations has a slope of its own."
             )
         return tuple(sentences)
 
@@ -493,9 +493,7 @@ def extrapolated(
     executor: Executor | None,
     clock: Clock | None = None,
 ) -> Extrapolation:
-    """What the runs of a plan show as the rate goes to zero, and then at the rate of the study.
-
-    What is missed there is judged by further networks.
+    """What the runs of a plan show as the rate goes to zero; what is missed is judged by others.
 
     Parameters
     ----------
@@ -582,7 +580,10 @@ def _extrapolated_rows(
         # Beyond what is allowed of a prediction at each rate no slope excuses what is missed.
         largest = np.array([np.inf if row.predicted is None else row.excused for row in rows])
         deviation, slope, curvature = weighted_line(at, deviations, errors, predicted, largest)
-        if predicted is not None:
+        if parts := [row.parts for row in rows if row.parts is not None]:
+            own, share = np.array(parts).T * np.array([rates[has], np.ones_like(at)])
+            deviation, curvature = partly_known_limit(at, deviations, errors, own, share)
+        elif predicted is not None:
             deviation, curvature = weighted_limit(at, deviations, errors, predicted)
         yield ExtrapolatedRow(measured, deviation, slope, curvature, predicted)
 

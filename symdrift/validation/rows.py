@@ -67,12 +67,14 @@ class Row(Record):
     predicted : float or None
         Theory with its next order at this learning rate, by which a row is judged where it is
         known.
+    parts : (float, float) or None
+        Where synaptic noise has a share in a fluctuation: correction of the rest, and that share.
     """
 
     behind = MappingProxyType(
         {"z": "standard_error", "ratio": "z", "predicted": "ratio", "predicted_z": "predicted"}
     )
-    unwritten = ("allowance", "scale", "correction", "at_zero")
+    unwritten = ("allowance", "scale", "correction", "at_zero", "parts")
 
     quantity: str
     theory: float
@@ -83,6 +85,7 @@ class Row(Record):
     correction: float | None = None
     at_zero: float | None = None
     predicted: float | None = None
+    parts: tuple[float, float] | None = None
 
     @property
     def z(self) -> float:
@@ -393,4 +396,4 @@ def rows_of(
         ),
         ("excess loss", fluctuation.excess_loss, measured.excess_loss, later.excess_loss),
     ):
-        yield row(quantity, size, found, size, term)
+        yield replace(row(quantity, size, found, size, term), parts=later.parts.get(quantity))

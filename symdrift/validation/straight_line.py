@@ -17,6 +17,31 @@ def weighted_limit(x: Array, y: Array, errors: Array, slope: float) -> tuple[Est
     return Estimate(intercept, float(np.sum(errors**-2) ** -0.5)), bent
 
 
+def partly_known_limit(
+    x: Array, y: Array, errors: Array, known: Array, unknown: Array
+) -> tuple[Estimate, float]:
+    """Intercept where part of each number changes as is not known, and curvature.
+
+    That part is expected to change like the rest, give or take as much, or as ``x`` where that is
+    more: an observation with that standard error beside the points.
+
+    Parameters
+    ----------
+    x, y, errors : Array
+    known : Array
+        Change of the rest at each point, relative to the rest.
+    unknown : Array
+        Share of that part.
+    """
+    otherwise = np.maximum(np.abs(known), x) * unknown
+    design = np.stack([1 / errors, otherwise / errors], axis=1)
+    covariance = np.linalg.inv(design.T @ design + np.diag([0.0, 1.0]))
+    weights = covariance @ design.T / errors
+    intercept, other = weights @ (y - known)
+    bent = SECOND_ORDER * weights[0] @ (known + other * otherwise) ** 2
+    return Estimate(float(intercept), float(np.sqrt(covariance[0, 0]))), abs(float(bent))
+
+
 def weighted_line(
     x: Array,
     y: Array,
