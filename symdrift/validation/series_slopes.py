@@ -97,7 +97,9 @@ def slopes_beside_series(
     windows = math.ceil((WINDOW_DEVIATION / error) ** 2 / REPLICAS)
     stimuli = rows_of_stimuli(problem)
     # Norms of representations are no rates of change, and have no slope.
-    without_norms = tuple(replace(stimulus, squared_norm=0.0) for stimulus in found.stimuli)
+    without_norms = tuple(
+        replace(stimulus, squared_norm=None, by_gradients=None) for stimulus in found.stimuli
+    )
     following = replace(found, stimuli=without_norms)
     hidden = simulated_hidden(problem, minimum)
     observed = observables(minimum.rank, hidden)
