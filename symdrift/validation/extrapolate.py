@@ -581,8 +581,8 @@ def _extrapolated_rows(
         largest = np.array([np.inf if row.predicted is None else row.excused for row in rows])
         deviation, slope, curvature = weighted_line(at, deviations, errors, predicted, largest)
         if parts := [row.parts for row in rows if row.parts is not None]:
-            own, share = np.array(parts).T * np.array([rates[has], np.ones_like(at)])
-            deviation, curvature = partly_known_limit(at, deviations, errors, own, share)
+            changed, share = np.array(parts).T
+            deviation, curvature = partly_known_limit(at, deviations, errors, changed, share)
         elif predicted is not None:
             deviation, curvature = weighted_limit(at, deviations, errors, predicted)
         yield ExtrapolatedRow(measured, deviation, slope, curvature, predicted)

@@ -68,7 +68,8 @@ class Row(Record):
         Theory with its next order at this learning rate, by which a row is judged where it is
         known.
     parts : (float, float) or None
-        Where synaptic noise has a share in a fluctuation: correction of the rest, and that share.
+        Where synaptic noise has a share in a fluctuation: relative change of the rest at this
+        learning rate, and that share.
     """
 
     behind = MappingProxyType(
@@ -396,4 +397,6 @@ def rows_of(
         ),
         ("excess loss", fluctuation.excess_loss, measured.excess_loss, later.excess_loss),
     ):
-        yield replace(row(quantity, size, found, size, term), parts=later.parts.get(quantity))
+        change, share = later.parts.get(quantity, (0.0, 0.0))
+        parts = (rate * change, share) if share else None
+        yield replace(row(quantity, size, found, size, term), parts=parts)
