@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -87,7 +88,9 @@ def with_error(value: float, error: float) -> str:
     mantissa, power = f"{error:.1e}".split("e")
     decimals = (1 if mantissa.startswith("1") else 0) - int(power)
     if error == 0 or decimals > MOST_DECIMALS:
-        return f"{short(value)} ± {error:.2g}"
+        # All digits of the number that the error leaves, however small both are.
+        size = math.floor(math.log10(abs(value))) if value and error else -decimals
+        return f"{value:.{max(3, decimals + 1 + size)}g} ± {error:.2g}"
     shown = (f"{round(number, decimals) + 0.0:.{max(0, decimals)}f}" for number in (value, error))
     return " ± ".join(shown)
 

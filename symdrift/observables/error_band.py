@@ -463,7 +463,10 @@ def _left(process: DriftProcess, following: float | None, error: ExpectedError) 
 def _autocorrelation(
     process: DriftProcess, stimulus: Stimulus, lags: Array, error: ExpectedError
 ) -> Band:
-    """Of the normalised one, in which both errors cancel at lag 0."""
+    """Of the normalised one, in which all errors cancel at lag 0.
+
+    Where the variance is right, what has been forgotten of it may be off.
+    """
     still = float(np.sum(process.representation(stimulus) ** 2))
 
     def turned(at: Array) -> Array:
@@ -473,10 +476,12 @@ def _autocorrelation(
     kept = autocorrelation(process, stimulus, lags)
     left = _of_fluctuation(process, stimulus, lags, error)
     values = []
-    for factor in (1 - np.minimum(left, 1.0), 1 + left):
+    own, less, more = np.ones_like(lags), 1 - np.minimum(left, 1.0), 1 + left
+    forgotten_part = kept.variance - still - kept.fluctuation
+    for factor, further in ((less, less), (more, more), (own, less), (own, more)):
         variance = still + factor * (kept.variance - still)
         for part in (low, high):
-            total = part + factor * kept.fluctuation
+            total = part + factor * (kept.variance - still) - further * forgotten_part
             values.append(np.divide(total, variance, out=np.zeros_like(total), where=variance > 0))
     return Band("autocorrelation", stimulus.name, "normalised",
                 np.min(values, axis=0), np.max(values, axis=0))  # fmt: skip

@@ -293,8 +293,8 @@ def _require_affordable(
         expansion_cost(inputs, outputs, units, problem.inputs.node_count * noise),
         f"{inputs} inputs, {outputs} outputs and {said or counted(units, 'active hidden unit')}, "
         f"{size} normal directions,",
-        "about 60 directions are possible, of up to 20 Gaussian inputs, and more where teacher and "
-        "inputs share their axes; leave --order out",
+        "about 60 directions are possible, of up to 20 Gaussian inputs, and more where these share "
+        "their axes with the teacher; leave --order out",
         longest,
     )
 
