@@ -465,7 +465,7 @@ def _autocorrelation(
 ) -> Band:
     """Of the normalised one, in which all errors cancel at lag 0.
 
-    Where the variance is right, what has been forgotten of it may be off.
+    Where the variance is right, it may be forgotten sooner or later by as much.
     """
     still = float(np.sum(process.representation(stimulus) ** 2))
 
@@ -477,11 +477,12 @@ def _autocorrelation(
     left = _of_fluctuation(process, stimulus, lags, error)
     values = []
     own, less, more = np.ones_like(lags), 1 - np.minimum(left, 1.0), 1 + left
-    forgotten_part = kept.variance - still - kept.fluctuation
-    for factor, further in ((less, less), (more, more), (own, less), (own, more)):
+    relaxing = process.relaxation(stimulus)
+    for factor, stretch in ((less, own), (more, own), (own, less), (own, more)):
         variance = still + factor * (kept.variance - still)
+        sooner = forgotten(*relaxing, stretch * lags) - forgotten(*relaxing, lags)
         for part in (low, high):
-            total = part + factor * (kept.variance - still) - further * forgotten_part
+            total = part + factor * kept.fluctuation - sooner
             values.append(np.divide(total, variance, out=np.zeros_like(total), where=variance > 0))
     return Band("autocorrelation", stimulus.name, "normalised",
                 np.min(values, axis=0), np.max(values, axis=0))  # fmt: skip
