@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -147,6 +149,30 @@ def test_a_figure_repeats_to_the_byte_and_holds_no_date_and_no_version(
     assert first == second
     assert len(first) > 1000
     assert not re.search(rb"<dc:date>|Matplotlib v|CreationDate", first)
+
+
+_DRAWN = """
+import sys
+from matplotlib import get_data_path
+from matplotlib.font_manager import fontManager
+if sys.argv[1:]:
+    fonts = fontManager.ttflist
+    fonts[:] = [entry for entry in fonts if not entry.fname.startswith(get_data_path())]
+from symdrift.figures.style import one_panel, rendered
+with one_panel() as (figure, axes):
+    axes.set_xlabel(r"lag $\\tau$ (steps)")
+sys.stdout.buffer.write(rendered(figure, ".svg"))
+"""
+
+
+def test_letters_are_the_same_where_the_list_of_fonts_lacks_them() -> None:
+    """Matplotlib keeps such a list when it could not open the fonts that it comes with."""
+    whole, lacking = (
+        subprocess.run([sys.executable, "-c", _DRAWN, *words], stdout=subprocess.PIPE, check=True)
+        for words in ([], ["lacking"])
+    )
+    assert whole.stdout == lacking.stdout
+    assert b"STIXGeneral" in whole.stdout
 
 
 @pytest.mark.parametrize("suffix", [".pdf", ".svg"])

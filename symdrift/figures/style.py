@@ -6,15 +6,16 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from matplotlib import rc_context, rcdefaults, rcParams
+from matplotlib import get_data_path, rc_context, rcdefaults, rcParams
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.textpath import text_to_path
 
 from symdrift.errors import RequestError
@@ -81,10 +82,24 @@ _METADATA: dict[str, dict[str, str | None]] = {
 @contextmanager
 def drawing(style: Mapping[RcKeyType, Any] = STYLE) -> Iterator[None]:
     """The style while a figure is drawn, whatever the user's settings of Matplotlib are."""
+    _offer_fonts()
     with rc_context():
         rcdefaults()
         rcParams.update(style)
         yield
+
+
+@cache
+def _offer_fonts() -> None:
+    """Make Matplotlib know the fonts that it comes with.
+
+    The list of fonts that it keeps for later lacks, without a word, those that could not be opened
+    when the list was made: other letters would take their place, on that machine from then on.
+    """
+    known = {Path(entry.fname) for entry in fontManager.ttflist}
+    for font in sorted(Path(get_data_path(), "fonts", "ttf").glob("*.ttf")):
+        if font not in known:
+            fontManager.addfont(font)
 
 
 def save(
