@@ -480,7 +480,7 @@ def test_wide_layers_say_each_stage_with_its_size(
     from symdrift.study import read_study
 
     monkeypatch.setattr("symdrift.evaluation.dense.sizes.SLOW", 0)
-    problem = read_study("misaligned_teacher").with_values({"learning.rate": 0.0123}).problem()
+    problem = read_study("misaligned_teacher").with_values({"gamma": 0.123}).problem()
     with caplog.at_level("INFO", "symdrift"):
         evaluate(problem)
     said = [record.getMessage() for record in caplog.records]

@@ -16,7 +16,7 @@ from symdrift.evaluation.evaluate import evaluate
 from symdrift.evaluation.next_order.corrected import general_two_times, orders
 from symdrift.evaluation.parts import moving_planes
 from symdrift.evaluation.units import natural_units
-from symdrift.inputs import StimulusSet
+from symdrift.inputs import Elliptical, InputDistribution, StimulusSet
 from symdrift.observables import (
     ExpectedError,
     autocorrelation,
@@ -29,7 +29,10 @@ from symdrift.observables import (
     with_next_order,
 )
 from symdrift.observables.angle import mean_direction
-from symdrift.observables.error_band import bands, known_until
+from symdrift.observables.displacement import decorrelation_time
+from symdrift.observables.error_band import bands, stretch, time_errors
+from symdrift.observables.expected_error import StimulusError, known_until
+from symdrift.observables.layer import ModeFluctuation
 from symdrift.observables.observation import series
 from symdrift.observables.process import conjugation_change
 from symdrift.study import read_study
@@ -82,7 +85,7 @@ def test_the_process_has_the_corrections_of_the_evaluation(name: str) -> None:
             ]
             turned = own.mean_speed * given.learning_rate
             assert speeds[1] / speeds[0] - 1 == pytest.approx(turned, rel=0.02)
-    assert max(changes) < 1.02 * np.sqrt(error.rotation)
+    assert max(changes) < 1.02 * np.sqrt(error.largest.decay)
 
 
 @pytest.mark.parametrize(
@@ -104,12 +107,13 @@ def test_a_band_of_the_size_of_the_next_order_holds_what_carries_it(name: str) -
     given = shipped(name)
     leading = drift_process(given)
     process, error = with_next_order(leading, "exact")
-    size = float(np.sqrt(error.rotation))
+    size = 1.05 * float(np.sqrt(max(error.largest.decay, error.largest.squared)))
     lags = np.geomspace(1, 1e8, 30)
     similarity = representational_similarity(leading, lags)
     decoder = decoder_decay(leading, lags)
     angles = [population_angle(leading, item, lags) for item in given.stimuli]
-    wide = ExpectedError(False, 1.05 * size, size, None)
+    sizes = tuple(StimulusError(item.name, size, size, size, size) for item in given.stimuli)
+    wide = ExpectedError(False, size, None, sizes)
     found = bands(leading, wide, lags, angles, similarity, (decoder,))
     first = given.stimuli[0]
     curves = {
@@ -130,12 +134,15 @@ def test_a_turn_is_known_until_it_may_be_a_quarter_off() -> None:
     """There the two ends of the band are of opposite turns."""
     process = drift_process(shipped("misaligned_teacher"))
     speed, error = abs(process.turning[0, 1]), 0.05
-    last = known_until(process, error)
+    known = StimulusError("any", 0.0, error, 0.0, 0.0)
+    last = known_until(process, known)
     assert last is not None
     assert error * speed * last == pytest.approx(np.pi / 2)
     decaying = drift_process(shipped("anisotropic_autoencoder"))
-    assert known_until(decaying, error) is None
-    assert known_until(decaying, 2.0) == pytest.approx(0.5 / np.diagonal(decaying.decay).max())
+    assert known_until(decaying, replace(known, decay=error)) is None
+    assert known_until(decaying, replace(known, decay=2.0)) == pytest.approx(
+        0.5 / np.diagonal(decaying.decay).max()
+    )
 
 
 def test_curves_end_where_nothing_is_known(capsys: pytest.CaptureFixture[str]) -> None:
@@ -212,7 +219,8 @@ def test_bands_widen_towards_the_critical_rate() -> None:
     near = replace(given, learning_rate=0.97 * critical)
     _, error = with_next_order(drift_process(near), "exact")
     assert error.next_order
-    assert min(error.rotation, error.fluctuation) > 0.9 * 0.97 / 0.03
+    most = error.largest
+    assert min(most.decay, most.turning, most.fluctuation) > 0.9 * 0.97 / 0.03
 
 
 @pytest.mark.parametrize("given", [
@@ -316,16 +324,89 @@ def test_a_next_order_as_large_as_the_numbers_is_left_out() -> None:
     """It would make a squared norm negative; simulated it is 0.506."""
     given = replace(shipped("bottleneck"), weight_decay=0.01)
     found, leading = observe(given, np.array([1.0, 10.0])), drift_process(given)
-    assert not found.expected_error.next_order
-    moved = found.displacement[0].total
-    assert np.array_equal(
-        moved, mean_squared_displacement(leading, given.stimuli[0], found.times).total
-    )
+    activities = [leading.squared_activity(item) for item in given.stimuli]
+    assert [kept.variance for kept in found.autocorrelation] == activities
     assert np.linalg.eigvalsh(found.similarity.gram).min() > 0
     assert not found.similarity.displaced.any()
     (around, *_) = (band for band in found.bands if band.part == "variance")
     assert around.low < 0.506 < around.high
-    assert any("says nothing: it is left out" in text for text in found.warnings)
+    (text,) = (text for text in found.warnings if "changes squared representations by" in text)
+    assert "by up to 140 %, which only says that they are not known" in text
+
+
+STIMULI_WITH_A_MEAN = StimulusSet(
+    np.array([[1.0, 0.2, 0.0], [0.0, 1.0, 0.5], [0.3, 0.0, 1.0], [1.0, 1.0, 1.0]]), np.full(4, 0.25)
+)
+
+
+def test_a_number_that_is_not_known_leaves_the_others_theirs() -> None:
+    """Of the variance of rotations the next order changes 211 %; simulations know the rest."""
+    given = problem(
+        STIMULI_WITH_A_MEAN.covariance, np.eye(3), weight_decay=0.05, learning_rate=0.1235,
+        hidden=2, inputs=STIMULI_WITH_A_MEAN,
+    )  # fmt: skip
+    given = replace(given, stimuli=(Stimulus("last", np.ones(3)),))
+    found = observe(given, np.array([1.0, 1e4]))
+    (error,) = found.expected_error.stimuli
+    assert error.decay == pytest.approx(
+        evaluate(given, order=None).expected_error("stimuli.last.decay_rate")
+    )
+    assert error.decay > 2
+    assert max(error.turning, error.squared) < 0.1 and error.fluctuation < 0.5
+    (around,) = (band for band in found.bands if band.part == "variance")
+    assert around.low < 2.677 < around.high < 1.2 * around.low
+    # Simulated, in radians per step.
+    (scale,) = found.time_scales
+    assert scale.turning_time is not None
+    assert abs(scale.turning_time * 7.07e-5 - 1) < error.turning
+    assert scale.seen == "steady rotation"
+    errors = found.time_errors["last"]
+    assert errors["decay_time"] > 2 > 0.12 > errors["decorrelation_time"]
+    (text,) = (text for text in found.warnings if "changes rates of diffusion by" in text)
+    assert "by up to 211 %" in text
+
+
+def test_errors_of_the_rates_count_by_what_they_have_done_until_a_lag() -> None:
+    """A turn at first grows slower than decay, then outruns it, and both are linear in the end."""
+    known, lags = StimulusError("any", 0.4, 0.1, 0.0, 0.0), np.array([0.0, 1e-3, 1.0, 1e9])
+    assert stretch(known, 0.0, 1.0, lags) == pytest.approx(0.4)
+    assert stretch(known, 1.0, 0.0, lags) == pytest.approx([0.0, 0.1, 0.1, 0.1])
+    assert stretch(known, 1.0, 1.0, lags) == pytest.approx([0.4, 0.4, 0.25, 0.25], abs=4e-4)
+
+
+@pytest.mark.parametrize("part", ["rates", "squared", "fluctuation"])
+def test_the_error_of_a_decorrelation_is_by_how_much_it_moves(part: str) -> None:
+    """When rates, mean or fluctuation of a process in which all of them count are changed."""
+    process = drift_process(shipped("misaligned_teacher"))
+    modes = process.fluctuation
+    assert isinstance(modes, ModeFluctuation)
+    modes = replace(modes, covariance=3000 * modes.covariance)
+    process = replace(
+        process, fluctuation=modes, turning=2e4 * process.turning, decay=5e-4 * np.eye(2),
+        planes=None,
+    )  # fmt: skip
+    more = 1 + (off := 1e-4)
+    changed = {
+        "rates": [{"turning": more * process.turning, "decay": more * process.decay}],
+        "squared": [{"first_layer": np.sqrt(more) * process.first_layer}],
+        "fluctuation": [
+            {"fluctuation": replace(modes, covariance=more * modes.covariance)},
+            {"fluctuation": replace(modes, rates=more * modes.rates)},
+        ],
+    }
+    assert set(changed) > {part}
+    stimuli = process.problem.stimuli
+    sizes = {"rates": (off, off, 0.0, 0.0), "squared": (0.0, 0.0, off, 0.0),
+             "fluctuation": (0.0, 0.0, 0.0, off)}  # fmt: skip
+    own = tuple(StimulusError(item.name, *sizes[part]) for item in stimuli)
+    found = time_errors(process, ExpectedError(True, 0.0, None, own))
+    for item in stimuli:
+        before = decorrelation_time(process, item)
+        assert before is not None
+        after = [decorrelation_time(replace(process, **own), item) for own in changed[part]]
+        moved = sum(abs((each or 0.0) / before - 1) for each in after)
+        assert 0.02 * off < found[item.name]["decorrelation_time"] < off
+        assert found[item.name]["decorrelation_time"] == pytest.approx(moved, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -342,7 +423,7 @@ def test_bands_hold_what_is_simulated_where_the_next_order_doubles_it(
     found = observe(given, lags)
     (around, *_) = (band for band in found.bands if band.observable == "displacement")
     assert around.low[1] < simulated < around.high[1]
-    assert (found.expected_error.fluctuation < 1) == carried
+    assert (found.expected_error.of(given.stimuli[0].name).fluctuation < 1) == carried
     left_out = [text for text in found.warnings if "those of leading order" in text]
     assert bool(left_out) != carried
 
@@ -373,6 +454,49 @@ def test_what_never_fluctuates_is_exactly_nothing(seed: int | None) -> None:
             assert not values.any()
         elif band.observable == "displacement":
             assert 0 < values.max() < 2
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [StimulusSet(np.array([[1.0], [-1.0]]), np.full(2, 0.5)), Elliptical(np.eye(1), -2 / 3)],
+    ids=["one length", "elliptical"],
+)
+def test_where_all_gradients_are_the_same_nothing_fluctuates(inputs: InputDistribution) -> None:
+    """One input of one length: exactly nothing, and its next order too."""
+    given = problem(
+        np.eye(1), np.eye(1), weight_decay=0.1, learning_rate=0.005, hidden=1, inputs=inputs
+    )
+    given = replace(given, stimuli=(Stimulus("only", np.ones(1)),))
+    found = observe(given, np.array([1.0, 30.0, 1e3]))
+    assert not found.displacement[0].total.any() and not found.similarity.gram_change.any()
+    assert np.array_equal(found.autocorrelation[0].normalised, np.ones(3))
+    evaluation = evaluate(given, order=2)
+    assert evaluation.fluctuation.weight_variance == 0
+    assert evaluation.next_order is not None
+    assert evaluation.next_order.fluctuation.weight_variance is None
+    assert not any(evaluation.errors.values())
+
+
+@pytest.mark.parametrize("turning", [False, True])
+def test_a_band_covers_everything_where_it_reaches_all_that_is_possible(turning: bool) -> None:
+    """Of a fluctuation that is not known at all: far from day 0, and not near it."""
+    process = drift_process(shipped("bottleneck"))
+    if turning:
+        process = replace(process, turning=1e-3 * np.array([[0.0, 1.0], [-1.0, 0.0]]), planes=None)
+    lags = np.array([1.0, 1e5])
+    irrelevant = process.problem.stimuli[-1]
+    unknown = StimulusError(irrelevant.name, 0.0, 0.0, 0.0, 2.0)
+    others = tuple(replace(unknown, stimulus=item.name) for item in process.problem.stimuli)
+    error = ExpectedError(True, 0.0, None, others)
+    found = bands(process, error, lags, (), representational_similarity(process, lags), ())
+    (band,) = (
+        band for band in found
+        if (band.observable, band.subject) == ("displacement", irrelevant.name)
+    )  # fmt: skip
+    # What turns could be at the opposite end, twice as far as what is unrelated.
+    assert band.covers_everything.tolist() == [False, not turning]
+    variance = 3 * float(process.relaxation(irrelevant)[1].sum().real)
+    assert band.possible == pytest.approx(variance * (4 if turning else 2))
 
 
 def test_errors_of_a_bottleneck_with_little_weight_decay_reach_simulations() -> None:

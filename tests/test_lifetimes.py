@@ -60,7 +60,7 @@ def test_observed_times_have_the_error_that_bands_have_at_that_lag() -> None:
         assert swept / 1.2 < error < 4 * swept
     in_days = replace(found, steps_per_day=10.0)
     (shown, *_) = in_days.to_dict()["days"]["stimuli"]
-    assert shown["expected_error"]["decay_time"] == found.expected_error.rotation
+    assert shown["expected_error"]["decay_time"] == found.expected_error.of("axis 1").decay
 
 
 def test_aligned_gaussian_inputs_diffuse_only() -> None:

@@ -175,7 +175,7 @@ def test_a_plane_that_only_the_next_order_turns_is_said_to() -> None:
     assert f"turns it by a variance of {later * 0.02**4:.3g} rad^2 per step" in found.warnings[-1]
     process, error = with_next_order(drift_process(at(0.0)), "exact")
     assert process.decay[0, 0] == pytest.approx(0.5 * later * 0.02**4)
-    assert error.rotation >= found.validity.expected_error
+    assert error.largest.decay >= found.validity.expected_error
 
 
 def test_units_change_a_correction_as_they_change_the_learning_rate() -> None:

@@ -130,9 +130,11 @@ class StimulusCorrections(Record):
     by_gradients : float or None
         Part of gradient noise in the correction of the squared norm; that of synaptic noise is in
         proportion to its variance over the square of the learning rate.
+    turning_rate : float or None
+        Of the steady rotation, a speed over a length.
     """
 
-    unwritten = ("by_gradients",)
+    unwritten = ("by_gradients", "turning_rate")
 
     name: str
     squared_norm: Correction
@@ -140,6 +142,7 @@ class StimulusCorrections(Record):
     decay_rate: Correction
     mean_speed: Correction
     by_gradients: Correction
+    turning_rate: Correction
 
 
 @dataclass(frozen=True)
@@ -212,9 +215,15 @@ class Corrections(Record):
             elif name.endswith(".squared_norm"):
                 change *= (1 + ratio) / (1 - ratio) if ratio < 1 else inf
             else:
-                change += validity.later_orders(change)
+                change = change_and_later(correction, learning_rate, validity)
             found[name] = change
         return found
+
+
+def change_and_later(correction: float, learning_rate: float, validity: Validity) -> float:
+    """Relative error by the next order of a number of the fluctuation and by those after it."""
+    change = learning_rate * abs(correction)
+    return change + validity.later_orders(change)
 
 
 def turning_later(corrections: Corrections, learning_rate: float) -> tuple[str, ...]:

@@ -11,7 +11,12 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from symdrift.evaluation.corrections import Corrections, IndependentDriftCorrections
+from symdrift.evaluation.corrections import (
+    Correction,
+    Corrections,
+    IndependentDriftCorrections,
+    change_and_later,
+)
 from symdrift.evaluation.lifetimes import (
     Lifetime,
     TimeErrors,
@@ -329,18 +334,19 @@ def _validity_table(evaluation: Evaluation) -> Table:
 
 def _of_times(evaluation: Evaluation) -> TimeErrors:
     """Expected errors of lifetimes by stimulus, where the next order is known."""
+    following = evaluation.next_order
+    if following is None:
+        return {}
 
-    def error(stimulus: str, quantity: str) -> float:
-        return evaluation.expected_error(f"stimuli.{stimulus}.{quantity}")
+    def error(correction: Correction) -> float:
+        if correction is None:
+            return 0.0
+        rate = evaluation.parameters["learning_rate"]
+        return change_and_later(correction, rate, evaluation.validity)
 
-    names = [stimulus.name for stimulus in evaluation.stimuli] if evaluation.next_order else []
     return {
-        name: {
-            "decay_time": error(name, "decay_rate"),
-            # A length over a speed.
-            "turning_time": error(name, "squared_norm") / 2 + error(name, "mean_speed"),
-        }
-        for name in names
+        item.name: {"decay_time": error(item.decay_rate), "turning_time": error(item.turning_rate)}
+        for item in following.stimuli
     }
 
 

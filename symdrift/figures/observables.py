@@ -47,6 +47,8 @@ _PAGE_WIDTH = 6.2
 _SEEN = 1e-12
 """Share of the largest displacement below which a part is rounding."""
 _MOST_TICKS = 10
+_NOT_REPRESENTED = "0.8"
+"""Colour of what has no cosine."""
 _LONGEST_TICK = 8
 """Letters of a stimulus's name beside a row of the matrix; longer ones give way to numbers."""
 _LEGEND_ROOM, _LEGEND_SIGN = 120, 10
@@ -59,6 +61,7 @@ _PARTS = (("fluctuation", ":"), ("rotation", "-."), ("diffusion", "--"))
 
 def draw(data: Observation) -> Figure:
     """Displacement, autocorrelation, angle, similarity, decoder and tuning against the lag."""
+    off = data.rates_off
     data = _in_days(data)
     panels = ["displacement", "autocorrelation", "angle", "matrix", "similarity"]
     panels += ["decoder"] if data.decoder else []
@@ -81,7 +84,7 @@ def draw(data: Observation) -> Figure:
         if data.decoder:
             _draw_decoder(axes["decoder"], data)
         if data.tuning is not None:
-            _draw_tuning(axes["tuning"], data.tuning, data.expected_error.rotation)
+            _draw_tuning(axes["tuning"], data.tuning, off)
         for name, panel in axes.items():
             if name != "matrix":
                 _draw_time(panel, data.times, unit)
@@ -135,6 +138,8 @@ def caption(data: Observation) -> str:
         "stimuli stay: their Gram matrix changes by the order of the learning rate, while the "
         "representations change completely."
     )
+    if not np.diagonal(data.similarity.cosine).all():
+        text += " Stimuli without a representation at the minimum have none (grey)."
     if data.decoder:
         text += (
             " A linear decoder that is fitted once (solid) fails on the drifting code; one that "
@@ -155,11 +160,14 @@ def caption(data: Observation) -> str:
 def _caption_bands(data: Observation) -> str:
     """What the bands are, and where curves end."""
     error = data.expected_error
-    least, most = _widths(data)
+    largest, (least, most) = error.largest, _widths(data)
+    shares = [(largest.decay, "rates of diffusion"), (largest.squared, "squared representations")]
+    if largest.turning:
+        shares.insert(1, (largest.turning, "steady rotation"))
+    parts = [f"{percent(share)} of {words}" for share, words in shares]
     text = (
-        f" Shaded bands are the expected error: {percent(error.rotation)} of rates of rotation "
-        f"and squared representations; bands of displacements reach {least} to {most} from their "
-        "curves. "
+        f" Shaded bands are the expected error: {', '.join(parts[:-1])} and {parts[-1]}; bands of "
+        f"displacements reach {least} to {most} from their curves. "
     )
     if error.next_order:
         text += (
@@ -173,6 +181,8 @@ def _caption_bands(data: Observation) -> str:
         )
     if error.known_until is not None and error.known_until < 2 * data.times[-1]:
         text += f" From lag {error.known_until:.2g} on they cover everything, and nothing is drawn."
+    if any(band.covers_everything.any() for band in data.bands):
+        text += " Where the band of a curve covers all that is possible, the curve is not drawn."
     return text
 
 
@@ -195,8 +205,9 @@ def _shown_names(data: Observation) -> list[str]:
 def _draw_displacement(axes: Axes, data: Observation, first: str) -> None:
     shown = data.displacement[:MOST_STIMULI]
     for k, moved in enumerate(shown):
-        axes.plot(data.times, _positive(moved.total), color=COLOURS[k])
-        _draw_band(axes, data, ("displacement", moved.stimulus), COLOURS[k])
+        _draw_curve(
+            axes, data, ("displacement", moved.stimulus), _positive(moved.total), COLOURS[k]
+        )
     for part, style in _PARTS:
         if _is_seen(shown[0], part):
             values = _positive(getattr(shown[0], part))
@@ -218,10 +229,10 @@ def _draw_autocorrelation(axes: Axes, data: Observation) -> None:
     level = float(np.exp(-1))
     axes.axhline(level, color="0.6", linewidth=0.8, linestyle=":")
     for k, kept in enumerate(data.autocorrelation[:MOST_STIMULI]):
-        axes.plot(data.times, kept.normalised, color=COLOURS[k])
-        _draw_band(axes, data, ("autocorrelation", kept.stimulus, "normalised"), COLOURS[k])
-        time = kept.decorrelation_time
-        if time is not None and data.times[0] <= time <= data.times[-1]:
+        curve = ("autocorrelation", kept.stimulus, "normalised")
+        drawn = _draw_curve(axes, data, curve, kept.normalised, COLOURS[k])
+        time = np.nan if kept.decorrelation_time is None else kept.decorrelation_time
+        if np.isfinite(np.interp(time, data.times, drawn, left=np.nan, right=np.nan)):
             axes.plot([time], [level], "o", color=COLOURS[k], markerfacecolor="white")
     axes.set_ylabel("autocorrelation\n(normalised)")
 
@@ -231,8 +242,7 @@ def _draw_angle(axes: Axes, data: Observation) -> None:
     shown = [angle for angle in data.angle if angle.stimulus in order]
     for angle in shown:
         colour = COLOURS[order.index(angle.stimulus)]
-        axes.plot(data.times, np.degrees(angle.angle), color=colour)
-        _draw_band(axes, data, ("angle", angle.stimulus), colour, np.degrees)
+        _draw_curve(axes, data, ("angle", angle.stimulus), angle.angle, colour, units=np.degrees)
     if shown and (spread := shown[0].spread) is not None:
         edges = [np.clip(shown[0].cosine + side * spread, -1, 1) for side in (1, -1)]
         colour = COLOURS[order.index(shown[0].stimulus)]
@@ -243,7 +253,10 @@ def _draw_angle(axes: Axes, data: Observation) -> None:
 
 def _draw_matrix(figure: Figure, axes: Axes, similarity: RepresentationalSimilarity) -> None:
     # The colour of what vanishes is that of zero, not one of those at its sides.
-    image = axes.imshow(quiet(similarity.cosine, 1.0), cmap="RdBu_r", norm=Normalize(-1, 1))
+    known = np.diagonal(similarity.cosine) > 0
+    cosine = np.where(np.outer(known, known), quiet(similarity.cosine, 1.0), np.nan)
+    axes.set_facecolor(_NOT_REPRESENTED)
+    image = axes.imshow(cosine, cmap="RdBu_r", norm=Normalize(-1, 1))
     figure.colorbar(image, ax=axes, shrink=0.9, label="cosine")
     count = len(similarity.stimuli)
     ticks = range(count) if count <= _MOST_TICKS else []
@@ -264,8 +277,8 @@ def _draw_similarity(axes: Axes, data: Observation) -> None:
     )
     for label, part, colour in curves:
         values = getattr(data.similarity, part)
-        axes.plot(data.times, _positive(values), color=colour, label=label)
-        _draw_band(axes, data, ("similarity", "all stimuli", part), colour)
+        curve = ("similarity", "all stimuli", part)
+        _draw_curve(axes, data, curve, _positive(values), colour, label)
     axes.set_yscale("log")
     axes.set_ylabel("mean-squared\nrelative change")
     axes.legend()
@@ -274,14 +287,14 @@ def _draw_similarity(axes: Axes, data: Observation) -> None:
 def _draw_decoder(axes: Axes, data: Observation) -> None:
     for k, decoder in enumerate(data.decoder):
         colour = COLOURS[2 + k]
-        axes.plot(decoder.lags, decoder.r_squared, color=colour, label=TARGETS[decoder.target])
+        curve = ("decoder", decoder.target)
+        _draw_curve(axes, data, curve, decoder.r_squared, colour, TARGETS[decoder.target])
         axes.axhline(decoder.refitted, color=colour, linestyle=":", linewidth=1.0)
-        _draw_band(axes, data, ("decoder", decoder.target), colour)
     axes.set_ylabel("$R^2$ of the decoder")
     axes.legend(title="target", title_fontsize=7.5)
 
 
-def _draw_tuning(axes: Axes, tuning: TuningChange, error: float) -> None:
+def _draw_tuning(axes: Axes, tuning: TuningChange, off: Array) -> None:
     """Of all neurons; an error of the rates stretches the lag of the mean."""
     low, lower, _, upper, high = tuning.quantiles.T
     axes.fill_between(
@@ -291,9 +304,10 @@ def _draw_tuning(axes: Axes, tuning: TuningChange, error: float) -> None:
         tuning.lags, lower, upper, color=COLOURS[5], alpha=0.5, linewidth=0, label="50 %"
     )
     axes.plot(tuning.lags, tuning.mean, color="black", label="mean")
-    stretches = np.linspace(max(0.0, 1 - error), 1 + error, _STRETCHES)
-    inside = tuning.lags[stretches[-1] * tuning.lags <= tuning.lags[-1]]
-    swept = np.interp(np.multiply.outer(stretches, inside), tuning.lags, tuning.mean)
+    known = (1 + off) * tuning.lags <= tuning.lags[-1]
+    inside, off = tuning.lags[known], off[known]
+    stretched = inside * np.linspace(np.maximum(0.0, 1 - off), 1 + off, _STRETCHES)
+    swept = np.interp(stretched, tuning.lags, tuning.mean)
     axes.fill_between(
         inside, swept.min(axis=0), swept.max(axis=0), color="black", alpha=_SHADE, linewidth=0
     )
@@ -301,20 +315,28 @@ def _draw_tuning(axes: Axes, tuning: TuningChange, error: float) -> None:
     axes.legend(title="neurons", title_fontsize=7.5)
 
 
-def _draw_band(
+def _draw_curve(
     axes: Axes,
     data: Observation,
     curve: tuple[str, ...],
+    values: Array,
     colour: str,
+    label: str | None = None,
     units: Callable[[Array], Array] = np.asarray,
-) -> None:
-    """Expected error of one curve, by observable, subject and, where there are several, part."""
+) -> Array:
+    """A curve and its band, by observable, subject and, where there are several, part.
+
+    Where the band covers everything there is no curve: what is drawn of it, shape ``(T,)``.
+    """
     for band in data.bands:
         if (band.observable, band.subject, band.part)[: len(curve)] == curve:
+            values = np.where(band.covers_everything, np.nan, values)
             axes.fill_between(
                 data.times, units(band.low), units(band.high), color=colour, alpha=_SHADE,
                 linewidth=0,
             )  # fmt: skip
+    axes.plot(data.times, units(values), color=colour, label=label)
+    return values
 
 
 def _draw_time(axes: Axes, times: Array, unit: str) -> None:

@@ -20,6 +20,9 @@ from symdrift.inputs.distribution import (
     paired_moments,
 )
 
+ROUNDING = 1e-15
+"""Of a covariance beside the parts that it is made of."""
+
 KURTOSIS_TOLERANCE = 1e-9
 """Relative deviation from the least kurtosis that counts as rounding."""
 
@@ -87,7 +90,11 @@ class Elliptical(AroundZero):
         """Scaled Isserlis: ``(1 + kappa) Cov_gauss(z) + kappa E[z] E[z]'``."""
         means = np.einsum("ka,ab,kb->k", left, self.covariance, right)
         gaussian = paired_moments(self.covariance, left, right)
-        return (1 + self.kurtosis) * gaussian + self.kurtosis * np.outer(means, means)
+        spread, lengths = (1 + self.kurtosis) * gaussian, self.kurtosis * np.outer(means, means)
+        covariance = spread + lengths
+        # Products that are the same for all inputs of one length.
+        rounding = ROUNDING * (np.abs(spread) + np.abs(lengths))
+        return np.asarray(np.where(np.abs(covariance) <= rounding, 0.0, covariance))
 
     def fourth_moments(self, axes: Array) -> QuarticMap:
         """``1 + kappa`` times those of a Gaussian vector."""

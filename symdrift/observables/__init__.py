@@ -13,8 +13,8 @@ from symdrift.observables.displacement import (
     decorrelation_time,
     mean_squared_displacement,
 )
-from symdrift.observables.error_band import (
-    Band,
+from symdrift.observables.error_band import Band
+from symdrift.observables.expected_error import (
     ExpectedError,
     with_next_order,
     with_two_times,

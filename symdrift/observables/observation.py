@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,13 +27,8 @@ from symdrift.observables.displacement import (
     mean_squared_displacement,
     slowest_rate,
 )
-from symdrift.observables.error_band import (
-    Band,
-    ExpectedError,
-    bands,
-    with_next_order,
-    with_two_times,
-)
+from symdrift.observables.error_band import Band, bands, stretch, time_errors
+from symdrift.observables.expected_error import ExpectedError, with_next_order, with_two_times
 from symdrift.observables.persistence import Persistence, persistence
 from symdrift.observables.process import (
     SHORTEST,
@@ -72,12 +67,12 @@ _LAGS = 10
 """Lags that a table shows."""
 _ERRORS = "After ± the expected error to the farther side of the band that JSON and CSV have."
 _TIME_ERRORS = (
-    "In brackets the expected error; of all together the larger of that of the rates and that of "
-    "the fluctuation."
+    "In brackets the expected error; of all together those of the rates and of the fluctuation by "
+    "what they take until then."
 )
 _SAMPLED = (
     " That of tuning is the standard error of the networks that are followed; how fast it is lost "
-    "may be off by {} besides."
+    "may be off by {} besides, at the last lag."
 )
 
 DEFAULT_TIMES = 61
@@ -130,7 +125,11 @@ class Observation(Record):
         Where it is known tables and figures have days, and the record a block of times in days.
     layer : str or None
         Name of the hidden layer, where there are several.
+    time_errors : Mapping
+        Expected errors of time scales, by stimulus.
     """
+
+    unwritten = ("time_errors",)
 
     study: str
     approximation: str
@@ -147,6 +146,7 @@ class Observation(Record):
     time_scales: tuple[Persistence, ...] = ()
     steps_per_day: float | None = None
     layer: str | None = None
+    time_errors: TimeErrors = field(default_factory=dict)
 
     @property
     def days(self) -> dict[str, Any]:
@@ -154,15 +154,12 @@ class Observation(Record):
         return days_record(self.time_scales, self.steps_per_day or 1.0, self.time_errors)
 
     @property
-    def time_errors(self) -> TimeErrors:
-        """Expected errors of time scales: of rates, of all together also of the fluctuation."""
-        rotation = self.expected_error.rotation
-        errors = {
-            "decay_time": rotation,
-            "turning_time": rotation,
-            "decorrelation_time": max(rotation, self.expected_error.fluctuation),
-        }
-        return {scale.stimulus: errors for scale in self.time_scales}
+    def rates_off(self) -> Array:
+        """Relative error of each lag by that of both rates, of what changes fastest; ``(T,)``."""
+        times = ("turning_time", "decay_time")
+        scales = ((getattr(scale, name) or np.inf for scale in self.time_scales) for name in times)
+        speed, fading = (1 / min(own, default=np.inf) for own in scales)
+        return stretch(self.expected_error.largest, speed, fading, self.times)
 
     def written(self) -> tuple[str, ...]:
         """Days where it is known how long they are, and the layer where there are several."""
@@ -295,6 +292,7 @@ def observe(
         warnings=tuple(warnings),
         time_scales=tuple(persistence(process, item) for item in stimuli),
         layer=process.layer,
+        time_errors=time_errors(process, error),
     )
 
 
@@ -309,9 +307,10 @@ def _known(
     """The lags at which curves say something, and a warning where some are left out."""
     if error.known_until is None or lags[-1] <= error.known_until:
         return lags, ()
+    turning = f", {percent_off(off)} of steady rotation" if (off := error.largest.turning) else ""
     reason = (
-        f"the expected error of the rates, {percent_off(error.rotation)}, covers everything from "
-        f"lag {error.known_until:.3g} on"
+        f"the expected error of the rates, {percent_off(error.largest.decay)} of diffusion"
+        f"{turning}, covers everything from lag {error.known_until:.3g} on"
     )
     if lags[0] > error.known_until:
         raise RequestError(
@@ -444,9 +443,15 @@ def series(observation: Observation) -> Iterator[Series]:
         for side in ("low", "high"):
             part = f"{band.part}_{side}"
             yield Series(band.observable, band.subject, part, place, getattr(band, side))
-    for part, value in observation.expected_error.to_dict().items():
-        if isinstance(value, float):
-            yield Series("expected_error", "all stimuli", part, {}, np.array(value))
+    error = observation.expected_error
+    if error.known_until is not None:
+        yield Series(
+            "expected_error", "all stimuli", "known_until", {}, np.array(error.known_until)
+        )
+    for own in error.stimuli:
+        for part in own.written()[1:]:
+            place = {"stimulus": places[own.stimulus]}
+            yield Series("expected_error", own.stimulus, part, place, np.array(getattr(own, part)))
 
 
 def _curves(
@@ -562,9 +567,9 @@ def observation_tables(observation: Observation) -> list[Table]:
         read["tuning\ncorrelation"] = list(
             map(with_error, tuning.mean.tolist(), tuning.standard_error.tolist())
         )
-        error = observation.expected_error
         # As for a decoder: what fluctuates is followed at leading order.
-        sampled = _SAMPLED.format(percent_off(error.rotation + error.fluctuation))
+        off = float(observation.rates_off[-1]) + observation.expected_error.fluctuation
+        sampled = _SAMPLED.format(percent_off(off))
     tables = [("Against the lag", curves)]
     if read:
         tables.append(("Read out against the lag", lag | read))

@@ -2,8 +2,8 @@
 
 ``h_t = Q_t (W* + N_t) x``: ``N_t`` is the first-layer part of the fluctuation around the
 manifold, an Ornstein-Uhlenbeck process, and ``Q_t`` a Brownian rotation with a drift.
-Everything is of leading order in the learning rate, at every lag; `error_band` has what the next
-order makes of it.  Rotations need not be small.
+Everything is of leading order in the learning rate, at every lag; `expected_error` has what the
+next order makes of it.  Rotations need not be small.
 """
 
 from __future__ import annotations
@@ -81,9 +81,12 @@ class NextProducts:
     Attributes
     ----------
     problem : LearningProblem
+    without : frozenset of str
+        Stimuli of which it says nothing: their products are of leading order.
     """
 
     problem: LearningProblem
+    without: frozenset[str] = frozenset()
     _known: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     def matrices(self, lags: Array, longest: float = LONGEST) -> Array:
@@ -259,20 +262,19 @@ class DriftProcess:
 
     def following(self, stimulus: Stimulus, lags: Array) -> tuple[float, Array]:
         """What the next order adds at lag 0 and at the lags, shape ``(T,)``, likewise."""
-        if self.later is None:
-            return 0.0, np.zeros(len(lags))
+        nothing = 0.0, np.zeros(len(lags))
+        if self.later is None or stimulus.name in self.later.without or not self.total_variance:
+            return nothing
         start, products = self.later.of(stimulus, lags)
         largest = max(abs(start), float(np.abs(products).max(initial=0.0)))
-        if largest <= self._rounding(stimulus):
-            return 0.0, np.zeros(len(lags))
-        return start, products
+        return nothing if largest <= self._rounding(stimulus) else (start, products)
 
     def _rounding(self, stimulus: Stimulus) -> float:
         """Variance of a stimulus that is rounding beside the largest of one of its length."""
-        return NOTHING * self._total_variance * float(stimulus.vector @ stimulus.vector)
+        return NOTHING * self.total_variance * float(stimulus.vector @ stimulus.vector)
 
     @cached_property
-    def _total_variance(self) -> float:
+    def total_variance(self) -> float:
         """``tr E[N N']``."""
         return float(np.trace(self.fluctuation.second_moment(np.eye(self.first_layer.shape[1]))))
 

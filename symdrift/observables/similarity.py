@@ -80,9 +80,11 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     displaced = means @ means.T - gram
     expected = gram + moving.expected + displaced
     if process.later is not None:
-        expected = expected + vectors @ process.later.matrices(np.zeros(1))[0] @ vectors.T
+        said = [item.name not in process.later.without for item in stimuli]
+        shown = vectors * np.array(said)[:, np.newaxis]
+        expected = expected + shown @ process.later.matrices(np.zeros(1))[0] @ shown.T
     changed = 2 * forgotten(moving.rates, moving.weights, times)
-    more = process.later.forgotten_gram(times) if process.later else None
+    more = _forgotten_gram(process, times)
     size = float(np.sum(expected**2))
     following = _following(process, moving, NOTHING * size)
     if more is not None and following is not None and following < 1:
@@ -100,10 +102,17 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     )
 
 
+def _forgotten_gram(process: DriftProcess, lags: Array) -> Array | None:
+    """What the next order adds to half its change, shape ``(T,)``, where it is known."""
+    if process.later is None or not process.total_variance:
+        return None
+    return process.later.forgotten_gram(lags)
+
+
 def _following(process: DriftProcess, moving: GramFluctuation, least: float) -> float | None:
     """Largest relative change of the change of the Gram matrix, where it is known."""
     lags = process.every_lag
-    more = process.later.forgotten_gram(lags) if process.later else None
+    more = _forgotten_gram(process, lags)
     if more is None:
         return None
     return relative_change(forgotten(moving.rates, moving.weights, lags), more, least)

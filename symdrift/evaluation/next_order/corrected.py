@@ -323,6 +323,11 @@ def corrections(
     by_plane = evaluation.quantities == "all"
     hidden = problem.hidden if problem.synaptic_noise > 0 else evaluation.minimum.rank
     observed = observed_corrections(problem, found)
+    if evaluation.fluctuation.weight_variance == 0:
+        # All gradients at the minimum are the same, and an expansion, in which they are
+        # differences, has rounding.
+        still = tuple(replace(item, squared_norm=0.0) for item in observed.stimuli)
+        observed = replace(observed, fluctuation=FluctuationCorrections(None, None), stimuli=still)
     if problem.synaptic_noise > 0:
         shares = _shares_of_gradients(problem, evaluation.fluctuation, found)
         fluctuation = replace(observed.fluctuation, by_gradients=shares)
@@ -440,15 +445,17 @@ def _of_stimuli(
     turning, later = (vectors @ part.T for part in found.turning)
     speeds = np.linalg.norm(turning, axis=1)
     along = np.sum(turning * later, axis=1)
-    faster = np.divide(along, speeds, out=np.zeros_like(speeds), where=speeds > 0)
+    gained = np.divide(along, speeds, out=np.zeros_like(speeds), where=speeds > 0)
     for k, (stimulus, size) in enumerate(zip(stimuli, sizes, strict=True)):
         diffusion = relative(*fading[k], size * rates)
         longer = relative(*mean[k], size)
+        faster = relative(float(speeds[k]), float(gained[k]), float(np.sqrt(size * rates)))
         yield StimulusCorrections(
             name=stimulus.name,
             squared_norm=relative(*squared[k], size),
             diffusion=diffusion,
             decay_rate=None if diffusion is None or longer is None else diffusion - longer,
-            mean_speed=relative(float(speeds[k]), float(faster[k]), float(np.sqrt(size * rates))),
+            mean_speed=faster,
             by_gradients=relative(*by_gradients[k], size),
+            turning_rate=None if faster is None or longer is None else faster - longer / 2,
         )
