@@ -334,6 +334,16 @@ def test_a_next_order_as_large_as_the_numbers_is_left_out() -> None:
     assert "by up to 140 %, which only says that they are not known" in text
 
 
+def test_where_the_next_order_says_nothing_of_anything_curves_are_of_leading_order() -> None:
+    given = replace(shipped("bottleneck"), weight_decay=0.006)
+    found, leading = observe(given, np.array([1.0, 10.0])), drift_process(given)
+    assert not found.expected_error.next_order
+    moved = mean_squared_displacement(leading, given.stimuli[0], found.times).total
+    np.testing.assert_allclose(found.displacement[0].total, moved, rtol=1e-12)
+    said = [text for text in found.warnings if "there the curves are those of leading" in text]
+    assert ["rates of diffusion" in said[0], "squared representations" in said[1]] == [True, True]
+
+
 STIMULI_WITH_A_MEAN = StimulusSet(
     np.array([[1.0, 0.2, 0.0], [0.0, 1.0, 0.5], [0.3, 0.0, 1.0], [1.0, 1.0, 1.0]]), np.full(4, 0.25)
 )

@@ -140,7 +140,7 @@ def with_next_order(
     corrected = _corrected(process, problem, _of_which_it_says_something(found, changes))
     if corrected is None:
         return _leading(process)
-    if changes["squared"] >= 1:
+    if _says_nothing(changes, "squared"):
         corrected = replace(corrected, shift=None)
     corrections = observed_corrections(problem, found)
     errors = corrections.errors(problem.learning_rate, limits)
@@ -178,7 +178,7 @@ def _of_stimuli(
     errors = corrections.errors(problem.learning_rate, limits)
 
     def left(name: str, change: float, correction: float | None) -> float:
-        if changes[name] < 1:
+        if not _says_nothing(changes, name):
             return max(change**2, limits.later_orders(change))
         if correction is None:
             return change + limits.later_orders(change)
@@ -186,12 +186,12 @@ def _of_stimuli(
 
     for own, lengthened in zip(corrections.stimuli, _lengthened(problem, found), strict=True):
         squared = left("squared", lengthened, None)
-        if changes["squared"] >= 1:
+        if _says_nothing(changes, "squared"):
             squared = max(squared, errors.get(f"stimuli.{own.name}.squared_norm", 0.0))
-        turns = process.turning.any()
+        turns = "turning" in changes
         yield StimulusError(
             stimulus=own.name,
-            decay=left("decay", changes["decay"], own.decay_rate),
+            decay=left("decay", changes.get("decay", 0.0), own.decay_rate),
             turning=left("turning", changes["turning"], own.turning_rate) if turns else 0.0,
             squared=squared,
             fluctuation=errors.get("fluctuation.weight_variance", 0.0),
@@ -210,8 +210,8 @@ def _carried(
     warnings: Iterable[str], changes: Mapping[str, float], error: StimulusError
 ) -> Iterator[str]:
     """The warning of an evaluation, where curves carry what it warns of."""
-    left = max(getattr(error, name) for name, change in changes.items() if change < 1)
-    names = [name for name in _CARRIED if changes[name] < 1 and getattr(error, name)]
+    names = [name for name, change in changes.items() if change < 1]
+    left = max(getattr(error, name) for name in names)
     carried = " and ".join(_CARRIED[name] for name in names)
     for text in warnings:
         yield (
@@ -222,12 +222,12 @@ def _carried(
 
 def _leaves_out(changes: Mapping[str, float]) -> Iterator[str]:
     """Say of what the next order says nothing."""
-    for name, words in _CARRIED.items():
-        if changes[name] >= 1:
+    for name, change in changes.items():
+        if change >= 1:
             yield (
-                f"the next order in the learning rate changes {words} by "
-                f"{at_most_off(changes[name])}, which only says that they are not known: there "
-                "the curves are those of leading order"
+                f"the next order in the learning rate changes {_CARRIED[name]} by "
+                f"{at_most_off(change)}, which only says that they are not known: there the curves "
+                "are those of leading order"
             )
 
 
@@ -340,14 +340,23 @@ def _orders(problem: LearningProblem) -> Orders | None:
 
 
 def _largest_changes(found: Orders, rate: float) -> dict[str, float]:
-    """Largest relative corrections of decay, of turning, and of a squared representation."""
+    """Largest relative corrections of decay, of turning and of squared representations.
+
+    Of those that there are at leading order.
+    """
     squared = _squares(Pair(found.first_layer.leading, _shift(found)))
     turning, following = map(np.linalg.norm, found.mean_rotation)
-    return {
-        "decay": rate * _relative_size(*found.decay),
-        "turning": float(rate * following / turning) if turning > 0 else 0.0,
-        "squared": rate * _relative_size(*squared),
-    }
+    changes = {}
+    if found.decay.leading.any():
+        changes["decay"] = rate * _relative_size(*found.decay)
+    if turning > 0:
+        changes["turning"] = float(rate * following / turning)
+    return changes | {"squared": rate * _relative_size(*squared)}
+
+
+def _says_nothing(changes: Mapping[str, float], name: str) -> bool:
+    """Whether the next order is as large as what it corrects."""
+    return changes.get(name, 0.0) >= 1
 
 
 def _of_which_it_says_something(found: Orders, changes: Mapping[str, float]) -> Orders:
@@ -356,16 +365,16 @@ def _of_which_it_says_something(found: Orders, changes: Mapping[str, float]) -> 
     def leading(pair: Pair) -> Pair:
         return Pair(pair.leading, np.zeros_like(pair.following))
 
-    if changes["decay"] >= 1:
+    if _says_nothing(changes, "decay"):
         found = replace(
             found,
             decay=leading(found.decay),
             variances=leading(found.variances),
             covariance=None if found.covariance is None else leading(found.covariance),
         )
-    if changes["turning"] >= 1:
+    if _says_nothing(changes, "turning"):
         found = replace(found, mean_rotation=leading(found.mean_rotation))
-    if changes["squared"] >= 1:
+    if _says_nothing(changes, "squared"):
         found = replace(found, first_layer=leading(found.first_layer), by_synapses=None)
     return found
 
