@@ -262,12 +262,12 @@ class DriftProcess:
 
     def following(self, stimulus: Stimulus, lags: Array) -> tuple[float, Array]:
         """What the next order adds at lag 0 and at the lags, shape ``(T,)``, likewise."""
-        nothing = 0.0, np.zeros(len(lags))
         if self.later is None or stimulus.name in self.later.without or not self.total_variance:
-            return nothing
+            return 0.0, np.zeros(len(lags))
         start, products = self.later.of(stimulus, lags)
-        largest = max(abs(start), float(np.abs(products).max(initial=0.0)))
-        return nothing if largest <= self._rounding(stimulus) else (start, products)
+        known = np.append(start, products)
+        known = np.where(np.abs(known) <= self._rounding(stimulus), 0.0, known)
+        return float(known[0]), known[1:]
 
     def _rounding(self, stimulus: Stimulus) -> float:
         """Variance of a stimulus that is rounding beside the largest of one of its length."""
