@@ -36,8 +36,13 @@ class PopulationAngle(Record):
         `symdrift.observables.rotations.LARGEST_SQUARE` active axes in correlated planes.
     following : float or None
         Largest relative change, by the next order, of what is lost to fluctuation at any lag; None
-        where it is not known. The cosine carries it where it is below 1.
+        where it is not known.
+    carried : bool
+        Whether the cosine carries it: not where it is not known, and where less than nothing would
+        be lost at some lag.
     """
+
+    unwritten = ("carried",)
 
     behind = MappingProxyType({"angle": "spread"})
 
@@ -47,6 +52,7 @@ class PopulationAngle(Record):
     rotation_cosine: Array
     spread: Array | None
     following: float | None = None
+    carried: bool = False
 
     @property
     def angle(self) -> Array:
@@ -84,15 +90,15 @@ def population_angle(process: DriftProcess, stimulus: Stimulus, lags: Array) -> 
     ]
     change, lost, variance = (np.concatenate(column) for column in zip(*parts, strict=True))
     more = process.later.forgotten_direction(stimulus, times) if process.later else None
-    following = _following(process, stimulus, still / length, length)
-    if more is not None and following is not None and following < 1:
+    following, carried = _following(process, stimulus, still / length, length)
+    if more is not None and carried:
         lost = lost + more
     cosine = (1 + change) * (1 - lost)
     spread = None
     if process.planes is not None:
         # No cosine varies more, whatever the theory of small fluctuations makes of large ones.
         spread = np.sqrt(np.clip(variance, 0.0, np.maximum(1 - cosine**2, 0.0)))
-    return PopulationAngle(stimulus.name, times, cosine, 1 + change, spread, following)
+    return PopulationAngle(stimulus.name, times, cosine, 1 + change, spread, following, carried)
 
 
 def mean_direction(process: DriftProcess, stimulus: Stimulus) -> Array:
@@ -113,25 +119,31 @@ def mean_direction(process: DriftProcess, stimulus: Stimulus) -> Array:
 
 def _following(
     process: DriftProcess, stimulus: Stimulus, direction: Array, length: float
-) -> float | None:
-    """Largest relative change of what is lost to fluctuation, where it is known."""
+) -> tuple[float | None, bool]:
+    """Largest relative change of what is lost to fluctuation, and whether it stays positive."""
     lags = process.every_lag
     more = process.later.forgotten_direction(stimulus, lags) if process.later else None
     if more is None:
-        return None
+        return None, False
     forgotten = process.fluctuation.forgotten(stimulus.vector / length, lags)
     least = NOTHING * float(np.trace(forgotten, axis1=1, axis2=2).max())
     across = np.trace(_across(forgotten, direction), axis1=1, axis2=2)
-    return relative_change(across, more, least)
+    return relative_change(across, more, least), stays_positive(across, more, least)
 
 
 def relative_change(leading: Array, following: Array, least: float = 0.0) -> float:
-    """Largest change of a curve by its next order, which says nothing where that doubles it.
+    """Largest change of a curve by its next order.
 
     Both at all lags of `DriftProcess.every_lag`, where the curve is larger than ``least``.
     """
     some = leading > least
     return float(np.max(np.abs(following[some] / leading[some]), initial=0.0))
+
+
+def stays_positive(leading: Array, following: Array, least: float = 0.0) -> bool:
+    """Whether it does with that, likewise: otherwise the next order says nothing of it."""
+    some = leading > least
+    return bool(np.all(following[some] > -leading[some]))
 
 
 def rotation_cosine(process: DriftProcess, direction: Array, times: Array) -> Array:

@@ -107,7 +107,7 @@ def bands(
     named = {item.name: item for item in stimuli}
     found += [_angle(process, named[angle.stimulus], angle, error) for angle in angles]
     found += around
-    left = _left(process, similarity.following, error)
+    left = _left(process, similarity.following, similarity.carried, error)
     gram, everything = similarity.gram_change, squared_activity(process)
     found.append(
         Band("similarity", "all stimuli", "gram_change", (1 - min(left, 1)) * gram,
@@ -196,13 +196,15 @@ def _least_cosine(process: DriftProcess) -> float:
     return -1.0 if process.turning.any() else 0.0
 
 
-def _left(process: DriftProcess, following: float | None, error: ExpectedError) -> float:
+def _left(
+    process: DriftProcess, following: float | None, carried: bool, error: ExpectedError
+) -> float:
     """The same of a part that the next order, where it is known, changes by so much at most."""
     if following is None:
         return error.largest.fluctuation
-    if following >= 1:
+    if not carried:
         return left_out(following)
-    return max(following**2, process.validity.later_orders(following))
+    return max(min(following, 1.0) ** 2, process.validity.later_orders(following))
 
 
 def _autocorrelation(
@@ -252,7 +254,7 @@ def _angle(
     off = stretch(error.of(stimulus.name), *_rates(process, direction), angle.lags)
     low, high = _swept(lambda at: rotation_cosine(process, direction, at), angle.lags, process, off)
     moved = angle.cosine - angle.rotation_cosine
-    spread = _left(process, angle.following, error) * np.abs(moved)
+    spread = _left(process, angle.following, angle.carried, error) * np.abs(moved)
     edges = (high + moved + spread, low + moved - spread)
     nearest, furthest = (np.arccos(np.clip(edge, -1.0, 1.0)) for edge in edges)
     possible = float(np.arccos(_least_cosine(process)))

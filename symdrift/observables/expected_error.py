@@ -27,7 +27,7 @@ from symdrift.evaluation.next_order.orders import Orders, Pair
 from symdrift.evaluation.parts import Drift, moving_planes
 from symdrift.evaluation.units import natural_units
 from symdrift.evaluation.validity import Validity, at_most_off, percent_off
-from symdrift.observables.angle import relative_change
+from symdrift.observables.angle import relative_change, stays_positive
 from symdrift.observables.displacement import NEUTRAL
 from symdrift.observables.layer import forgotten
 from symdrift.observables.process import DriftProcess, NextProducts
@@ -263,8 +263,8 @@ def with_two_times(
     }
     negative = {
         item.name
-        for item, (leading, more) in zip(stimuli, both, strict=True)
-        if np.any(more[leading > least] <= -leading[leading > least])
+        for item, pair in zip(stimuli, both, strict=True)
+        if not stays_positive(*pair, least)
     }
     warnings = (*process.warnings, *_large(changes, negative))
     later = replace(later, without=frozenset(negative))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdrift.observables.angle import relative_change
+from symdrift.observables.angle import relative_change, stays_positive
 from symdrift.observables.displacement import mean_squared_displacement
 from symdrift.observables.layer import GramFluctuation, forgotten
 from symdrift.observables.process import NOTHING, DriftProcess, checked_lags
@@ -42,8 +42,13 @@ class RepresentationalSimilarity(Record):
         ``sum_a E|h_{t+tau} - h_t|^2 / sum_a E|h|^2``, shape ``(T,)``: it reaches 2.
     following : float or None
         Largest relative change of ``gram_change`` by the next order at any lag; None where it is
-        not known. It carries it where that is below 1.
+        not known.
+    carried : bool
+        Whether it carries it: not where it is not known, and where it would be negative at some
+        lag.
     """
+
+    unwritten = ("carried",)
 
     stimuli: tuple[str, ...]
     gram: Array
@@ -54,6 +59,7 @@ class RepresentationalSimilarity(Record):
     gram_change: Array
     representation_change: Array
     following: float | None = None
+    carried: bool = False
 
 
 def representational_similarity(process: DriftProcess, lags: Array) -> RepresentationalSimilarity:
@@ -86,8 +92,8 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
     changed = 2 * forgotten(moving.rates, moving.weights, times)
     more = _forgotten_gram(process, times)
     size = float(np.sum(expected**2))
-    following = _following(process, moving, NOTHING * size)
-    if more is not None and following is not None and following < 1:
+    following, carried = _following(process, moving, NOTHING * size)
+    if more is not None and carried:
         changed = changed + 2 * more
     return RepresentationalSimilarity(
         stimuli=tuple(stimulus.name for stimulus in stimuli),
@@ -99,6 +105,7 @@ def representational_similarity(process: DriftProcess, lags: Array) -> Represent
         gram_change=_ratio(changed, size),
         representation_change=representation_change(process, times),
         following=following,
+        carried=carried,
     )
 
 
@@ -109,13 +116,16 @@ def _forgotten_gram(process: DriftProcess, lags: Array) -> Array | None:
     return process.later.forgotten_gram(lags)
 
 
-def _following(process: DriftProcess, moving: GramFluctuation, least: float) -> float | None:
-    """Largest relative change of the change of the Gram matrix, where it is known."""
+def _following(
+    process: DriftProcess, moving: GramFluctuation, least: float
+) -> tuple[float | None, bool]:
+    """Largest relative change of that of the Gram matrix, and whether it stays positive."""
     lags = process.every_lag
     more = _forgotten_gram(process, lags)
     if more is None:
-        return None
-    return relative_change(forgotten(moving.rates, moving.weights, lags), more, least)
+        return None, False
+    leading = forgotten(moving.rates, moving.weights, lags)
+    return relative_change(leading, more, least), stays_positive(leading, more, least)
 
 
 def representation_change(process: DriftProcess, lags: Array) -> Array:
