@@ -66,16 +66,18 @@ class Row(Record):
         Theory without what is of higher order than the rest, where there is such a part.
     predicted : float or None
         Theory with its next order at this learning rate, by which a row is judged where it is
-        known.
+        known; with synaptic noise in a fluctuation that of the rest.
     parts : (float, float) or None
         Where synaptic noise has a share in a fluctuation: relative change of the rest at this
         learning rate, and that share.
+    unknown : float
+        What of the allowance is for a next order that is not known.
     """
 
     behind = MappingProxyType(
         {"z": "standard_error", "ratio": "z", "predicted": "ratio", "predicted_z": "predicted"}
     )
-    unwritten = ("allowance", "scale", "correction", "at_zero", "parts")
+    unwritten = ("allowance", "scale", "correction", "at_zero", "parts", "unknown")
 
     quantity: str
     theory: float
@@ -87,6 +89,7 @@ class Row(Record):
     at_zero: float | None = None
     predicted: float | None = None
     parts: tuple[float, float] | None = None
+    unknown: float = 0.0
 
     @property
     def z(self) -> float:
@@ -136,7 +139,9 @@ class Row(Record):
         if not deviation <= allowed * self.standard_error + self.allowance:
             return Verdict.DISAGREE
         found = self.missed_by
-        right = is_confirmed(found.value, found.standard_error, units)
+        # An order that is not known may hide as large an error as it may explain.
+        hidden = self.unknown / self.scale if self.is_missed(allowed) else 0.0
+        right = is_confirmed(abs(found.value) + hidden, found.standard_error, units)
         return Verdict.AGREE if right else Verdict.UNDECIDED
 
     @property
@@ -316,6 +321,7 @@ def row_of(
         scale=float(scale),
         correction=correction,
         predicted=None if correction is None else float(expected + rate * correction * scale),
+        unknown=float(allowed * scale) if correction is None else 0.0,
     )
 
 
@@ -363,7 +369,8 @@ def rows_of(
         if scale > 0:
             mean = row(f"mu[{name}]", expected, found, scale, term)
             if mean.correction is None:
-                mean = replace(mean, allowance=TOLERATED_STIFFNESS * stiffness * abs(expected))
+                allowed = TOLERATED_STIFFNESS * stiffness * abs(expected)
+                mean = replace(mean, allowance=allowed, unknown=allowed)
             yield mean
     for stimulus, found, term in zip(
         theory.stimuli, measured.stimulus_diffusion, later.stimulus_diffusion, strict=False
@@ -387,6 +394,7 @@ def rows_of(
                 row(f"excess norm of {stimulus.name}", change * size, excess, made * size, np.nan),
                 allowance=allowed * made * size,
                 predicted=change * size,
+                unknown=0.0,
             )
     for quantity, size, found, term in (
         (
@@ -397,6 +405,17 @@ def rows_of(
         ),
         ("excess loss", fluctuation.excess_loss, measured.excess_loss, later.excess_loss),
     ):
+        compared = row(quantity, size, found, size, term)
         change, share = later.parts.get(quantity, (0.0, 0.0))
-        parts = (rate * change, share) if share else None
-        yield replace(row(quantity, size, found, size, term), parts=parts)
+        if share:
+            change *= rate
+            unknown = TOLERATED_STIFFNESS * stiffness * share * size
+            compared = replace(compared, parts=(change, share))
+            if compared.predicted is None:
+                compared = replace(
+                    compared,
+                    predicted=(1 + (1 - share) * change) * size,
+                    allowance=SECOND_ORDER * (1 - share) * change**2 * size + unknown,
+                    unknown=unknown,
+                )
+        yield compared

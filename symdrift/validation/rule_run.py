@@ -166,7 +166,8 @@ class RuleRun:
         ):
             if scale > 0:
                 row = row_of(f"mu[{name}]", expected, found, scale, np.nan, self.rate, stiffness)
-                yield replace(row, allowance=TOLERATED_STIFFNESS * stiffness * abs(expected))
+                allowed = TOLERATED_STIFFNESS * stiffness * abs(expected)
+                yield replace(row, allowance=allowed, unknown=allowed)
         size = self._drift.weight_variance
         found = measured.weight_variance
         yield row_of("weight variance", size, found, size, np.nan, self.rate, stiffness)

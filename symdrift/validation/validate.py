@@ -187,15 +187,21 @@ class Validation(Record, Judged[Row]):
     @property
     def rule(self) -> str:
         """When the validation counts as passed, in sentences."""
-        allowed = (
-            f"{100 * TOLERATED_STIFFNESS * self.stiffness:.2g} % for corrections of higher order "
-            f"({TOLERATED_STIFFNESS:g} times learning rate times {self.fastest})"
-        )
-        if self.rows[0].correction is not None:
-            allowed = (
+        known = [row.predicted is not None and not row.unknown for row in self.rows]
+        parts = []
+        if any(known):
+            parts.append(
                 f"what the orders behind may add, {SECOND_ORDER:g} times the square of its "
                 "correction of next order, or more towards the critical rate"
             )
+        if not all(known):
+            where = "where that is not known" if any(known) else "for corrections of higher order"
+            parts.append(
+                f"{100 * TOLERATED_STIFFNESS * self.stiffness:.2g} % {where} "
+                f"({TOLERATED_STIFFNESS:g} times learning rate times {self.fastest}), which may "
+                "hide as large an error"
+            )
+        allowed = ", or ".join(parts)
         limits = rule(len(self.rows), self.units, f" plus {allowed}")
         with_next = "" if self.rows[0].predicted is None else ", its next order included"
         return (
