@@ -150,6 +150,10 @@ class RuleRun:
         )
 
     def _rows(self, measured: Estimates) -> Iterator[Row]:
+        # No rule has a next order: with what one may hide nothing would be decided at one rate.
+        return (replace(row, unknown=0.0) for row in self._compared(measured))
+
+    def _compared(self, measured: Estimates) -> Iterator[Row]:
         drift, observed, stiffness = self._planes, self._orbit.observed, self._stiffness
         names, variances = self._names(), self._planes.variances
         for (left, right), found in zip(observed.pairs, measured.covariance, strict=True):
@@ -166,8 +170,7 @@ class RuleRun:
         ):
             if scale > 0:
                 row = row_of(f"mu[{name}]", expected, found, scale, np.nan, self.rate, stiffness)
-                allowed = TOLERATED_STIFFNESS * stiffness * abs(expected)
-                yield replace(row, allowance=allowed, unknown=allowed)
+                yield replace(row, allowance=TOLERATED_STIFFNESS * stiffness * abs(expected))
         size = self._drift.weight_variance
         found = measured.weight_variance
         yield row_of("weight variance", size, found, size, np.nan, self.rate, stiffness)

@@ -196,10 +196,11 @@ class Validation(Record, Judged[Row]):
             )
         if not all(known):
             where = "where that is not known" if any(known) else "for corrections of higher order"
+            hides = any(row.unknown for row in self.rows)
             parts.append(
                 f"{100 * TOLERATED_STIFFNESS * self.stiffness:.2g} % {where} "
-                f"({TOLERATED_STIFFNESS:g} times learning rate times {self.fastest}), which may "
-                "hide as large an error"
+                f"({TOLERATED_STIFFNESS:g} times learning rate times {self.fastest})"
+                + (", which may hide as large an error" if hides else "")
             )
         allowed = ", or ".join(parts)
         limits = rule(len(self.rows), self.units, f" plus {allowed}")
